@@ -1,0 +1,132 @@
+/**
+ * Dpif: the one interface between the OpenFlow layer and a datapath.
+ *
+ * Two implementations: DpifNetdev (real devices, forwarding in pinned worker threads) and DpifDummy
+ * (in-process and synchronous, for dummy devices and a stopped clock). The OpenFlow layer knows
+ * nothing beyond this file. Everything here runs on the main thread; nothing blocks.
+ */
+import type { FlowWords } from '../packet/flow-layout.js';
+import type { OdpAction, UserspaceCookie } from './odp-actions.js';
+
+/** A frame outside the packet path (upcalls, packet-outs): bytes without virtio header. */
+export interface FrameBytes {
+  /** The whole Ethernet frame, VLAN tags included. */
+  data: Uint8Array;
+  /** Its virtio_net_hdr (10 bytes), so that offloads survive the detour; absent: no offload. */
+  vnetHdr?: Uint8Array;
+}
+
+/** A packet that needs the main thread. */
+export interface Upcall {
+  type: 'miss' | 'action';
+  frame: FrameBytes;
+  /** The extracted key; in_port is the datapath port number. */
+  key: FlowWords;
+  /** For 'action': the cookie of the userspace action that sent it. */
+  cookie?: UserspaceCookie;
+  /** Which worker asked: give it back in flowPut to install the megaflow there. */
+  worker: number;
+}
+
+export interface DpFlowStats {
+  packets: number;
+  bytes: number;
+  /** Clock.now() of the last packet, or 0 when there was none yet. */
+  usedMs: number;
+  /** TCP flags seen, ORed (0 when the mask leaves them out). */
+  tcpFlags: number;
+}
+
+/** An installed megaflow. `id` is the handle for delete, modify and statistics. */
+export interface DpFlow {
+  readonly id: number;
+  readonly key: FlowWords;
+  readonly mask: FlowWords;
+  actions: readonly OdpAction[];
+}
+
+export interface FlowPut {
+  /** Values under the mask (bits outside the mask are ignored). */
+  key: FlowWords;
+  mask: FlowWords;
+  actions: readonly OdpAction[];
+}
+
+export interface DpPort {
+  readonly portNo: number;
+  readonly name: string;
+  /** As dpctl/show prints it: 'tap', 'system', 'dummy'... (nothing is printed for system). */
+  readonly type: string;
+}
+
+export interface DpPortStats {
+  rxPackets: number;
+  txPackets: number;
+  rxBytes: number;
+  txBytes: number;
+  rxDropped: number;
+  txDropped: number;
+  rxErrors: number;
+  txErrors: number;
+}
+
+export interface DpStats {
+  hit: number;
+  missed: number;
+  lost: number;
+  flows: number;
+  maskHits: number;
+  masks: number;
+  /** Dropped packets by reason name (drop-reasons.ts). */
+  drops: Record<string, number>;
+}
+
+export interface Dpif {
+  /** 'netdev@ovs-netdev', 'dummy@ovs-dummy'. */
+  readonly name: string;
+  readonly type: string;
+
+  /**
+   * Adds a device. `netdev` is a src/netdev Netdev that is open. The wanted number is taken when
+   * free. @throws TapswitchError when its queues cannot be opened or no number is free
+   */
+  portAdd(netdev: DpNetdev, wantedPortNo?: number): number;
+  portDel(portNo: number): void;
+  ports(): Iterable<DpPort>;
+  portStats(portNo: number): DpPortStats;
+
+  /** Installs (or replaces) a megaflow in every worker, or in one. Bounded by flowLimit.
+   * @throws TapswitchError E_FLOW_LIMIT */
+  flowPut(put: FlowPut, worker?: number): DpFlow;
+  /** Replaces the actions of an installed flow; statistics are kept. */
+  flowModify(flow: DpFlow, actions: readonly OdpAction[]): void;
+  /** Removes a flow; the final statistics become readable once `sync()` resolves (until then
+   * flowStats gives what was counted so far). */
+  flowDel(flow: DpFlow): void;
+  flowFlush(): void;
+  flows(): Iterable<DpFlow>;
+  /** Statistics since the flow was put. */
+  flowStats(flow: DpFlow): DpFlowStats;
+
+  /** Executes actions on a frame, in order with earlier calls. `key` is its extracted key. */
+  execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void;
+
+  /** Registers who gets upcalls; called on the main thread, in order per worker. */
+  onUpcall(handler: (upcall: Upcall) => void): void;
+
+  /** Resolves when every change made before this call is in force in all workers. DpifDummy's is
+   * in force at once. */
+  sync(): Promise<void>;
+
+  stats(): DpStats;
+  run(now: number): void;
+  nextWake(): number;
+  /** Frees everything: workers joined, rings unmapped. Devices stay the caller's to close. */
+  close(): Promise<void>;
+}
+
+/** What a datapath needs of a device (src/netdev's Netdev satisfies it). */
+export interface DpNetdev {
+  readonly name: string;
+  readonly type: string;
+}
