@@ -1,0 +1,138 @@
+/**
+ * OpenFlow actions and instructions in one version-independent form.
+ *
+ * The codec (codec/actions*.ts) reads and writes them for each protocol version, the flow syntax
+ * (syntax/) prints and parses them, the OpenFlow layer (src/ofproto) executes them. Field values are
+ * byte arrays in network order, as wide as the field (see src/packet/fields.ts).
+ */
+import type { Match } from './match.js';
+
+/** Reserved OpenFlow port numbers in 32-bit form; 1.0's 16-bit ones are mapped to these. */
+export const OFPP = {
+  MAX: 0xffffff00,
+  UNSET: 0xfffffff7,
+  IN_PORT: 0xfffffff8,
+  TABLE: 0xfffffff9,
+  NORMAL: 0xfffffffa,
+  FLOOD: 0xfffffffb,
+  ALL: 0xfffffffc,
+  CONTROLLER: 0xfffffffd,
+  LOCAL: 0xfffffffe,
+  /** 'any' in matches and requests; 'none' as 1.0 calls it. */
+  NONE: 0xffffffff,
+} as const;
+
+/** A field, or a run of its bits: `field[ofs..ofs+nBits-1]`, bit 0 being the lowest. */
+export interface SubField {
+  field: string;
+  ofs: number;
+  nBits: number;
+}
+
+export type OfAction =
+  | { type: 'output'; port: number; maxLen: number }
+  | { type: 'output_trunc'; port: number; maxLen: number }
+  | { type: 'output_reg'; src: SubField; maxLen: number }
+  | { type: 'enqueue'; port: number; queue: number }
+  | { type: 'set_queue'; queue: number }
+  | { type: 'pop_queue' }
+  | {
+      type: 'controller';
+      maxLen: number;
+      controllerId: number;
+      reason: number;
+      userdata?: Uint8Array;
+      pause?: boolean;
+      meterId?: number;
+    }
+  | { type: 'group'; group: number }
+  | { type: 'meter'; meter: number }
+  | { type: 'bundle'; load: boolean; bundle: BundleSpec }
+  /** set_field, load and the old set_* actions: value under mask. `legacy` keeps how it is printed. */
+  | {
+      type: 'set_field';
+      field: string;
+      value: Uint8Array;
+      mask: Uint8Array;
+      form: 'set_field' | 'load' | 'mod';
+      /** For 'load': which bits. */
+      sub?: SubField;
+    }
+  | { type: 'move'; src: SubField; dst: SubField }
+  | { type: 'stack_push' | 'stack_pop'; sub: SubField }
+  | { type: 'push_vlan'; ethType: number }
+  | { type: 'strip_vlan'; form: 'strip' | 'pop' }
+  | { type: 'push_mpls'; ethType: number }
+  | { type: 'pop_mpls'; ethType: number }
+  | { type: 'dec_ttl'; controllerIds: number[] }
+  | { type: 'dec_mpls_ttl' }
+  | { type: 'set_mpls_ttl'; ttl: number }
+  | { type: 'resubmit'; inPort?: number; table?: number; ct?: boolean }
+  | { type: 'learn'; learn: LearnSpec }
+  | { type: 'conjunction'; id: number; clause: number; nClauses: number }
+  | { type: 'multipath'; multipath: MultipathSpec }
+  | { type: 'note'; data: Uint8Array }
+  | { type: 'exit' }
+  | { type: 'clone'; actions: OfAction[] }
+  | { type: 'sample'; sample: SampleSpec }
+  | { type: 'fin_timeout'; idle: number; hard: number }
+  | { type: 'set_tunnel'; id: bigint; form: 'set_tunnel' | 'set_tunnel64' }
+  | { type: 'check_pkt_larger'; size: number; dst: SubField }
+  | { type: 'ct'; flags: number; zone: number | SubField; table?: number; actions: OfAction[] }
+  | { type: 'ct_clear' }
+  /** Instructions, in the order in which OpenFlow executes them. */
+  | { type: 'clear_actions' }
+  | { type: 'write_actions'; actions: OfAction[] }
+  | { type: 'write_metadata'; metadata: bigint; mask: bigint }
+  | { type: 'goto_table'; table: number };
+
+export interface BundleSpec {
+  fields: string;
+  basis: number;
+  algorithm: 'active_backup' | 'hrw';
+  members: number[];
+  dst?: SubField;
+}
+
+export interface MultipathSpec {
+  fields: string;
+  basis: number;
+  algorithm: 'modulo_n' | 'hash_threshold' | 'hrw' | 'iter_hash';
+  maxLink: number;
+  arg: number;
+  dst: SubField;
+}
+
+export interface SampleSpec {
+  probability: number;
+  collectorSetId: number;
+  obsDomainId: number;
+  obsPointId: number;
+  samplingPort: number;
+  direction: 'default' | 'ingress' | 'egress';
+}
+
+export interface LearnSpec {
+  idleTimeout: number;
+  hardTimeout: number;
+  priority: number;
+  cookie: bigint;
+  table: number;
+  finIdle: number;
+  finHard: number;
+  limit: number;
+  resultDst?: SubField;
+  sendFlowRem: boolean;
+  deleteLearned: boolean;
+  writeResult: boolean;
+  specs: LearnFlowSpec[];
+}
+
+export interface LearnFlowSpec {
+  nBits: number;
+  src: SubField | { immediate: Uint8Array };
+  dst: { type: 'match' | 'load'; sub: SubField } | { type: 'output' };
+}
+
+/** Re-exported so that users of actions need not know where a match lives. */
+export type { Match };

@@ -1,0 +1,188 @@
+/**
+ * OpenFlow messages, decoded, in one version-independent form.
+ *
+ * The codec turns bytes of any supported version into these and back. Ports are 32-bit numbers
+ * (OFPP in actions.ts), cookies are bigint (control plane only), times are seconds as the
+ * protocol has them unless a name says otherwise.
+ */
+import type { OfAction } from './actions.js';
+import type { Match } from './match.js';
+
+/** Protocol versions as on the wire. */
+export const OFP_VERSION = {
+  OF10: 0x01,
+  OF11: 0x02,
+  OF12: 0x03,
+  OF13: 0x04,
+  OF14: 0x05,
+  OF15: 0x06,
+} as const;
+
+export interface FlowMod {
+  type: 'flow_mod';
+  command: 'add' | 'modify' | 'modify_strict' | 'delete' | 'delete_strict';
+  /** 255: all tables (delete), or the switch's choice (add). */
+  table: number;
+  match: Match;
+  priority: number;
+  cookie: bigint;
+  /** Which cookie bits a modify or delete compares (`cookie` then being the value). */
+  cookieMask: bigint;
+  /** For modify: the cookie to set, or null to keep. */
+  newCookie: bigint | null;
+  idleTimeout: number;
+  hardTimeout: number;
+  importance: number;
+  bufferId: number;
+  outPort: number;
+  outGroup: number;
+  /** send_flow_rem, check_overlap, reset_counts, no_packet_counts, no_byte_counts as set bits. */
+  flags: {
+    sendFlowRem: boolean;
+    checkOverlap: boolean;
+    resetCounts: boolean;
+    noPktCounts: boolean;
+    noByteCounts: boolean;
+  };
+  actions: OfAction[];
+}
+
+export interface FlowStatsRequest {
+  type: 'flow_stats_request';
+  aggregate: boolean;
+  table: number;
+  match: Match;
+  outPort: number;
+  outGroup: number;
+  cookie: bigint;
+  cookieMask: bigint;
+}
+
+export interface FlowStatsEntry {
+  table: number;
+  match: Match;
+  priority: number;
+  cookie: bigint;
+  durationSec: number;
+  durationNsec: number;
+  idleTimeout: number;
+  hardTimeout: number;
+  /** Seconds since last hit; -1 when unknown. */
+  idleAge: number;
+  hardAge: number;
+  importance: number;
+  packets: bigint;
+  bytes: bigint;
+  flags: FlowMod['flags'];
+  actions: OfAction[];
+}
+
+export interface PacketOut {
+  type: 'packet_out';
+  bufferId: number;
+  inPort: number;
+  data: Uint8Array;
+  actions: OfAction[];
+}
+
+export interface PacketIn {
+  type: 'packet_in';
+  bufferId: number;
+  totalLen: number;
+  inPort: number;
+  /** no_match 0, action 1, invalid_ttl 2, action_set 3, group 4, packet_out 5. */
+  reason: number;
+  table: number;
+  cookie: bigint;
+  data: Uint8Array;
+  /** Metadata fields of the packet, as a match (registers, tunnel, in_port...). */
+  metadata: Match;
+  userdata?: Uint8Array;
+}
+
+export interface FlowRemoved {
+  type: 'flow_removed';
+  match: Match;
+  table: number;
+  priority: number;
+  cookie: bigint;
+  /** idle 0, hard 1, delete 2, group_delete 3, meter_delete 4, eviction 5. */
+  reason: number;
+  durationSec: number;
+  durationNsec: number;
+  idleTimeout: number;
+  hardTimeout: number;
+  packets: bigint;
+  bytes: bigint;
+}
+
+export interface PortDesc {
+  portNo: number;
+  hwAddr: Uint8Array;
+  name: string;
+  /** Bits as OpenFlow 1.1+: port_down 1, no_recv 4, no_fwd 32, no_packet_in 64; 1.0 adds no_stp 2,
+   * no_recv_stp 8, no_flood 16. */
+  config: number;
+  /** link_down 1, blocked 2, live 4. */
+  state: number;
+  curr: number;
+  advertised: number;
+  supported: number;
+  peer: number;
+  currSpeedKbps: number;
+  maxSpeedKbps: number;
+}
+
+export interface PortStatsEntry {
+  portNo: number;
+  rxPackets: bigint;
+  txPackets: bigint;
+  rxBytes: bigint;
+  txBytes: bigint;
+  rxDropped: bigint;
+  txDropped: bigint;
+  rxErrors: bigint;
+  txErrors: bigint;
+  rxFrameErr: bigint;
+  rxOverErr: bigint;
+  rxCrcErr: bigint;
+  collisions: bigint;
+  durationSec: number;
+  durationNsec: number;
+}
+
+export interface FeaturesReply {
+  type: 'features_reply';
+  datapathId: bigint;
+  nBuffers: number;
+  nTables: number;
+  auxiliaryId: number;
+  capabilities: number;
+  /** 1.0: bit mask of supported actions. */
+  actions: number;
+  /** 1.0 to 1.2 carry the ports here. */
+  ports: PortDesc[];
+}
+
+export interface PortMod {
+  type: 'port_mod';
+  portNo: number;
+  hwAddr: Uint8Array;
+  config: number;
+  mask: number;
+  advertise: number;
+}
+
+export interface PortStatus {
+  type: 'port_status';
+  /** add 0, delete 1, modify 2. */
+  reason: number;
+  desc: PortDesc;
+}
+
+export interface OfError {
+  type: 'error';
+  /** Name as in the specification's enumerations: 'OFPBRC_BAD_TYPE', 'OFPFMFC_TABLE_FULL'... */
+  error: string;
+  data: Uint8Array;
+}
