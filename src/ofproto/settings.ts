@@ -1,0 +1,176 @@
+/**
+ * What the configuration layer tells the OpenFlow layer: plain settings, one interface for each
+ * thing that has settings, with Open vSwitch's defaults.
+ *
+ * Not for: state (see bundle.ts, bond.ts, ofproto.ts) or the database's column names.
+ */
+import type { DpNetdev } from '../datapath/dpif.js';
+
+/** What the OpenFlow layer needs of a device; every Netdev of src/netdev satisfies it. */
+export interface PortDevice extends DpNetdev {
+  readonly name: string;
+  /** 'system', 'tap', 'internal', 'patch', 'dummy'. Patch devices never reach the datapath. */
+  readonly type: string;
+  /** For type 'patch': the name of the peer's port, null while it has none. */
+  readonly patchPeer?: string | null;
+  /** 6 bytes. */
+  etherAddr(): Uint8Array;
+  /** True while the link is up (both ends, for veth). */
+  carrier(): boolean;
+  /** How often the carrier changed; lets a short flap be seen between two polls. */
+  carrierResets(): number;
+  adminUp(): boolean;
+  setAdminUp(up: boolean): void;
+  mtu(): number;
+  /** OpenFlow 1.1+ port feature bits (10MB_HD is bit 0); 0 when unknown. */
+  features?(): PortFeatures;
+  /** Link speed in Mbit/s, 0 when unknown. */
+  speedMbps?(): number;
+}
+
+export interface PortFeatures {
+  current: number;
+  advertised: number;
+  supported: number;
+  peer: number;
+}
+
+export type VlanMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel';
+
+export type BondMode = 'active-backup' | 'balance-slb' | 'balance-tcp';
+
+export interface BondSettings {
+  mode: BondMode;
+  /** Milliseconds a link must be up before it is used. */
+  updelayMs: number;
+  /** Milliseconds a link must be down before it is given up. */
+  downdelayMs: number;
+  /** bond-hash-basis. */
+  basis: number;
+  /** Milliseconds between rebalances; 0: never. */
+  rebalanceIntervalMs: number;
+  /** bond-primary: the member preferred in active-backup. */
+  primary: string | null;
+  lacpFallbackAb: boolean;
+  allMembersActive: boolean;
+  useLbOutput: boolean;
+  /** bond_active_slave as stored: MAC of the member to prefer at start, null for none. */
+  activeMemberMac: Uint8Array | null;
+  /** bond-detect-mode. */
+  detect: 'carrier' | 'miimon';
+  miimonIntervalMs: number;
+}
+
+/** Defaults of bond settings, as ovs-vswitchd.conf.db(5) states them. */
+export function defaultBondSettings(): BondSettings {
+  return {
+    mode: 'active-backup',
+    updelayMs: 0,
+    downdelayMs: 0,
+    basis: 0,
+    rebalanceIntervalMs: 10_000,
+    primary: null,
+    lacpFallbackAb: false,
+    allMembersActive: false,
+    useLbOutput: false,
+    activeMemberMac: null,
+    detect: 'carrier',
+    miimonIntervalMs: 200,
+  };
+}
+
+export interface BundleSettings {
+  /** The configuration's port name. */
+  name: string;
+  /** OpenFlow port numbers of the members, in configuration order. */
+  members: number[];
+  vlanMode: VlanMode;
+  /** Access or native VLAN; -1: none (a trunk of all VLANs). */
+  tag: number;
+  /** VLANs carried; null: all. */
+  trunks: ReadonlySet<number> | null;
+  /** dot1q-tunnel: customer VLANs carried; null: all. */
+  cvlans: ReadonlySet<number> | null;
+  /** other_config:priority-tags. */
+  priorityTags: 'never' | 'if-nonzero' | 'always';
+  /** other_config:qinq-ethtype of dot1q-tunnel. */
+  qinqEthType: number;
+  /** Set when there are several members (or LACP). */
+  bond: BondSettings | null;
+  lacp: LacpSettings | null;
+  protected: boolean;
+}
+
+/** Settings of an access-less trunk port with one member: what add-port without options gives. */
+export function defaultBundleSettings(name: string, members: number[]): BundleSettings {
+  return {
+    name,
+    members,
+    vlanMode: 'trunk',
+    tag: -1,
+    trunks: null,
+    cvlans: null,
+    priorityTags: 'never',
+    qinqEthType: 0x88a8,
+    bond: null,
+    lacp: null,
+    protected: false,
+  };
+}
+
+export interface LacpSettings {
+  active: boolean;
+  fast: boolean;
+  systemId: Uint8Array;
+  systemPriority: number;
+  fallbackAb: boolean;
+}
+
+export type FailMode = 'standalone' | 'secure';
+
+export interface ControllerSettings {
+  /** 'tcp:127.0.0.1:6653', 'unix:path', 'ptcp:6653', 'punix:path', 'none' is not given here. */
+  target: string;
+  /** 'in-band' is treated as 'out-of-band': the configuration layer warns. */
+  connectionMode: 'in-band' | 'out-of-band';
+  maxBackoffMs: number;
+  inactivityProbeMs: number;
+  role?: string;
+}
+
+/** What the configuration layer writes back for one controller row. */
+export interface ControllerStatus {
+  target: string;
+  connected: boolean;
+  role: 'other' | 'master' | 'slave';
+  lastError: string | null;
+  state: string;
+  secSinceConnect: number | null;
+  secSinceDisconnect: number | null;
+}
+
+export interface MacTableSettings {
+  idleSec: number;
+  max: number;
+}
+
+/** What ofp_desc_stats says about a bridge. */
+export interface OfprotoDesc {
+  mfrDesc: string;
+  hwDesc: string;
+  swDesc: string;
+  serialDesc: string;
+  dpDesc: string;
+}
+
+/** Settings that hold for every bridge of the daemon (Open_vSwitch other_config). */
+export interface UdpifSettings {
+  flowLimit: number;
+  maxIdleMs: number;
+  maxRevalidatorMs: number;
+  minRevalidatePps: number;
+}
+
+export function defaultUdpifSettings(): UdpifSettings {
+  return { flowLimit: 200_000, maxIdleMs: 10_000, maxRevalidatorMs: 500, minRevalidatePps: 5 };
+}
