@@ -38,6 +38,8 @@ export interface PacketOpenOptions {
   sndBufBytes: number;
   /** Join PACKET_FANOUT group `id` (hash mode, with defrag off): several queues of one port. */
   fanoutId?: number;
+  /** PACKET_QDISC_BYPASS (default true). Without it the kernel segments what the device cannot. */
+  qdiscBypass?: boolean;
 }
 
 /** A bound, promiscuous AF_PACKET socket with TPACKET_V2 ring, PACKET_VNET_HDR and auxdata. */
@@ -133,8 +135,9 @@ export interface NativeBinding {
   /** Attaches a BPF program that drops everything at the interface's ingress, behind the packet
    * sockets' tap, so that the host's stack sees nothing. tcx link where the kernel has it (goes
    * away with the descriptor), else clsact + cls_bpf. Returns the descriptor to close, which
-   * also detaches. */
-  ingressDropAttach(ifindex: number): number;
+   * also detaches (with ingressDropDetach).
+   * @param clsactOnly do not try tcx (tests of the older way) */
+  ingressDropAttach(ifindex: number, clsactOnly?: boolean): number;
   ingressDropDetach(fd: number, ifindex: number): void;
 
   eventfd(): number;

@@ -1,0 +1,171 @@
+// Packet sockets (packet(7)): opening one with its receive ring, and its counters.
+//
+// The order of options is the kernel's: the virtio header and the reserve are fixed once a ring
+// exists, and a socket joins a fanout group only when bound. Binding comes last, so that no frame
+// of another interface ever gets into the ring.
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <numeric>
+
+#include "addon.h"
+#include "args.h"
+#include "system_error.h"
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+namespace tapswitch {
+namespace {
+
+struct OpenOptions {
+  std::string ifname;
+  uint32_t slots;
+  uint32_t slot_bytes;
+  int reserve;
+  int rcv_buf_bytes;
+  int snd_buf_bytes;
+  int fanout_id;  // -1: none
+  bool qdisc_bypass;
+};
+
+OpenOptions ReadOptions(Napi::Object object) {
+  OpenOptions options;
+  options.ifname = StringProperty(object, "ifname");
+  options.slots = IntProperty(object, "slots", 2, 1 << 20);
+  options.slot_bytes = IntProperty(object, "slotBytes", 128, 1 << 20);
+  options.reserve = IntProperty(object, "reserve", 0, 4096);
+  options.rcv_buf_bytes = IntProperty(object, "rcvBufBytes", 4096, 1 << 30);
+  options.snd_buf_bytes = IntProperty(object, "sndBufBytes", 4096, 1 << 30);
+  options.fanout_id =
+      object.Get("fanoutId").IsUndefined() ? -1 : IntProperty(object, "fanoutId", 0, 0xffff);
+  Napi::Value bypass = object.Get("qdiscBypass");
+  options.qdisc_bypass = bypass.IsUndefined() || bypass.ToBoolean();
+  return options;
+}
+
+void SetInt(Napi::Env env, int fd, int level, int option, int value) {
+  Check(env, setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
+}
+
+// Buffer bounds beyond the system's limit need CAP_NET_ADMIN of the machine's own user namespace:
+// without it, the system's limit is the bound.
+void SetBuffer(Napi::Env env, int fd, int force_option, int plain_option, int bytes) {
+  if (setsockopt(fd, SOL_SOCKET, force_option, &bytes, sizeof bytes) < 0) {
+    SetInt(env, fd, SOL_SOCKET, plain_option, bytes);
+  }
+}
+
+// Blocks hold whole slots and whole pages, so that slots are contiguous in the mapping. Larger
+// blocks mean fewer, but harder, allocations for the kernel.
+void SetRing(Napi::Env env, int fd, uint32_t slots, uint32_t slot_bytes) {
+  constexpr uint64_t kBlockBytesWanted = 32768;
+  uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  uint64_t total = uint64_t{slots} * slot_bytes;
+  uint64_t block = std::lcm(page, uint64_t{slot_bytes});
+  if (slot_bytes % TPACKET_ALIGNMENT != 0 || total % block != 0 || total > (uint64_t{1} << 30)) {
+    throw Napi::RangeError::New(env, "the ring's slots must fill whole pages, at most 1 GiB");
+  }
+  while (block * 2 <= kBlockBytesWanted && total % (block * 2) == 0) block *= 2;
+  struct tpacket_req request = {};
+  request.tp_block_size = static_cast<uint32_t>(block);
+  request.tp_block_nr = static_cast<uint32_t>(total / block);
+  request.tp_frame_size = slot_bytes;
+  request.tp_frame_nr = slots;
+  Check(env, setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request), "setsockopt");
+}
+
+void JoinPromiscuous(Napi::Env env, int fd, int ifindex) {
+  struct packet_mreq request = {};
+  request.mr_ifindex = ifindex;
+  request.mr_type = PACKET_MR_PROMISC;
+  Check(env, setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request),
+        "setsockopt");
+}
+
+void Bind(Napi::Env env, int fd, int ifindex) {
+  struct sockaddr_ll address = {};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = ifindex;
+  Check(env, bind(fd, reinterpret_cast<struct sockaddr*>(&address), sizeof address), "bind");
+}
+
+// A socket may join a group only after it is bound, when it already receives all frames, which
+// other members receive too: a filter keeps it deaf until it is one of the group.
+void BindInFanout(Napi::Env env, int fd, int ifindex, int fanout_id) {
+  struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog program = {1, &drop_all};
+  Check(env, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), "setsockopt");
+  Bind(env, fd, ifindex);
+  SetInt(env, fd, SOL_PACKET, PACKET_FANOUT, fanout_id | (PACKET_FANOUT_HASH << 16));
+  SetInt(env, fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+Napi::Value PacketOpen(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  OpenOptions options = ReadOptions(ObjectArg(info, 0, "options"));
+  // Protocol 0: deaf until bound.
+  OwnedFd fd(Check(env, socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+  int ifindex = static_cast<int>(if_nametoindex(options.ifname.c_str()));
+  if (ifindex == 0) throw SystemError(env, errno, "if_nametoindex");
+
+  SetInt(env, fd.Get(), SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+  SetInt(env, fd.Get(), SOL_PACKET, PACKET_VNET_HDR, 1);
+  SetInt(env, fd.Get(), SOL_PACKET, PACKET_RESERVE, options.reserve);
+  SetInt(env, fd.Get(), SOL_PACKET, PACKET_COPY_THRESH, 1);
+  SetInt(env, fd.Get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  if (options.qdisc_bypass) SetInt(env, fd.Get(), SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+  SetBuffer(env, fd.Get(), SO_RCVBUFFORCE, SO_RCVBUF, options.rcv_buf_bytes);
+  SetBuffer(env, fd.Get(), SO_SNDBUFFORCE, SO_SNDBUF, options.snd_buf_bytes);
+  SetRing(env, fd.Get(), options.slots, options.slot_bytes);
+  JoinPromiscuous(env, fd.Get(), ifindex);
+  if (options.fanout_id < 0) {
+    Bind(env, fd.Get(), ifindex);
+  } else {
+    BindInFanout(env, fd.Get(), ifindex, options.fanout_id);
+  }
+
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("ifindex", ifindex);
+  result.Set("ringBytes", static_cast<double>(uint64_t{options.slots} * options.slot_bytes));
+  result.Set("fd", fd.Release());
+  return result;
+}
+
+Napi::Value PacketStatistics(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  struct tpacket_stats stats = {};
+  socklen_t length = sizeof stats;
+  Check(env, getsockopt(Int32Arg(info, 0, "fd"), SOL_PACKET, PACKET_STATISTICS, &stats, &length),
+        "getsockopt");
+  Napi::Object result = Napi::Object::New(env);
+  // The kernel counts dropped frames among the packets too.
+  result.Set("packets", stats.tp_packets - stats.tp_drops);
+  result.Set("drops", stats.tp_drops);
+  return result;
+}
+
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  // Linux releases the descriptor even when close is interrupted.
+  if (close(Int32Arg(info, 0, "fd")) < 0 && errno != EINTR) {
+    throw SystemError(info.Env(), errno, "close");
+  }
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void InitPacketSocket(Napi::Env env, Napi::Object exports) {
+  exports.Set("packetOpen", Napi::Function::New(env, PacketOpen, "packetOpen"));
+  exports.Set("packetStatistics", Napi::Function::New(env, PacketStatistics, "packetStatistics"));
+  exports.Set("close", Napi::Function::New(env, Close, "close"));
+}
+
+}  // namespace tapswitch
