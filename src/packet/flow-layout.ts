@@ -86,6 +86,8 @@ export const W_TUN_GBP = 68;
 /** tp_src(16) tp_dst(16). */
 export const W_TUN_TP = 69;
 export const W_TUN_ERSPAN = 70;
+/** erspan_dir(8) erspan_hwid(8) gtpu_flags(8) gtpu_msgtype(8). */
+export const W_TUN_EXT = 71;
 
 /** Words of the datapath's key: everything below is consulted by OpenFlow tables alone. */
 export const DP_FLOW_WORDS = 72;
