@@ -57,6 +57,8 @@ export interface FieldHeader {
   field: number;
   /** First OpenFlow version (wire number) that defines it; 1 for Nicira's NXM. */
   ofVersion: number;
+  /** As written in NXM_OF_ETH_SRC, OXM_OF_METADATA... */
+  name: string;
 }
 
 /** Fields whose value is not simply the bits in the layout (see fields.ts). */
@@ -83,16 +85,16 @@ export interface Field {
 const VENDOR_NX = 0x2320;
 const VENDOR_ONF = 0x4f4e4600;
 
-const CLASSES: Record<string, { vendor: number; class: number; version: number }> = {
-  nxm0: { vendor: 0, class: 0x0000, version: 1 },
-  nx: { vendor: 0, class: 0x0001, version: 1 },
-  of12: { vendor: 0, class: 0x8000, version: 3 },
-  of13: { vendor: 0, class: 0x8000, version: 4 },
-  of15: { vendor: 0, class: 0x8000, version: 6 },
-  pktreg: { vendor: 0, class: 0x8001, version: 4 },
-  eric: { vendor: 0, class: 0x1000, version: 1 },
-  nxet: { vendor: VENDOR_NX, class: 0xffff, version: 1 },
-  onf13: { vendor: VENDOR_ONF, class: 0xffff, version: 4 },
+const CLASSES: Record<string, Omit<FieldHeader, 'field' | 'name'> & { prefix: string }> = {
+  nxm0: { vendor: 0, class: 0x0000, ofVersion: 1, prefix: 'NXM_OF_' },
+  nx: { vendor: 0, class: 0x0001, ofVersion: 1, prefix: 'NXM_NX_' },
+  of12: { vendor: 0, class: 0x8000, ofVersion: 3, prefix: 'OXM_OF_' },
+  of13: { vendor: 0, class: 0x8000, ofVersion: 4, prefix: 'OXM_OF_' },
+  of15: { vendor: 0, class: 0x8000, ofVersion: 6, prefix: 'OXM_OF_' },
+  pktreg: { vendor: 0, class: 0x8001, ofVersion: 4, prefix: 'OXM_OF_' },
+  eric: { vendor: 0, class: 0x1000, ofVersion: 1, prefix: 'ERICOXM_OF_' },
+  nxet: { vendor: VENDOR_NX, class: 0xffff, ofVersion: 1, prefix: 'NXOXM_ET_' },
+  onf13: { vendor: VENDOR_ONF, class: 0xffff, ofVersion: 4, prefix: 'ONFOXM_ET_' },
 };
 
 /** One row: `name|alias`, value bytes[:bits], place word.bit:width, flags, format, prerequisite, headers. */
@@ -119,9 +121,9 @@ const METADATA_ROWS: Row[] = [
   ['recirc_id', '4', L.W_RECIRC_ID, 0, 32, '', dec, 'none', 'nx:36'],
   ['packet_type', '4', L.W_PACKET_TYPE, 0, 32, '', 'packet_type', 'none', 'of15:44'],
   ['conj_id', '4', L.W_CONJ_ID, 0, 32, '', dec, 'none', 'nx:37'],
-  ['tun_id|tunnel_id', '8', L.W_TUN_ID, 0, 64, 'mw', hex, 'none', 'nx:16 of13:38'],
-  ['tun_src', '4', L.W_TUN_SRC, 0, 32, 'mw', 'ipv4', 'none', 'nx:31'],
-  ['tun_dst', '4', L.W_TUN_DST, 0, 32, 'mw', 'ipv4', 'none', 'nx:32'],
+  ['tun_id|tunnel_id', '8', L.W_TUN_ID, 0, 64, 'mw', hex, 'none', 'nx:16 of13:38=TUNNEL_ID'],
+  ['tun_src', '4', L.W_TUN_SRC, 0, 32, 'mw', 'ipv4', 'none', 'nx:31=TUN_IPV4_SRC'],
+  ['tun_dst', '4', L.W_TUN_DST, 0, 32, 'mw', 'ipv4', 'none', 'nx:32=TUN_IPV4_DST'],
   ['tun_ipv6_src', '16', L.W_TUN_IPV6_SRC, 0, 128, 'mw', 'ipv6', 'none', 'nx:109'],
   ['tun_ipv6_dst', '16', L.W_TUN_IPV6_DST, 0, 128, 'mw', 'ipv6', 'none', 'nx:110'],
   ['tun_flags', '2:1', L.W_TUN_FLAGS, 0, 16, 'mw', 'tun_flags', 'none', 'nx:104'],
@@ -129,15 +131,15 @@ const METADATA_ROWS: Row[] = [
   ['tun_tos', '1', L.W_TUN_FLAGS, 16, 8, '', dec, 'none', ''],
   ['tun_gbp_id', '2', L.W_TUN_GBP, 0, 16, 'mw', dec, 'none', 'nx:38'],
   ['tun_gbp_flags', '1', L.W_TUN_GBP, 16, 8, 'mw', hex, 'none', 'nx:39'],
-  ['tun_erspan_idx', '4:20', L.W_TUN_ERSPAN, 0, 32, 'mw', hex, 'none', 'nxet:11'],
-  ['tun_erspan_ver', '1:4', L.W_TUN_GBP, 24, 8, 'mw', dec, 'none', 'nxet:12'],
-  ['tun_erspan_dir', '1:1', L.W_TUN_EXT, 0, 8, 'mw', dec, 'none', 'nxet:13'],
-  ['tun_erspan_hwid', '1:6', L.W_TUN_EXT, 8, 8, 'mw', hex, 'none', 'nxet:14'],
-  ['tun_gtpu_flags', '1', L.W_TUN_EXT, 16, 8, 'm', hex, 'none', 'nxet:15'],
-  ['tun_gtpu_msgtype', '1', L.W_TUN_EXT, 24, 8, 'm', dec, 'none', 'nxet:16'],
+  ['tun_erspan_idx', '4:20', L.W_TUN_ERSPAN, 0, 32, 'mw', hex, 'none', 'nxet:11=ERSPAN_IDX'],
+  ['tun_erspan_ver', '1:4', L.W_TUN_GBP, 24, 8, 'mw', dec, 'none', 'nxet:12=ERSPAN_VER'],
+  ['tun_erspan_dir', '1:1', L.W_TUN_EXT, 0, 8, 'mw', dec, 'none', 'nxet:13=ERSPAN_DIR'],
+  ['tun_erspan_hwid', '1:6', L.W_TUN_EXT, 8, 8, 'mw', hex, 'none', 'nxet:14=ERSPAN_HWID'],
+  ['tun_gtpu_flags', '1', L.W_TUN_EXT, 16, 8, 'm', hex, 'none', 'nxet:15=GTPU_FLAGS'],
+  ['tun_gtpu_msgtype', '1', L.W_TUN_EXT, 24, 8, 'm', dec, 'none', 'nxet:16=GTPU_MSGTYPE'],
   ['metadata', '8', L.W_METADATA, 0, 64, 'mw', hex, 'none', 'of12:2'],
   ['in_port', '2', L.W_IN_PORT, 0, 32, 'w', 'ofport10', 'none', 'nxm0:0', 'in_port'],
-  ['in_port_oxm', '4', L.W_IN_PORT, 0, 32, 'w', 'ofport11', 'none', 'of12:0'],
+  ['in_port_oxm', '4', L.W_IN_PORT, 0, 32, 'w', 'ofport11', 'none', 'of12:0=IN_PORT'],
   ['actset_output', '4', L.W_ACTSET_OUTPUT, 0, 32, '', 'ofport11', 'none', 'onf13:43 of15:43'],
   ['skb_priority', '4', L.W_SKB_PRIORITY, 0, 32, '', hex, 'none', ''],
   ['pkt_mark', '4', L.W_PKT_MARK, 0, 32, 'mw', hex, 'none', 'nx:33'],
@@ -161,7 +163,17 @@ function registerRows(): Row[] {
     rows.push([`reg${i}`, '4', L.W_REG0 + i, 0, 32, 'mw', hex, 'none', `nx:${i}`]);
   }
   for (let i = 0; i < L.N_REGS / 2; i++) {
-    rows.push([`xreg${i}`, '8', L.W_REG0 + 2 * i, 0, 64, 'mw', hex, 'none', `pktreg:${i}`]);
+    rows.push([
+      `xreg${i}`,
+      '8',
+      L.W_REG0 + 2 * i,
+      0,
+      64,
+      'mw',
+      hex,
+      'none',
+      `pktreg:${i}=PKT_REG${i}`,
+    ]);
   }
   for (let i = 0; i < L.N_REGS / 4; i++) {
     rows.push([`xxreg${i}`, '16', L.W_REG0 + 4 * i, 0, 128, 'mw', hex, 'none', `nx:${111 + i}`]);
@@ -185,17 +197,17 @@ const LINK_ROWS: Row[] = [
 ];
 
 const NETWORK_ROWS: Row[] = [
-  ['ip_src|nw_src', '4', L.W_NW_SRC, 0, 32, 'mw', 'ipv4', 'ipv4', 'nxm0:7 of12:11'],
-  ['ip_dst|nw_dst', '4', L.W_NW_DST, 0, 32, 'mw', 'ipv4', 'ipv4', 'nxm0:8 of12:12'],
+  ['ip_src|nw_src', '4', L.W_NW_SRC, 0, 32, 'mw', 'ipv4', 'ipv4', 'nxm0:7 of12:11=IPV4_SRC'],
+  ['ip_dst|nw_dst', '4', L.W_NW_DST, 0, 32, 'mw', 'ipv4', 'ipv4', 'nxm0:8 of12:12=IPV4_DST'],
   ['ipv6_src', '16', L.W_IPV6_SRC, 0, 128, 'mw', 'ipv6', 'ipv6', 'nx:19 of12:26'],
   ['ipv6_dst', '16', L.W_IPV6_DST, 0, 128, 'mw', 'ipv6', 'ipv6', 'nx:20 of12:27'],
-  ['ipv6_label', '4:20', L.W_IPV6_LABEL, 0, 32, 'mw', hex, 'ipv6', 'nx:27 of12:28'],
-  ['nw_proto|ip_proto', '1', L.W_NW, 0, 8, '', dec, 'ip_any', 'nxm0:6 of12:10'],
-  ['nw_tos', '1', L.W_NW, 8, 6, 'w', dec, 'ip_any', 'nxm0:5', 'nw_tos'],
+  ['ipv6_label', '4:20', L.W_IPV6_LABEL, 0, 32, 'mw', hex, 'ipv6', 'nx:27 of12:28=IPV6_FLABEL'],
+  ['nw_proto|ip_proto', '1', L.W_NW, 0, 8, '', dec, 'ip_any', 'nxm0:6=IP_PROTO of12:10=IP_PROTO'],
+  ['nw_tos', '1', L.W_NW, 8, 6, 'w', dec, 'ip_any', 'nxm0:5=IP_TOS', 'nw_tos'],
   ['ip_dscp', '1:6', L.W_NW, 8, 6, 'w', dec, 'ip_any', 'of12:8'],
-  ['nw_ecn|ip_ecn', '1:2', L.W_NW, 14, 2, 'w', dec, 'ip_any', 'nx:28 of12:9'],
-  ['nw_ttl', '1', L.W_NW, 16, 8, 'w', dec, 'ip_any', 'nx:29'],
-  ['ip_frag|nw_frag', '1:2', L.W_DL_TYPE, 16, 8, 'm', 'frag', 'ip_any', 'nx:26'],
+  ['nw_ecn|ip_ecn', '1:2', L.W_NW, 14, 2, 'w', dec, 'ip_any', 'nx:28=IP_ECN of12:9=IP_ECN'],
+  ['nw_ttl', '1', L.W_NW, 16, 8, 'w', dec, 'ip_any', 'nx:29=IP_TTL'],
+  ['ip_frag|nw_frag', '1:2', L.W_DL_TYPE, 22, 2, 'm', 'frag', 'ip_any', 'nx:26'],
   ['arp_op', '2', L.W_NW, 0, 8, 'w', dec, 'arp', 'nxm0:15 of12:21'],
   ['arp_spa', '4', L.W_NW_SRC, 0, 32, 'mw', 'ipv4', 'arp', 'nxm0:16 of12:22'],
   ['arp_tpa', '4', L.W_NW_DST, 0, 32, 'mw', 'ipv4', 'arp', 'nxm0:17 of12:23'],
@@ -211,26 +223,22 @@ const TRANSPORT_ROWS: Row[] = [
   ['udp_dst', '2', L.W_TP, 16, 16, 'mw', dec, 'udp', 'nxm0:12 of12:16'],
   ['sctp_src', '2', L.W_TP, 0, 16, 'mw', dec, 'sctp', 'of12:17'],
   ['sctp_dst', '2', L.W_TP, 16, 16, 'mw', dec, 'sctp', 'of12:18'],
-  ['icmp_type', '1', L.W_TP, 0, 16, 'w', dec, 'icmpv4', 'nxm0:13 of12:19'],
-  ['icmp_code', '1', L.W_TP, 16, 16, 'w', dec, 'icmpv4', 'nxm0:14 of12:20'],
+  ['icmp_type', '1', L.W_TP, 0, 16, 'w', dec, 'icmpv4', 'nxm0:13 of12:19=ICMPV4_TYPE'],
+  ['icmp_code', '1', L.W_TP, 16, 16, 'w', dec, 'icmpv4', 'nxm0:14 of12:20=ICMPV4_CODE'],
   ['icmpv6_type', '1', L.W_TP, 0, 16, 'w', dec, 'icmpv6', 'nx:21 of12:29'],
   ['icmpv6_code', '1', L.W_TP, 16, 16, 'w', dec, 'icmpv6', 'nx:22 of12:30'],
-  ['nd_target', '16', L.W_ND_TARGET, 0, 128, 'mw', 'ipv6', 'nd', 'nx:23 of12:31'],
-  ['nd_sll', '6', L.W_ARP_SHA, 0, 48, 'mw', eth, 'nd_solicit', 'nx:24 of12:32'],
-  ['nd_tll', '6', L.W_ARP_SHA_THA, 16, 48, 'mw', eth, 'nd_advert', 'nx:25 of12:33'],
-  ['nd_reserved', '4', L.W_IGMP, 0, 32, 'w', dec, 'nd', 'eric:1'],
-  ['nd_options_type', '1', L.W_TCP_FLAGS, 0, 16, 'w', dec, 'nd', 'eric:2'],
+  ['nd_target', '16', L.W_ND_TARGET, 0, 128, 'mw', 'ipv6', 'nd', 'nx:23 of12:31=IPV6_ND_TARGET'],
+  ['nd_sll', '6', L.W_ARP_SHA, 0, 48, 'mw', eth, 'nd_solicit', 'nx:24 of12:32=IPV6_ND_SLL'],
+  ['nd_tll', '6', L.W_ARP_SHA_THA, 16, 48, 'mw', eth, 'nd_advert', 'nx:25 of12:33=IPV6_ND_TLL'],
+  ['nd_reserved', '4', L.W_IGMP, 0, 32, 'w', dec, 'nd', 'eric:1=ICMPV6_ND_RESERVED'],
+  ['nd_options_type', '1', L.W_TCP_FLAGS, 0, 16, 'w', dec, 'nd', 'eric:2=ICMPV6_ND_OPTIONS_TYPE'],
 ];
 
-function header(text: string): FieldHeader {
-  const [name, number] = text.split(':');
-  const cls = CLASSES[name];
-  return {
-    vendor: cls.vendor,
-    class: cls.class,
-    field: Number(number),
-    ofVersion: cls.version,
-  };
+/** Reads `class:number` or `class:number=NAME`; the name is the field's own in capitals if absent. */
+function header(text: string, fieldName: string): FieldHeader {
+  const [, cls, number, name] = /^(\w+):(\d+)(?:=(\w+))?$/.exec(text) as RegExpExecArray;
+  const { prefix, ...numbers } = CLASSES[cls];
+  return { ...numbers, field: Number(number), name: prefix + (name ?? fieldName.toUpperCase()) };
 }
 
 function field(row: Row, id: number): Field {
@@ -249,7 +257,7 @@ function field(row: Row, id: number): Field {
     writable: flags.includes('w'),
     format,
     prereq,
-    headers: headers === '' ? [] : headers.split(' ').map(header),
+    headers: headers === '' ? [] : headers.split(' ').map((h) => header(h, name)),
     special,
   };
 }

@@ -17,14 +17,17 @@ const byName = new Map<string, Field>();
 const byHeader = new Map<string, Field>();
 for (const field of FIELDS) {
   for (const name of [field.name, ...field.aliases]) byName.set(name, field);
-  for (const h of field.headers) byHeader.set(headerKey(h.vendor, h.class, h.field), field);
+  for (const h of field.headers) {
+    byHeader.set(headerKey(h.vendor, h.class, h.field), field);
+    byName.set(h.name, field);
+  }
 }
 
 function headerKey(vendor: number, cls: number, number: number): string {
   return `${vendor}:${cls}:${number}`;
 }
 
-/** The field of that name or alias, or undefined. Names are case-sensitive. */
+/** The field of that name, alias or NXM/OXM name, or undefined. Names are case-sensitive. */
 export function fieldByName(name: string): Field | undefined {
   return byName.get(name);
 }
@@ -218,7 +221,6 @@ export function fieldSet(
   const masked = value.map((b, i) => b & mask[i]);
   setRaw(flow, field, masked);
   setRaw(maskWords, field, mask);
-  if (field.format === 'frag') maskWords[L.W_DL_TYPE] &= ~0xfc00;
 }
 
 /** The fields of the VLAN word, the 16-bit port and the DSCP with its two low bits absent. */
@@ -334,14 +336,17 @@ export function fieldValueValid(field: Field, value: Uint8Array): boolean {
   return true;
 }
 
-/** True when a flow (or a match's value words) satisfies what the field requires. */
-export function fieldPrereqsOk(field: Field, flow: L.FlowWords): boolean {
-  return prereqOk(field.prereq, flow);
+/**
+ * True when a flow satisfies what the field requires. For a match pass its mask as well: a valid
+ * connection can there also be asked for by 'tracked and not invalid'.
+ */
+export function fieldPrereqsOk(field: Field, flow: L.FlowWords, mask?: L.FlowWords): boolean {
+  return prereqOk(field.prereq, flow, mask);
 }
 
 const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58, SCTP: 132 };
 
-function prereqOk(prereq: FieldPrereq, flow: L.FlowWords): boolean {
+function prereqOk(prereq: FieldPrereq, flow: L.FlowWords, mask?: L.FlowWords): boolean {
   const dlType = effectiveDlType(flow);
   const ip = dlType === L.ETH_TYPE_IP || dlType === L.ETH_TYPE_IPV6;
   const proto = flow[L.W_NW] >>> 24;
@@ -378,7 +383,7 @@ function prereqOk(prereq: FieldPrereq, flow: L.FlowWords): boolean {
     case 'icmpv6':
       return icmp6;
     case 'ct_valid':
-      return ip && ctValid(flow);
+      return ctValid(flow, mask);
     case 'nd':
       return nd;
     case 'nd_solicit':
@@ -394,8 +399,10 @@ function effectiveDlType(flow: L.FlowWords): number {
   return pt >>> 16 === 1 ? pt & 0xffff : flow[L.W_DL_TYPE] >>> 16;
 }
 
-/** The original tuple of a connection exists: tracked, not invalid, not new or with a zone's reply. */
-function ctValid(flow: L.FlowWords): boolean {
+/** The original tuple of a connection exists (bits: new 1, est 2, rel 4, rpl 8, inv 16, trk 32). */
+function ctValid(flow: L.FlowWords, mask?: L.FlowWords): boolean {
   const state = flow[L.W_CT_STATE] >>> 16;
-  return (state & 0x20) !== 0 && (state & 0x10) === 0 && (state & 0x01) === 0;
+  if (mask === undefined) return (state & 0x0b) !== 0;
+  if ((state & 0xcf) !== 0) return true;
+  return (state & 0x20) !== 0 && ((mask[L.W_CT_STATE] >>> 16) & 0x10) !== 0 && (state & 0x10) === 0;
 }
