@@ -355,7 +355,7 @@ export class Idl {
 
   private takeDump(method: (typeof METHODS)[number], result: JsonValue): void {
     let found = false;
-    let updates: unknown = result;
+    let updates = result;
     this.lastTxnId = ZERO_UUID;
     if (method === 'monitor_cond_since') {
       if (!Array.isArray(result) || result.length !== 3) {

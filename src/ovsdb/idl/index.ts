@@ -32,20 +32,10 @@
  * Not for: serving a database (src/ovsdb).
  */
 
+export type { Atom, AtomicType } from '../atom.js';
+export { Datum } from '../datum.js';
+export { BaseType, ColumnType } from '../types.js';
 export { Backoff } from './backoff.js';
-export {
-  type Atom,
-  type ColumnValue,
-  compareAtoms,
-  compareDatums,
-  type Datum,
-  datumEquals,
-  datumFromJson,
-  datumFromValue,
-  datumToJson,
-  defaultDatum,
-  makeDatum,
-} from './datum.js';
 export { Idl, type IdlOptions, type IdlState, type OpenStream } from './idl.js';
 export { MonitorSpec } from './monitor-spec.js';
 export { openRemote, type TlsFiles } from './remote.js';
@@ -57,15 +47,7 @@ export {
   type RowValue,
   type TableChanges,
 } from './replica.js';
-export {
-  type AtomicType,
-  type BaseType,
-  type ColumnSchema,
-  type ColumnType,
-  type DbSchema,
-  parseColumnType,
-  parseSchema,
-  type TableSchema,
-} from './schema.js';
+export { type ColumnSchema, type DbSchema, parseSchema, type TableSchema } from './schema.js';
 export { IdlTxn, type Mutator, type TxnOptions } from './txn.js';
 export type { TxnResult, TxnStatus } from './txn-reply.js';
+export { type ColumnValue, datumFromValue, type HasUuid, makeDatum } from './value.js';

@@ -9,9 +9,13 @@
  * Not for: the conversation with the server (session.ts) or writing (txn.ts).
  */
 
-import { TapswitchError } from '../../common/errors.js';
-import { type Atom, type Datum, datumFromJson, datumToJson, defaultDatum } from './datum.js';
-import type { BaseType, ColumnSchema, ColumnType, DbSchema, TableSchema } from './schema.js';
+import { errorMessage, TapswitchError } from '../../common/errors.js';
+import type { JsonValue } from '../../common/json.js';
+import { getLogger } from '../../common/log.js';
+import type { Atom } from '../atom.js';
+import { Datum } from '../datum.js';
+import type { BaseType, ColumnType } from '../types.js';
+import type { ColumnSchema, DbSchema, TableSchema } from './schema.js';
 
 /** One atom as the reader sees it: a reference is the row, an integer a number of any size. */
 export type RowAtom = number | string | boolean | IdlRow;
@@ -43,12 +47,12 @@ export class IdlRow {
 
   /** The column as it is stored: sorted keys and, of a map, values; references are UUIDs. */
   datum(column: string): Datum {
-    return this.data.get(column) ?? defaultDatum(this.table.column(column).type);
+    return this.data.get(column) ?? Datum.defaultOf(this.table.column(column).type);
   }
 
   /** The column in RFC 7047 notation. */
-  json(column: string): unknown {
-    return datumToJson(this.datum(column), this.table.column(column).type);
+  json(column: string): JsonValue {
+    return this.datum(column).toJson(this.table.column(column).type);
   }
 }
 
@@ -110,7 +114,7 @@ function atomValue(atom: Atom, base: BaseType, resolve: Resolve): RowAtom | null
 
 /** A datum as a JavaScript value: see IdlRow.get. */
 export function datumToValue(datum: Datum, type: ColumnType, resolve: Resolve): RowValue {
-  if (type.value !== null) {
+  if (type.isMap) {
     const map = new Map<RowAtom, RowAtom>();
     datum.keys.forEach((key, i) => {
       const k = atomValue(key, type.key, resolve);
@@ -198,13 +202,23 @@ export class Replica {
   }
 }
 
-/** Columns of a row as received. Columns that the schema does not have are passed over. */
-export function parseRow(table: IdlTable, json: unknown): Map<string, Datum> {
+const log = getLogger('ovsdb_idl');
+
+/**
+ * Columns of a row as received. Columns that the schema does not have are passed over; so are values
+ * that do not fit it, with a warning.
+ */
+export function parseRow(table: IdlTable, json: JsonValue | undefined): Map<string, Datum> {
   const data = new Map<string, Datum>();
   if (typeof json !== 'object' || json === null) return data;
   for (const [name, value] of Object.entries(json)) {
     const column = table.schema.columns.get(name);
-    if (column) data.set(name, datumFromJson(value, column.type));
+    if (!column) continue;
+    try {
+      data.set(name, Datum.fromJson(column.type, value));
+    } catch (error) {
+      log.warn(`error parsing column ${name} in table ${table.name}: ${errorMessage(error)}`);
+    }
   }
   return data;
 }

@@ -16,19 +16,18 @@ import { randomUUID } from 'node:crypto';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { stringifyJson } from '../../common/json.js';
 import { JsonRpcReplyError } from '../../common/jsonrpc.js';
-import {
-  type ColumnValue,
-  type Datum,
-  datumEquals,
-  datumFromValue,
-  datumToJson,
-  defaultDatum,
-  type HasUuid,
-  type NamedUuid,
-} from './datum.js';
+import { Datum } from '../datum.js';
+import { ColumnType, UNLIMITED } from '../types.js';
 import type { Idl } from './idl.js';
 import { datumToValue, IdlRow, IdlTable, type Resolve, type RowValue } from './replica.js';
 import { parseTransactReply, type TxnResult } from './txn-reply.js';
+import {
+  type ColumnValue,
+  datumFromValue,
+  datumToJson,
+  type HasUuid,
+  type NamedUuid,
+} from './value.js';
 
 export type Mutator = '+=' | '-=' | '*=' | '/=' | '%=' | 'insert' | 'delete';
 
@@ -103,7 +102,7 @@ export class IdlTxn {
   /** Writes a column as a datum. Throws E_OVSDB_DELETED if this transaction deletes the row. */
   setDatum(row: IdlRow, column: string, datum: Datum): void {
     const name = row.table.column(column).name;
-    if (!this.options.keepUnchanged && datumEquals(this.datum(row, column), datum)) return;
+    if (!this.options.keepUnchanged && this.datum(row, column).equals(datum)) return;
     const edit = this.edit(row, 'update');
     edit.written.set(name, datum);
     if (edit.kind === 'insert') row.data.set(name, datum);
@@ -142,12 +141,8 @@ export class IdlTxn {
     const { type } = row.table.column(column);
     const members = mutator === 'insert' || mutator === 'delete';
     const keysOnly = mutator === 'delete' && !(value instanceof Map);
-    const operandType = {
-      key: type.key,
-      value: keysOnly || !members ? null : type.value,
-      min: 0 as const,
-      max: Number.POSITIVE_INFINITY,
-    };
+    const operandValue = keysOnly || !members ? null : type.value;
+    const operandType = new ColumnType(type.key, operandValue, 0, UNLIMITED);
     const datum = datumFromValue(value, operandType);
     const operand = datumToJson(datum, operandType, this.named);
     this.edit(row, 'update').mutations.push([column, mutator, operand]);
@@ -258,9 +253,7 @@ export class IdlTxn {
     }
     if (kind === 'insert') this.planInsert(plan, edit);
     else if (edit.written.size > 0) {
-      const changed = [...edit.written].some(
-        ([name, datum]) => !datumEquals(row.datum(name), datum),
-      );
+      const changed = [...edit.written].some(([name, datum]) => !row.datum(name).equals(datum));
       plan.add({ ...whereRow('update', row), row: this.rowJson(edit) }, changed);
     }
     if (edit.mutations.length > 0) {
@@ -292,7 +285,7 @@ export class IdlTxn {
     const json: Operation = {};
     for (const [name, datum] of written) {
       const { type } = row.table.column(name);
-      if (kind === 'insert' && datumEquals(datum, defaultDatum(type))) continue;
+      if (kind === 'insert' && datum.equals(Datum.defaultOf(type))) continue;
       json[name] = datumToJson(datum, type, this.named);
     }
     return json;

@@ -9,21 +9,23 @@
  */
 
 import { TapswitchError } from '../../common/errors.js';
-import { applyDiff, type Datum, datumEquals, defaultDatum } from './datum.js';
+import type { JsonValue } from '../../common/json.js';
+import { Datum } from '../datum.js';
+import { UNLIMITED } from '../types.js';
 import { type IdlRow, type IdlTable, parseRow, type Replica } from './replica.js';
 
 /** Which of the two notations a monitor uses. */
 export type UpdateFormat = 'update' | 'update2';
 
-type Json = Record<string, unknown>;
+type Json = { [key: string]: JsonValue };
 
-function object(json: unknown, what: string): Json {
-  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Json;
+function object(json: JsonValue | undefined, what: string): Json {
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
   throw new TapswitchError('E_OVSDB_UPDATE', `the server sent an update whose ${what} is wrong`);
 }
 
 /** Every row update in `updates` of a table that the schema has. */
-function* rowUpdates(replica: Replica, updates: unknown): Generator<[IdlTable, string, Json]> {
+function* rowUpdates(replica: Replica, updates: JsonValue): Generator<[IdlTable, string, Json]> {
   for (const [name, rows] of Object.entries(object(updates, 'table updates'))) {
     const table = replica.tables.get(name);
     if (!table) continue;
@@ -37,15 +39,21 @@ function* rowUpdates(replica: Replica, updates: unknown): Generator<[IdlTable, s
 function overwrite(replica: Replica, row: IdlRow, data: Map<string, Datum>, whole: boolean): void {
   if (whole) {
     for (const name of row.data.keys()) {
-      if (!data.has(name)) data.set(name, defaultDatum(row.table.column(name).type));
+      if (!data.has(name)) data.set(name, Datum.defaultOf(row.table.column(name).type));
     }
   }
   for (const [name, datum] of data) {
-    if (!datumEquals(row.datum(name), datum)) replica.modify(row, name, datum);
+    if (!row.datum(name).equals(datum)) replica.modify(row, name, datum);
   }
 }
 
-function put(replica: Replica, table: IdlTable, uuid: string, json: unknown, whole: boolean): void {
+function put(
+  replica: Replica,
+  table: IdlTable,
+  uuid: string,
+  json: JsonValue | undefined,
+  whole: boolean,
+): void {
   const data = parseRow(table, json);
   const row = table.row(uuid);
   if (row) overwrite(replica, row, data, whole);
@@ -57,12 +65,22 @@ function remove(replica: Replica, table: IdlTable, uuid: string): void {
   if (row) replica.delete(row);
 }
 
-function modifyByDiff(replica: Replica, table: IdlTable, uuid: string, json: unknown): void {
+/** Differences have as many members as changed, whatever the column's own limits. */
+function* parseDiffs(table: IdlTable, json: JsonValue): Generator<[string, Datum]> {
+  for (const [name, value] of Object.entries(object(json, 'modify'))) {
+    const type = table.schema.columns.get(name)?.type;
+    if (!type) continue;
+    const diffType = type.isComposite ? type.withCounts(0, UNLIMITED) : type;
+    yield [name, Datum.fromJson(diffType, value)];
+  }
+}
+
+function modifyByDiff(replica: Replica, table: IdlTable, uuid: string, json: JsonValue): void {
   const row = table.row(uuid);
   if (!row) throw new TapswitchError('E_OVSDB_UPDATE', `the server modified unknown row ${uuid}`);
-  for (const [name, diff] of parseRow(table, json)) {
-    const datum = applyDiff(row.datum(name), diff, table.column(name).type);
-    if (!datumEquals(row.datum(name), datum)) replica.modify(row, name, datum);
+  for (const [name, diff] of parseDiffs(table, json)) {
+    const datum = row.datum(name).applyDiff(diff, table.column(name).type);
+    if (!row.datum(name).equals(datum)) replica.modify(row, name, datum);
   }
 }
 
@@ -72,7 +90,7 @@ function modifyByDiff(replica: Replica, table: IdlTable, uuid: string, json: unk
  * Throws E_OVSDB_UPDATE or E_OVSDB_NOTATION where it makes no sense: the replica can then no longer
  * be trusted, and the caller reconnects.
  */
-export function applyUpdates(replica: Replica, format: UpdateFormat, updates: unknown): void {
+export function applyUpdates(replica: Replica, format: UpdateFormat, updates: JsonValue): void {
   for (const [table, uuid, update] of rowUpdates(replica, updates)) {
     if (format === 'update') {
       if (update.new === undefined || update.new === null) remove(replica, table, uuid);
@@ -88,7 +106,7 @@ export function applyUpdates(replica: Replica, format: UpdateFormat, updates: un
  * Makes the replica equal to a complete dump: rows that the dump lacks go, others are compared
  * column by column, so a reconnection reports only what really changed.
  */
-export function replaceContents(replica: Replica, format: UpdateFormat, dump: unknown): void {
+export function replaceContents(replica: Replica, format: UpdateFormat, dump: JsonValue): void {
   const seen = new Map<IdlTable, Set<string>>();
   for (const [table, uuid] of rowUpdates(replica, dump)) {
     const uuids = seen.get(table);
