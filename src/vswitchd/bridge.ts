@@ -1,0 +1,213 @@
+/**
+ * A running bridge: makes what runs equal to what its configuration asks for.
+ *
+ *     apply(config):  close interfaces that are no longer wanted  (free their names and numbers)
+ *                     open the ones that are missing              (failures become Interface.error)
+ *                     set up ports as bundles, the local port's MAC, tables, controllers
+ *
+ * An interface that cannot be opened costs nothing but itself: its error is kept for the database
+ * and the next `apply` tries again. Not for: reading rows (read-config.ts) or writing them
+ * (status.ts).
+ */
+import { errorMessage, TapswitchError } from '../common/errors.js';
+import { getLogger } from '../common/log.js';
+import type { Netdev } from '../netdev/index.js';
+import type { Ofproto } from '../ofproto/index.js';
+import { pickBridgeMac } from './bridge-mac.js';
+import type { BridgeConfig, IfaceConfig, PortConfig } from './config.js';
+
+const log = getLogger('bridge');
+
+/** OpenFlow number of the local port in requests to the OpenFlow layer. */
+const OFPP_LOCAL = 0xfffffffe;
+
+export interface IfaceState {
+  config: IfaceConfig;
+  device: Netdev | null;
+  /** OpenFlow port number; -1 when the interface could not be opened. */
+  ofport: number;
+  /** Why it could not be opened, for Interface.error. */
+  error: string | null;
+}
+
+/** What a bridge needs of the daemon around it. */
+export interface BridgeHost {
+  openDevice(iface: IfaceConfig): Netdev;
+  /** The bridge that has a device of that name open, or null. */
+  ownerOf(deviceName: string): string | null;
+}
+
+export class Bridge {
+  readonly ifaces = new Map<string, IfaceState>();
+  /** Ports as last applied, by name. */
+  readonly ports = new Map<string, PortConfig>();
+  /** The local port's and datapath's MAC, as last chosen. */
+  mac: Uint8Array;
+
+  constructor(
+    public config: BridgeConfig,
+    readonly ofproto: Ofproto,
+    private readonly host: BridgeHost,
+    /** Used while no port offers a MAC. */
+    private readonly defaultMac: Uint8Array,
+  ) {
+    this.mac = defaultMac;
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** Closes what `config` no longer wants. Run for all bridges before any opens: names move. */
+  removeUnwanted(config: BridgeConfig): void {
+    const wanted = new Map<string, IfaceConfig>();
+    for (const port of config.ports) for (const iface of port.ifaces) wanted.set(iface.name, iface);
+    const wantedPorts = new Map(config.ports.map((port) => [port.name, port]));
+    for (const [name] of this.ports) {
+      if (wantedPorts.has(name)) continue;
+      this.ofproto.bundleSet(name, null);
+      this.ports.delete(name);
+    }
+    for (const iface of [...this.ifaces.values()]) {
+      const next = wanted.get(iface.config.name);
+      if (next && !mustReopen(iface.config, next)) iface.config = next;
+      else this.closeIface(iface);
+    }
+  }
+
+  /** Opens what is missing and pushes every setting. */
+  apply(config: BridgeConfig): void {
+    this.config = config;
+    for (const port of config.ports) for (const iface of port.ifaces) this.ensureIface(iface);
+    this.applyMac();
+    for (const port of config.ports) this.applyPort(port);
+    this.applySettings();
+  }
+
+  /** A device vanished: give its port up; the rest goes on. */
+  deviceGone(name: string): void {
+    const iface = this.ifaces.get(name);
+    if (!iface?.device) return;
+    this.closeIface(iface);
+    const error = `could not open network device ${name} (No such device)`;
+    this.ifaces.set(name, { config: iface.config, device: null, ofport: -1, error });
+    for (const port of this.ports.values()) {
+      if (port.ifaces.some((i) => i.name === name)) this.applyPort(port);
+    }
+  }
+
+  close(): void {
+    for (const name of this.ports.keys()) this.ofproto.bundleSet(name, null);
+    this.ports.clear();
+    for (const iface of [...this.ifaces.values()]) this.closeIface(iface);
+  }
+
+  private ensureIface(config: IfaceConfig): void {
+    const existing = this.ifaces.get(config.name);
+    if (existing?.device) return;
+    const iface: IfaceState = { config, device: null, ofport: -1, error: null };
+    this.ifaces.set(config.name, iface);
+    let device: Netdev | null = null;
+    try {
+      const owner = this.host.ownerOf(config.name);
+      if (owner) {
+        throw new TapswitchError('E_PORT_EXISTS', `${config.name} is already in bridge ${owner}`);
+      }
+      device = this.host.openDevice(config);
+      if (config.type === 'internal') device.setAdminUp(true);
+      const local = config.name === this.name;
+      iface.ofport = this.ofproto.portAdd(
+        device,
+        local ? OFPP_LOCAL : (config.ofportRequest ?? undefined),
+      );
+      iface.device = device;
+      log.info(`bridge ${this.name}: added interface ${config.name} on port ${shown(iface.ofport)}`);
+    } catch (error) {
+      device?.close();
+      iface.error = errorMessage(error);
+      // Said once for each new failure: apply() tries again at every reconfiguration.
+      if (existing?.error !== iface.error) log.warn(iface.error);
+    }
+  }
+
+  private closeIface(iface: IfaceState): void {
+    const { name } = iface.config;
+    this.ifaces.delete(name);
+    if (!iface.device) return;
+    log.info(`bridge ${this.name}: deleted interface ${name} on port ${shown(iface.ofport)}`);
+    this.ofproto.portDel(iface.ofport);
+    iface.device.close();
+  }
+
+  private applyPort(port: PortConfig): void {
+    const members = port.ifaces
+      .map((config) => this.ifaces.get(config.name)?.ofport ?? -1)
+      .filter((ofport) => ofport !== -1);
+    this.ports.set(port.name, port);
+    const settings = members.length === 0 ? null : { ...port.settings, members };
+    this.ofproto.bundleSet(port.name, settings);
+  }
+
+  /** The local port carries the bridge's MAC; the datapath id follows from it. */
+  private applyMac(): void {
+    this.mac = pickBridgeMac(this.config, this.ifaces, this.defaultMac);
+    const local = this.ifaces.get(this.name)?.device;
+    if (local && !sameBytes(local.etherAddr(), this.mac)) {
+      try {
+        local.setEtherAddr(this.mac);
+      } catch (error) {
+        log.err(`bridge ${this.name}: failed to set bridge Ethernet address: ${errorMessage(error)}`);
+      }
+    }
+    this.ofproto.setDatapathId(this.config.datapathId ?? macToNumber(this.mac));
+    for (const iface of this.ifaces.values()) applyIfaceSettings(iface, this.name);
+  }
+
+  private applySettings(): void {
+    const { config, ofproto } = this;
+    ofproto.setMacTableConfig(config.macAgingSec, config.macTableSize);
+    ofproto.setForwardBpdu(config.forwardBpdu);
+    ofproto.setFloodVlans(config.floodVlans);
+    ofproto.setProtocols(config.protocols);
+    ofproto.setFailMode(config.failMode);
+    ofproto.setControllers(config.controllers);
+  }
+}
+
+/** MTU and MAC that the Interface row asks for. Failures are warnings: the port works without. */
+function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
+  const { device, config } = iface;
+  if (!device) return;
+  try {
+    if (config.mtuRequest !== null && device.mtu() !== config.mtuRequest) {
+      device.setMtu(config.mtuRequest);
+    }
+    const settable = config.type === 'internal' && config.name !== bridgeName;
+    if (settable && config.mac && !sameBytes(device.etherAddr(), config.mac)) {
+      device.setEtherAddr(config.mac);
+    }
+  } catch (error) {
+    log.warn(`interface ${config.name}: ${errorMessage(error)}`);
+  }
+}
+
+/** Whether going from one configuration to the other needs another device. */
+function mustReopen(from: IfaceConfig, to: IfaceConfig): boolean {
+  if (from.type !== to.type || from.nQueues !== to.nQueues) return true;
+  if (to.ofportRequest !== null && to.ofportRequest !== from.ofportRequest) return true;
+  if (from.options.size !== to.options.size) return true;
+  for (const [key, value] of to.options) if (from.options.get(key) !== value) return true;
+  return false;
+}
+
+function shown(ofport: number): number {
+  return ofport === OFPP_LOCAL ? 65534 : ofport;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+function macToNumber(mac: Uint8Array): bigint {
+  return mac.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}

@@ -1,0 +1,61 @@
+/**
+ * What the database asks for, as plain objects: the wanted state of bridges, ports and interfaces.
+ *
+ * read-config.ts makes these from database rows; vswitch.ts compares them with what is running. They
+ * hold no reference to rows, so a configuration can be compared, logged and made in tests by hand.
+ */
+import type { BundleSettings, ControllerSettings, FailMode } from '../ofproto/settings.js';
+
+export interface IfaceConfig {
+  /** Row in the Interface table, or null for a local port that no row describes. */
+  uuid: string | null;
+  name: string;
+  /** 'system', 'internal', 'tap', 'patch', 'dummy'... as the row says ('' becomes 'system'). */
+  type: string;
+  /** 1 to 65279, or null: the switch chooses. */
+  ofportRequest: number | null;
+  /** Wanted MAC, 6 bytes (internal ports), or null. */
+  mac: Uint8Array | null;
+  mtuRequest: number | null;
+  /** Transmit and receive queues asked for (options:n_rxq), or null for the default. */
+  nQueues: number | null;
+  options: ReadonlyMap<string, string>;
+}
+
+/** Settings of a port except its members' OpenFlow numbers, which only the running state knows. */
+export type PortSettings = Omit<BundleSettings, 'members'>;
+
+export interface PortConfig {
+  uuid: string | null;
+  name: string;
+  ifaces: IfaceConfig[];
+  settings: PortSettings;
+}
+
+export interface BridgeConfig {
+  uuid: string;
+  name: string;
+  /** 'netdev' or 'dummy'; 'system' and '' are served by the same user-space datapath. */
+  datapathType: string;
+  /** other_config:datapath-id, or null: derived from the bridge's MAC. */
+  datapathId: bigint | null;
+  /** other_config:hwaddr, or null: the lowest MAC of the ports. */
+  hwaddr: Uint8Array | null;
+  failMode: FailMode;
+  controllers: ControllerSettings[];
+  /** OpenFlow versions allowed, as names ('OpenFlow10'); empty: all. */
+  protocols: string[];
+  macAgingSec: number;
+  macTableSize: number;
+  floodVlans: ReadonlySet<number> | null;
+  forwardBpdu: boolean;
+  dpDesc: string | null;
+  ports: PortConfig[];
+}
+
+export interface SwitchConfig {
+  bridges: BridgeConfig[];
+  nextCfg: number;
+  /** Open_vSwitch other_config. */
+  otherConfig: ReadonlyMap<string, string>;
+}

@@ -1,0 +1,173 @@
+/**
+ * Database rows -> wanted configuration (config.ts). Reads only; changes nothing that runs.
+ *
+ * Bad values are replaced by defaults and reported once to `warn`, in words that name the row. The
+ * meanings and defaults are those of ovs-vswitchd.conf.db(5).
+ */
+import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
+import type { ControllerSettings } from '../ofproto/settings.js';
+import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
+import { readPortSettings } from './read-port.js';
+import {
+  isUnicastMac,
+  mapBool,
+  mapInt,
+  parseMac,
+  rowMap,
+  rowNumber,
+  rowNumbers,
+  rowRefs,
+  rowString,
+  rowStrings,
+  type Warn,
+} from './row-values.js';
+
+/** OpenFlow port numbers that a row may ask for (OFPP_MAX of OpenFlow 1.0). */
+const OFPORT_MAX = 0xfeff;
+const MAC_TABLE_DEFAULT = { min: 10, max: 1_000_000, fallback: 8192 };
+const MAC_AGING_DEFAULT = { min: 1, max: 0x7fffffff, fallback: 300 };
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** The whole wanted configuration, or null while the database has no Open_vSwitch row. */
+export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
+  const root = idl.table('Open_vSwitch').first();
+  if (!root) return null;
+  const seen = new Set<string>();
+  const bridges: BridgeConfig[] = [];
+  for (const row of rowRefs(root, 'bridges')) {
+    const name = rowString(row, 'name');
+    if (name.includes('/') || name === '' || seen.has(name)) {
+      warn(`ignoring bridge with invalid or repeated name '${name}'`);
+      continue;
+    }
+    seen.add(name);
+    bridges.push(readBridge(row, warn));
+  }
+  return {
+    bridges: bridges.sort(byName),
+    nextCfg: rowNumber(root, 'next_cfg') ?? 0,
+    otherConfig: rowMap(root, 'other_config'),
+  };
+}
+
+function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
+  const name = rowString(row, 'name');
+  const other = rowMap(row, 'other_config');
+  const say: Warn = (message) => warn(`bridge ${name}: ${message}`);
+  const type = rowString(row, 'datapath_type');
+  const floodVlans = rowNumbers(row, 'flood_vlans');
+  const ports = readPorts(row, name, say);
+  return {
+    uuid: row.uuid,
+    name,
+    datapathType: type === '' || type === 'system' ? 'netdev' : type,
+    datapathId: parseDatapathId(other.get('datapath-id'), say),
+    hwaddr: usableHwaddr(other.get('hwaddr'), say),
+    failMode: rowString(row, 'fail_mode') === 'secure' ? 'secure' : 'standalone',
+    controllers: rowRefs(row, 'controller').map((c) => readController(c, say)),
+    protocols: rowStrings(row, 'protocols'),
+    macAgingSec: mapInt(other, 'mac-aging-time', MAC_AGING_DEFAULT, say),
+    macTableSize: mapInt(other, 'mac-table-size', MAC_TABLE_DEFAULT, say),
+    floodVlans: floodVlans.length ? new Set(floodVlans) : null,
+    forwardBpdu: mapBool(other, 'forward-bpdu', false),
+    dpDesc: other.get('dp-desc') ?? null,
+    ports,
+  };
+}
+
+function parseDatapathId(text: string | undefined, warn: Warn): bigint | null {
+  if (text === undefined) return null;
+  const digits = text.startsWith('0x') ? text.slice(2) : text;
+  const wellFormed = text.startsWith('0x') ? digits.length <= 16 : digits.length === 16;
+  if (wellFormed && /^[0-9a-f]+$/i.test(digits) && BigInt(`0x${digits}`) !== 0n) {
+    return BigInt(`0x${digits}`);
+  }
+  warn(`datapath-id '${text}' is not 16 hexadecimal digits, deriving one from the MAC`);
+  return null;
+}
+
+function usableHwaddr(text: string | undefined, warn: Warn): Uint8Array | null {
+  if (text === undefined) return null;
+  const mac = parseMac(text);
+  if (mac && isUnicastMac(mac)) return mac;
+  warn(`hwaddr '${text}' is not a unicast MAC address, ignored`);
+  return null;
+}
+
+function readController(row: IdlRow, warn: Warn): ControllerSettings {
+  const mode = rowString(row, 'connection_mode');
+  const target = rowString(row, 'target');
+  if (mode === 'in-band') {
+    warn(`controller ${target}: in-band control is not supported, treated as out-of-band`);
+  }
+  return {
+    target,
+    connectionMode: 'out-of-band',
+    maxBackoffMs: rowNumber(row, 'max_backoff') ?? 8000,
+    inactivityProbeMs: rowNumber(row, 'inactivity_probe') ?? 5000,
+  };
+}
+
+function readPorts(bridge: IdlRow, bridgeName: string, warn: Warn): PortConfig[] {
+  const ports: PortConfig[] = [];
+  const seen = new Set<string>();
+  for (const row of rowRefs(bridge, 'ports')) {
+    const name = rowString(row, 'name');
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const port = readPort(row, bridgeName, warn);
+    if (port.ifaces.length === 0) warn(`port ${name} has no interfaces; dropping`);
+    else ports.push(port);
+  }
+  // A bridge always has its local port, whether or not rows describe it.
+  if (!ports.some((port) => port.ifaces.some((iface) => iface.name === bridgeName))) {
+    ports.push(localPort(bridgeName));
+  }
+  return ports.sort(byName);
+}
+
+function readPort(row: IdlRow, bridgeName: string, warn: Warn): PortConfig {
+  const name = rowString(row, 'name');
+  const ifaces = rowRefs(row, 'interfaces').map((r) => readIface(r, bridgeName, warn));
+  ifaces.sort(byName);
+  const settings = readPortSettings(row, ifaces.length, (m) => warn(`port ${name}: ${m}`));
+  return { uuid: row.uuid, name, ifaces, settings };
+}
+
+function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
+  const name = rowString(row, 'name');
+  const type = rowString(row, 'type');
+  const options = rowMap(row, 'options');
+  const request = rowNumber(row, 'ofport_request');
+  const usable = request !== null && request >= 1 && request <= OFPORT_MAX;
+  const queues = mapInt(options, 'n_rxq', { min: 1, max: 64, fallback: 0 }, (m) =>
+    warn(`interface ${name}: ${m}`),
+  );
+  return {
+    uuid: row.uuid,
+    name,
+    type: name === bridgeName ? 'internal' : type === '' ? 'system' : type,
+    ofportRequest: usable ? request : null,
+    mac: parseMac(row.get<string | null>('mac')),
+    mtuRequest: rowNumber(row, 'mtu_request'),
+    nQueues: queues || null,
+    options,
+  };
+}
+
+function localPort(name: string): PortConfig {
+  const iface: IfaceConfig = {
+    uuid: null,
+    name,
+    type: 'internal',
+    ofportRequest: null,
+    mac: null,
+    mtuRequest: null,
+    nQueues: null,
+    options: new Map(),
+  };
+  return { uuid: null, name, ifaces: [iface], settings: readPortSettings(null, 1, () => {}, name) };
+}

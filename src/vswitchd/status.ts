@@ -1,0 +1,206 @@
+/**
+ * Running state -> database columns: ofport, errors, link state, statistics, cur_cfg...
+ *
+ * `StatusWriter` compares what runs with what the rows say and commits only the difference, one
+ * transaction at a time. Everything that a waiting ovs-vsctl looks at (ofport, error, cur_cfg) goes
+ * into the same transaction. Not for: deciding anything (bridge.ts, vswitch.ts).
+ */
+import { getLogger } from '../common/log.js';
+import {
+  type ColumnValue,
+  datumEquals,
+  datumFromValue,
+  type Idl,
+  type IdlRow,
+  IdlTxn,
+} from '../ovsdb/idl/index.js';
+import type { Bridge, IfaceState } from './bridge.js';
+import { formatMacBytes } from './row-values.js';
+
+const log = getLogger('bridge');
+
+const OFPP_LOCAL = 0xfffffffe;
+const OFPP_LOCAL_OF10 = 65534;
+
+export interface StatusSource {
+  bridges: Iterable<Bridge>;
+  /** next_cfg of the configuration that is in force. */
+  appliedCfg: number;
+  version: string;
+  dbVersion: string;
+}
+
+/** Columns that the switch writes itself: a change to these alone asks for nothing. */
+const STATUS_COLUMNS: Record<string, ReadonlySet<string>> = {
+  Open_vSwitch: new Set([
+    'cur_cfg',
+    'statistics',
+    'datapath_types',
+    'iface_types',
+    'dpdk_initialized',
+    'dpdk_version',
+    'ovs_version',
+    'db_version',
+    'system_type',
+    'system_version',
+    'external_ids',
+    'manager_options',
+  ]),
+  Bridge: new Set(['datapath_id', 'datapath_version', 'status', 'rstp_status', 'external_ids']),
+  Port: new Set(['bond_active_slave', 'statistics', 'status', 'rstp_status', 'external_ids']),
+  Interface: new Set([
+    'admin_state',
+    'duplex',
+    'error',
+    'ifindex',
+    'lacp_current',
+    'link_resets',
+    'link_speed',
+    'link_state',
+    'mac_in_use',
+    'mtu',
+    'ofport',
+    'statistics',
+    'status',
+    'external_ids',
+  ]),
+  Controller: new Set(['is_connected', 'role', 'status', 'external_ids']),
+};
+
+/** Whether a change of these columns can mean anything for the configuration. */
+export function isConfigChange(table: string, columns: Iterable<string>): boolean {
+  const own = STATUS_COLUMNS[table];
+  if (!own) return table !== 'Manager' && table !== 'SSL';
+  for (const column of columns) if (!own.has(column)) return true;
+  return false;
+}
+
+export class StatusWriter {
+  private busy = false;
+  private again = false;
+
+  constructor(
+    private readonly idl: Idl,
+    private readonly source: () => StatusSource,
+    /** Called after each commit that changed something or failed for good. */
+    private readonly onCommitted: () => void,
+  ) {}
+
+  /** Writes what differs. While a commit is under way, the request is kept for after it. */
+  write(): void {
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
+    if (!this.idl.live) return;
+    const txn = new IdlTxn(this.idl);
+    this.fill(txn);
+    this.busy = true;
+    txn
+      .commit()
+      .then(
+        (result) => {
+          if (result.status === 'try again') this.again = true;
+          else if (result.status === 'error') {
+            log.err(`status update failed: ${result.error ?? 'unknown error'}`);
+          }
+        },
+        (error: unknown) => log.err(`status update failed: ${String(error)}`),
+      )
+      .finally(() => {
+        this.busy = false;
+        this.onCommitted();
+        if (!this.again) return;
+        this.again = false;
+        this.write();
+      });
+  }
+
+  private fill(txn: IdlTxn): void {
+    const source = this.source();
+    this.fillRoot(txn, source);
+    for (const bridge of source.bridges) this.fillBridge(txn, bridge);
+  }
+
+  private fillRoot(txn: IdlTxn, source: StatusSource): void {
+    const root = this.idl.table('Open_vSwitch').first();
+    if (!root) return;
+    setIfDifferent(txn, root, 'cur_cfg', source.appliedCfg);
+    setIfDifferent(txn, root, 'ovs_version', source.version);
+    setIfDifferent(txn, root, 'db_version', source.dbVersion);
+    setIfDifferent(txn, root, 'datapath_types', ['netdev', 'system']);
+    setIfDifferent(txn, root, 'iface_types', ['internal', 'patch', 'system', 'tap']);
+    setIfDifferent(txn, root, 'dpdk_initialized', false);
+  }
+
+  private fillBridge(txn: IdlTxn, bridge: Bridge): void {
+    const row = this.idl.table('Bridge').row(bridge.config.uuid);
+    if (!row) return;
+    const dpid = bridge.ofproto.datapathId.toString(16).padStart(16, '0');
+    setIfDifferent(txn, row, 'datapath_id', dpid);
+    setIfDifferent(txn, row, 'datapath_version', '<built-in>');
+    for (const iface of bridge.ifaces.values()) this.fillIface(txn, iface);
+    for (const port of bridge.ports.values()) this.fillPort(txn, bridge, port.uuid, port.name);
+    this.fillControllers(txn, bridge, row);
+  }
+
+  private fillIface(txn: IdlTxn, iface: IfaceState): void {
+    const row = iface.config.uuid ? this.idl.table('Interface').row(iface.config.uuid) : null;
+    if (!row) return;
+    setIfDifferent(txn, row, 'error', iface.error ?? []);
+    const { device } = iface;
+    if (!device) {
+      setIfDifferent(txn, row, 'ofport', -1);
+      for (const column of ['admin_state', 'link_state', 'mac_in_use', 'mtu', 'ifindex']) {
+        setIfDifferent(txn, row, column, []);
+      }
+      setIfDifferent(txn, row, 'statistics', new Map());
+      return;
+    }
+    const ofport = iface.ofport === OFPP_LOCAL ? OFPP_LOCAL_OF10 : iface.ofport;
+    setIfDifferent(txn, row, 'ofport', ofport);
+    setIfDifferent(txn, row, 'mac_in_use', formatMacBytes(device.etherAddr()));
+    setIfDifferent(txn, row, 'admin_state', device.adminUp() ? 'up' : 'down');
+    setIfDifferent(txn, row, 'link_state', device.carrier() ? 'up' : 'down');
+    setIfDifferent(txn, row, 'link_resets', device.carrierResets());
+    setIfDifferent(txn, row, 'ifindex', device.ifindex);
+    setIfDifferent(txn, row, 'mtu', device.mtu() || []);
+    const speed = device.speedMbps?.() ?? 0;
+    setIfDifferent(txn, row, 'link_speed', speed ? speed * 1_000_000 : []);
+    setIfDifferent(txn, row, 'duplex', device.duplex?.() ?? []);
+    setIfDifferent(txn, row, 'status', new Map(Object.entries(device.status())));
+    setIfDifferent(txn, row, 'statistics', new Map(Object.entries(device.statistics())));
+  }
+
+  private fillPort(txn: IdlTxn, bridge: Bridge, uuid: string | null, name: string): void {
+    const row = uuid ? this.idl.table('Port').row(uuid) : null;
+    if (!row) return;
+    const active = bridge.ofproto.bondStatus(name)?.activeMemberMac ?? null;
+    setIfDifferent(txn, row, 'bond_active_slave', active ? formatMacBytes(active) : []);
+  }
+
+  private fillControllers(txn: IdlTxn, bridge: Bridge, bridgeRow: IdlRow): void {
+    const rows = bridgeRow.get<IdlRow[]>('controller');
+    for (const status of bridge.ofproto.controllerStatus()) {
+      const row = rows.find((r) => r.get<string>('target') === status.target);
+      if (!row) continue;
+      setIfDifferent(txn, row, 'is_connected', status.connected);
+      setIfDifferent(txn, row, 'role', status.role);
+      const map = new Map<string, string>([['state', status.state]]);
+      if (status.lastError) map.set('last_error', status.lastError);
+      if (status.secSinceConnect !== null) {
+        map.set('sec_since_connect', String(status.secSinceConnect));
+      }
+      if (status.secSinceDisconnect !== null) {
+        map.set('sec_since_disconnect', String(status.secSinceDisconnect));
+      }
+      setIfDifferent(txn, row, 'status', map);
+    }
+  }
+}
+
+function setIfDifferent(txn: IdlTxn, row: IdlRow, column: string, value: ColumnValue): void {
+  const { type } = row.table.column(column);
+  if (datumEquals(row.datum(column), datumFromValue(value, type))) return;
+  txn.set(row, column, value);
+}

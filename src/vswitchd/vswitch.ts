@@ -1,0 +1,268 @@
+/**
+ * The configuration layer's centre: makes all bridges follow the database.
+ *
+ *     database change ──> reconfigure():  rows -> SwitchConfig -> difference -> bridges
+ *     device change   ──> open again what came back, give up what went
+ *     both            ──> dpif.sync() ──> StatusWriter: ofport, error, cur_cfg in one transaction
+ *
+ * `cur_cfg` is written only after every worker has the change in force: when ovs-vsctl returns, the
+ * next packet sees the new configuration.
+ */
+import type { Clock } from '../common/clock.js';
+import { NEVER } from '../common/clock.js';
+import { errorMessage } from '../common/errors.js';
+import { getLogger } from '../common/log.js';
+import type { Dpif } from '../datapath/index.js';
+import type { Netdev } from '../netdev/index.js';
+import { Ofproto, type OfprotoBacker, type OfprotoRegistry } from '../ofproto/index.js';
+import type { Changes, Idl } from '../ovsdb/idl/index.js';
+import { Bridge, type BridgeHost } from './bridge.js';
+import { randomMac } from './bridge-mac.js';
+import type { BridgeConfig, IfaceConfig, SwitchConfig } from './config.js';
+import { readConfig } from './read-config.js';
+import { mapInt } from './row-values.js';
+import { isConfigChange, StatusWriter } from './status.js';
+
+const log = getLogger('bridge');
+
+/** other_config:stats-update-interval, milliseconds. */
+const STATS_INTERVAL = { min: 5000, max: 0x7fffffff, fallback: 5000 };
+/** Link changes are written this long after the first, so that a burst is one transaction. */
+const LINK_STATUS_DELAY_MS = 20;
+
+export interface VswitchDeps {
+  idl: Idl;
+  clock: Clock;
+  registry: OfprotoRegistry;
+  /** Makes the datapath of a type; asked once for each. */
+  openDpif(type: string): Dpif;
+  /** Opens a device for an interface. @throws TapswitchError */
+  openDevice(iface: IfaceConfig, datapathType: string): Netdev;
+  /** Directory for BRIDGE.mgmt and BRIDGE.snoop. */
+  runDir: string;
+  version: string;
+  dbVersion: string;
+  /** Asks for a turn of run(). */
+  wake(): void;
+  /** The first configuration is in force and committed. */
+  onReady(): void;
+}
+
+export class Vswitch implements BridgeHost {
+  readonly bridges = new Map<string, Bridge>();
+  private readonly backers = new Map<string, { backer: OfprotoBacker; dpif: Dpif }>();
+  private readonly status: StatusWriter;
+  private configDirty = true;
+  private statusDueMs = NEVER;
+  private statsIntervalMs = STATS_INTERVAL.fallback;
+  private appliedCfg = 0;
+  private opening: BridgeConfig | null = null;
+  private isReady = false;
+  private contended = false;
+  private closed = false;
+  /** Warnings already given: a bad value is reported once, not at every change. */
+  private warned = new Set<string>();
+
+  constructor(private readonly deps: VswitchDeps) {
+    this.status = new StatusWriter(
+      deps.idl,
+      () => ({
+        bridges: this.bridges.values(),
+        appliedCfg: this.appliedCfg,
+        version: deps.version,
+        dbVersion: deps.dbVersion,
+      }),
+      () => this.committed(),
+    );
+    deps.idl.setLock('ovs_vswitchd');
+  }
+
+  /** Tells of a change in the replica. */
+  databaseChanged(changes: Changes): void {
+    for (const [table, change] of changes) {
+      const modified = [...change.modified.values()];
+      const matters =
+        change.inserted.size > 0 ||
+        change.deleted.size > 0 ||
+        modified.some((columns) => isConfigChange(table, columns));
+      if (matters) this.configDirty = true;
+    }
+    this.deps.wake();
+  }
+
+  /** A network interface appeared: whatever waits for it is tried again. */
+  linkAppeared(name: string): void {
+    for (const bridge of this.bridges.values()) {
+      const iface = bridge.ifaces.get(name);
+      if (iface && !iface.device) this.configDirty = true;
+    }
+    if (this.configDirty) this.deps.wake();
+  }
+
+  /** A device that is in use vanished. */
+  deviceGone(name: string): void {
+    for (const bridge of this.bridges.values()) {
+      if (!bridge.ifaces.get(name)?.device) continue;
+      log.warn(`bridge ${bridge.name}: interface ${name} is gone`);
+      bridge.deviceGone(name);
+      this.configDirty = true;
+    }
+    this.deps.wake();
+  }
+
+  /** Link state or another observed property changed: the database should soon know. */
+  deviceChanged(): void {
+    this.statusDueMs = Math.min(this.statusDueMs, this.deps.clock.now() + LINK_STATUS_DELAY_MS);
+    this.deps.wake();
+  }
+
+  run(now: number): void {
+    if (this.closed || !this.checkLock()) return;
+    if (this.configDirty) {
+      this.configDirty = false;
+      this.reconfigure();
+    }
+    if (now >= this.statusDueMs && this.isReady) {
+      this.statusDueMs = now + this.statsIntervalMs;
+      this.status.write();
+    }
+  }
+
+  nextWake(): number {
+    return this.isReady ? this.statusDueMs : NEVER;
+  }
+
+  openDevice(iface: IfaceConfig): Netdev {
+    return this.deps.openDevice(iface, this.opening?.datapathType ?? 'netdev');
+  }
+
+  ownerOf(deviceName: string): string | null {
+    for (const bridge of this.bridges.values()) {
+      if (bridge.ifaces.get(deviceName)?.device) return bridge.name;
+    }
+    return null;
+  }
+
+  /** Takes every bridge down and frees the datapaths. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const bridge of this.bridges.values()) this.closeBridge(bridge);
+    this.bridges.clear();
+    for (const { backer, dpif } of this.backers.values()) {
+      backer.close();
+      await dpif.close();
+    }
+    this.backers.clear();
+  }
+
+  /** One daemon acts on a database at a time. */
+  private checkLock(): boolean {
+    const { idl } = this.deps;
+    if (!idl.hasContents) return false;
+    if (idl.lockContended && !this.contended) {
+      log.err('another ovs-vswitchd process is running, disabling this process until it goes away');
+    }
+    this.contended = idl.lockContended;
+    return idl.hasLock;
+  }
+
+  private reconfigure(): void {
+    const config = readConfig(this.deps.idl, (message) => this.warnOnce(message));
+    if (!config) return;
+    this.statsIntervalMs = mapInt(
+      config.otherConfig,
+      'stats-update-interval',
+      STATS_INTERVAL,
+      (message) => this.warnOnce(message),
+    );
+    this.removeUnwanted(config);
+    for (const bridge of config.bridges) this.applyBridge(bridge);
+    void this.finish(config.nextCfg);
+  }
+
+  private removeUnwanted(config: SwitchConfig): void {
+    const wanted = new Map(config.bridges.map((bridge) => [bridge.name, bridge]));
+    for (const bridge of [...this.bridges.values()]) {
+      const next = wanted.get(bridge.name);
+      if (next && next.datapathType === bridge.config.datapathType) bridge.removeUnwanted(next);
+      else {
+        this.closeBridge(bridge);
+        this.bridges.delete(bridge.name);
+      }
+    }
+  }
+
+  private applyBridge(config: BridgeConfig): void {
+    this.opening = config;
+    try {
+      const bridge = this.bridges.get(config.name) ?? this.openBridge(config);
+      bridge.apply(config);
+    } catch (error) {
+      log.err(`failed to create bridge ${config.name}: ${errorMessage(error)}`);
+    } finally {
+      this.opening = null;
+    }
+  }
+
+  private openBridge(config: BridgeConfig): Bridge {
+    const mac = randomMac();
+    const ofproto = new Ofproto(this.backerFor(config.datapathType).backer, {
+      name: config.name,
+      datapathId: 0n,
+      clock: this.deps.clock,
+      hwAddr: mac,
+    });
+    const bridge = new Bridge(config, ofproto, this, mac);
+    this.bridges.set(config.name, bridge);
+    ofproto.listenMgmt(`${this.deps.runDir}/${config.name}.mgmt`).catch((error: unknown) => {
+      log.err(`bridge ${config.name}: cannot listen for OpenFlow: ${errorMessage(error)}`);
+    });
+    return bridge;
+  }
+
+  private closeBridge(bridge: Bridge): void {
+    bridge.close();
+    bridge.ofproto.close();
+  }
+
+  private backerFor(type: string): { backer: OfprotoBacker; dpif: Dpif } {
+    let entry = this.backers.get(type);
+    if (!entry) {
+      const dpif = this.deps.openDpif(type);
+      entry = { dpif, backer: this.deps.registry.openBacker(type, dpif) };
+      this.backers.set(type, entry);
+    }
+    return entry;
+  }
+
+  /** Lets the workers take everything up, then tells the database. */
+  private async finish(nextCfg: number): Promise<void> {
+    try {
+      await Promise.all([...this.backers.values()].map(({ dpif }) => dpif.sync()));
+    } catch (error) {
+      log.err(`the datapath did not take up the configuration: ${errorMessage(error)}`);
+    }
+    if (this.closed) return;
+    this.appliedCfg = nextCfg;
+    this.status.write();
+  }
+
+  private committed(): void {
+    if (this.statusDueMs === NEVER) {
+      this.statusDueMs = this.deps.clock.now() + this.statsIntervalMs;
+    }
+    if (!this.isReady) {
+      this.isReady = true;
+      this.deps.onReady();
+    }
+    this.deps.wake();
+  }
+
+  private warnOnce(message: string): void {
+    if (this.warned.has(message)) return;
+    if (this.warned.size > 10_000) this.warned = new Set();
+    this.warned.add(message);
+    log.warn(message);
+  }
+}
