@@ -7,7 +7,14 @@
  *   --if-stale   do nothing when the addon is newer than its sources and made for this Node.js
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +33,8 @@ function headersDir() {
 
 function headersVersion(dir) {
   const file = join(dir, 'include', 'node', 'node_version.h');
-  if (!existsSync(file) || !existsSync(join(dir, 'include', 'node', 'common.gypi'))) return undefined;
+  if (!existsSync(file) || !existsSync(join(dir, 'include', 'node', 'common.gypi')))
+    return undefined;
   const text = readFileSync(file, 'utf8');
   const part = (name) => text.match(new RegExp(`#define NODE_${name}_VERSION (\\d+)`))?.[1];
   return [part('MAJOR'), part('MINOR'), part('PATCH')].join('.');

@@ -1,0 +1,191 @@
+/**
+ * The switch under test: starts the daemon in a namespace with directories of its own, waits until
+ * it serves, runs the command-line tools against it, and ends it.
+ *
+ * With TAPSWITCH_TEST_SWITCH=ovs the same tests run against Debian's Open vSwitch (userspace
+ * datapath): that is how an expectation is shown to be Open vSwitch's behaviour and not a guess.
+ * TAPSWITCH_BIN names another executable than the checkout's bin/tapswitch.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BackgroundProcess, eventually, type Finished, must, run } from './command.js';
+import type { Namespace } from './netns.js';
+
+export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+export const tapswitchBin = process.env.TAPSWITCH_BIN ?? join(projectRoot, 'bin', 'tapswitch');
+
+/** True when the switch under test is ours, false when Open vSwitch stands in for it. */
+export const isTapswitch = process.env.TAPSWITCH_TEST_SWITCH !== 'ovs';
+
+/** The newest Python of the system: no version manager's wrapper in between. */
+export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+
+type Tool = 'vsctl' | 'ofctl' | 'appctl';
+
+export class Switch {
+  private processes: BackgroundProcess[] = [];
+
+  private constructor(
+    readonly namespace: Namespace,
+    /** Sockets, database and logs of this switch. */
+    readonly directory: string,
+  ) {}
+
+  /** A switch that is not running yet, with an empty directory. */
+  static async create(namespace: Namespace): Promise<Switch> {
+    return new Switch(namespace, await mkdtemp(join(tmpdir(), 'tapswitch-test-')));
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    const { directory } = this;
+    const dirs = { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory };
+    return { ...process.env, ...dirs, NODE_OPTIONS: '' };
+  }
+
+  /** Process id of the program that forwards. */
+  get pid(): number {
+    return this.processes[0]?.pid ?? -1;
+  }
+
+  get running(): boolean {
+    return this.processes[0]?.running ?? false;
+  }
+
+  /** What the daemon printed and logged so far. */
+  get log(): string {
+    const files = ['ovs-vswitchd.log', 'tapswitch.log'].map((name) => join(this.directory, name));
+    const logged = files.filter(existsSync).map((file) => readFileSync(file, 'utf8'));
+    return [...this.processes.map((process) => process.text), ...logged].join('\n');
+  }
+
+  /** Starts the daemon and waits until database and control socket answer. */
+  async start(): Promise<void> {
+    if (isTapswitch) this.processes = [this.spawn([tapswitchBin, 'start'])];
+    else await this.startOpenVswitch();
+    const ready = async () => {
+      if (!this.running) throw new Error(`the switch ended: ${this.log}`);
+      const answers = [this.try('vsctl', 'show'), this.try('appctl', 'version')];
+      return (await Promise.all(answers)).every((answer) => answer.status === 0);
+    };
+    await eventually('the switch to answer', ready, 15_000);
+  }
+
+  private spawn(argv: string[]): BackgroundProcess {
+    return this.namespace.start(argv, { env: this.environment });
+  }
+
+  private async startOpenVswitch(): Promise<void> {
+    const database = join(this.directory, 'conf.db');
+    const socket = join(this.directory, 'db.sock');
+    const env = this.environment;
+    if (!existsSync(database)) {
+      const schema = '/usr/share/openvswitch/vswitch.ovsschema';
+      await must(['ovsdb-tool', 'create', database, schema]);
+    }
+    await rm(socket, { force: true });
+    const server = this.spawn([
+      'ovsdb-server',
+      `--remote=punix:${socket}`,
+      `--log-file=${this.directory}/ovsdb-server.log`,
+      '-vconsole:off',
+      '--pidfile',
+      database,
+    ]);
+    await eventually('the database socket', () => existsSync(socket));
+    // Open vSwitch hands on segments and unfinished checksums only with this setting.
+    const tso = 'other_config:userspace-tso-enable=true';
+    await must(['ovs-vsctl', '--no-wait', 'set', 'Open_vSwitch', '.', tso], { env });
+    const log = `--log-file=${this.directory}/ovs-vswitchd.log`;
+    const daemon = ['ovs-vswitchd', log, '-vconsole:off', '--pidfile', `unix:${socket}`];
+    this.processes = [this.spawn(daemon), server];
+  }
+
+  /** Ends the daemon as an administrator would (SIGTERM); returns its exit status. */
+  async stop(): Promise<number> {
+    if (!isTapswitch && this.running) {
+      await this.try('appctl', 'exit', '--cleanup');
+      await this.processes[0].finished(10_000);
+    }
+    let status = 0;
+    for (const [index, process] of this.processes.entries()) {
+      const ended = await process.stop();
+      if (index === 0) status = ended;
+    }
+    return status;
+  }
+
+  /** kill -9: no chance to clean up. */
+  async kill(): Promise<void> {
+    for (const process of this.processes) await process.stop('SIGKILL');
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  vsctl(...args: string[]): Promise<string> {
+    return this.must('vsctl', '--timeout=15', ...args);
+  }
+
+  ofctl(...args: string[]): Promise<string> {
+    return this.must('ofctl', ...args);
+  }
+
+  appctl(...args: string[]): Promise<string> {
+    return this.must('appctl', ...args);
+  }
+
+  private async must(tool: Tool, ...args: string[]): Promise<string> {
+    const result = await this.try(tool, ...args);
+    if (result.status !== 0) {
+      throw new Error(`${tool} ${args.join(' ')}: ${result.stdout}${result.stderr}`);
+    }
+    return result.stdout;
+  }
+
+  /** Runs one of the tools, whatever comes of it. */
+  try(tool: Tool, ...args: string[]): Promise<Finished> {
+    const argv = isTapswitch ? [tapswitchBin, tool] : [`ovs-${tool}`];
+    return run([...argv, ...args], { env: this.environment, timeoutMs: 20_000 });
+  }
+
+  /** Runs one of Debian's tools against this switch. */
+  ovsTool(tool: Tool, ...args: string[]): Promise<string> {
+    return must([`ovs-${tool}`, ...args], { env: this.environment });
+  }
+
+  /** Adds a bridge that forwards in user space, whichever switch this is. */
+  async addBridge(name: string): Promise<void> {
+    const set = isTapswitch ? [] : ['--', 'set', 'bridge', name, 'datapath_type=netdev'];
+    await this.vsctl('add-br', name, ...set);
+  }
+
+  /** OpenFlow port number of an interface. */
+  async ofport(device: string): Promise<number> {
+    return Number((await this.vsctl('get', 'Interface', device, 'ofport')).trim());
+  }
+
+  /** The active member that bond/show names, or 'none'. */
+  async activeMember(bond: string): Promise<string> {
+    const text = await this.appctl('bond/show', bond);
+    return text.match(/^active member mac: .*\((.*)\)$/m)?.[1] ?? 'unknown';
+  }
+
+  async waitForActiveMember(bond: string, member: string): Promise<void> {
+    const isActive = async () => (await this.activeMember(bond)) === member;
+    await eventually(`${member} to become active in ${bond}`, isActive, 5000);
+  }
+
+  /** A counter of `dump-ports`, e.g. ('br1', 'vetha', 'tx pkts'). */
+  async portCounter(bridge: string, device: string, counter: `${'rx' | 'tx'} ${string}`) {
+    const text = await this.ofctl('dump-ports', bridge, `${await this.ofport(device)}`);
+    const [direction, name] = counter.split(' ');
+    const value = text.match(new RegExp(`${direction} .*?${name}=(\\d+)`))?.[1];
+    if (value === undefined) throw new Error(`no '${counter}' in: ${text}`);
+    return Number(value);
+  }
+}
