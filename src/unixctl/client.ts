@@ -35,19 +35,22 @@ export function unixctlPath(target: string, runDir: string): string {
     throw pidFileError(pidFile, strerror(cause), cause);
   }
   const pid = /^\s*(\d+)/.exec(text)?.[1];
-  if (pid === undefined) throw pidFileError(pidFile, 'No such process');
+  if (pid === undefined || !isAlive(Number(pid))) throw pidFileError(pidFile, 'No such process');
   return join(runDir, `${target}.${pid}.ctl`);
 }
 
 /** A connection to a control socket. */
 export class UnixctlClient {
   private constructor(
-    private readonly path: string,
+    private readonly name: string,
     private readonly rpc: JsonRpcConnection,
   ) {}
 
-  /** @throws TapswitchError E_UNIXCTL_CONNECT */
-  static connect(path: string): Promise<UnixctlClient> {
+  /**
+   * @param name how errors name the daemon; its socket where not given
+   * @throws TapswitchError E_UNIXCTL_CONNECT
+   */
+  static connect(path: string, name = path): Promise<UnixctlClient> {
     return new Promise((resolve, reject) => {
       const socket: Socket = connect(path);
       socket.once('error', (cause) => {
@@ -58,7 +61,7 @@ export class UnixctlClient {
       socket.once('connect', () => {
         const handlers = { onRequest() {}, onNotify() {}, onClose() {} };
         const options = { maxBytes: ANSWER_BYTES_MAX, name: `unix:${path}` };
-        resolve(new UnixctlClient(path, new JsonRpcConnection(socket, handlers, options)));
+        resolve(new UnixctlClient(name, new JsonRpcConnection(socket, handlers, options)));
       });
     });
   }
@@ -75,7 +78,7 @@ export class UnixctlClient {
     } catch (error) {
       if (error instanceof JsonRpcReplyError) return this.answer(false, error.error);
       if (error instanceof TapswitchError && error.code === 'E_UNIXCTL_TRANSACTION') throw error;
-      throw this.failure(errorMessage(error), error);
+      throw this.failure(isClosed(error) ? 'End of file' : errorMessage(error), error);
     }
   }
 
@@ -89,8 +92,22 @@ export class UnixctlClient {
   }
 
   private failure(reason: string, cause?: unknown): TapswitchError {
-    const message = `${this.path}: transaction error (${reason})`;
+    const message = `${this.name}: transaction error (${reason})`;
     return new TapswitchError('E_UNIXCTL_TRANSACTION', message, undefined, { cause });
+  }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof TapswitchError && error.code === 'E_JSONRPC_CLOSED';
+}
+
+/** Whether there is a process `pid`, of whatever owner. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -1,0 +1,73 @@
+/**
+ * The commands of `tapswitch`, and which module serves each.
+ *
+ * Modules are loaded when their command is run, so that `tapswitch --help` starts fast and works
+ * without root and without the addon. Each is `./NAME/index.js` and exports the function named
+ * here, which takes the arguments after the command's name untouched.
+ */
+
+export interface CommandEntry {
+  name: string;
+  summary: string;
+  /** Exported by ./NAME/index.js; a CliCommand. */
+  run: string;
+  /** The program of Open vSwitch that the command stands in for: the name in its messages. */
+  program: string;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'start',
+    summary: 'run the switch with a database of its own',
+    run: 'runStart',
+    program: 'tapswitch',
+  },
+  {
+    name: 'vswitchd',
+    summary: 'run the switch with the database of an OVSDB server',
+    run: 'runVswitchd',
+    program: 'ovs-vswitchd',
+  },
+  {
+    name: 'ovsdb-server',
+    summary: 'run the database alone',
+    run: 'runOvsdbServer',
+    program: 'ovsdb-server',
+  },
+  {
+    name: 'vsctl',
+    summary: 'configure bridges, ports and bonds (as ovs-vsctl)',
+    run: 'runVsctl',
+    program: 'ovs-vsctl',
+  },
+  {
+    name: 'ofctl',
+    summary: 'see and change OpenFlow tables (as ovs-ofctl)',
+    run: 'runOfctl',
+    program: 'ovs-ofctl',
+  },
+  {
+    name: 'appctl',
+    summary: 'query a running daemon (as ovs-appctl)',
+    run: 'runAppctl',
+    program: 'ovs-appctl',
+  },
+  {
+    name: 'dpctl',
+    summary: 'see the datapath of a running daemon (as ovs-dpctl)',
+    run: 'runDpctl',
+    program: 'ovs-dpctl',
+  },
+  {
+    name: 'bench',
+    summary: 'measure forwarding on this machine',
+    run: 'runBench',
+    program: 'tapswitch',
+  },
+];
+
+/** The command that `program` (the name under which we were started) stands for, if any. */
+export function commandForProgram(program: string): CommandEntry | undefined {
+  if (program === 'tapswitch') return undefined;
+  return COMMANDS.find((entry) => entry.program === program);
+}

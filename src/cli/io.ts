@@ -1,0 +1,36 @@
+/**
+ * What a command of `tapswitch` gets to see of the process that runs it.
+ *
+ * Commands take this instead of `process`, so that tests run them in place.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { TapswitchError } from '../common/errors.js';
+
+export interface CliIo {
+  stdout: Writable;
+  stderr: Writable;
+  stdin: Readable;
+  env: NodeJS.ProcessEnv;
+  /** The name in messages: `ovs-vsctl` and the like, or `tapswitch`. */
+  programName: string;
+}
+
+/** A command: returns its exit status. `argv` is what follows the command's name, untouched. */
+export type CliCommand = (argv: string[], io: CliIo) => Promise<number>;
+
+/** The io of this process. */
+export function processIo(programName: string): CliIo {
+  const { stdout, stderr, stdin, env } = process;
+  return { stdout, stderr, stdin, env, programName };
+}
+
+/** Prints an error that a person meets: message, code, and what to do next. */
+export function printError(io: CliIo, error: unknown): void {
+  if (error instanceof TapswitchError) {
+    io.stderr.write(`${io.programName}: ${error.message} [${error.code}]\n`);
+    if (error.hint) io.stderr.write(`  hint: ${error.hint}\n`);
+  } else {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    io.stderr.write(`${io.programName}: internal error: ${detail}\n`);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * `tapswitch COMMAND ...`: finds the command and hands it its arguments.
+ *
+ * Under the name of one of Open vSwitch's programs (a link `ovs-vsctl` -> `tapswitch`) it is that
+ * program at once.
+ *
+ * Not for: what a command does (./NAME/index.ts), or its options: those are left untouched here.
+ */
+import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { TapswitchError } from '../common/errors.js';
+import { COMMANDS, type CommandEntry, commandForProgram } from './commands.js';
+import { type CliCommand, type CliIo, printError, processIo } from './io.js';
+import { tapswitchVersion } from './version.js';
+
+/** Exit status of a program whose reader has gone away, as a shell reports SIGPIPE. */
+const STATUS_SIGPIPE = 141;
+
+/**
+ * Runs a command line.
+ *
+ * @param program the name under which the process was started
+ * @param makeIo gives a command its io, under the name that its messages carry
+ * @returns the exit status
+ */
+export async function run(
+  program: string,
+  argv: string[],
+  makeIo: (programName: string) => CliIo,
+): Promise<number> {
+  const alias = commandForProgram(program);
+  if (alias) return runCommand(alias, argv, makeIo(program));
+  const [first, ...rest] = argv;
+  const entry = commandNamed(first);
+  if (entry) return runCommand(entry, rest, makeIo(entry.program));
+  const subject = first === 'help' ? commandNamed(rest[0]) : undefined;
+  if (subject) return runCommand(subject, ['--help'], makeIo(subject.program));
+  return runTop(argv, makeIo('tapswitch'));
+}
+
+function commandNamed(name: string | undefined): CommandEntry | undefined {
+  return COMMANDS.find((entry) => entry.name === name);
+}
+
+async function runCommand(entry: CommandEntry, argv: string[], io: CliIo): Promise<number> {
+  try {
+    const command = await loadCommand(entry);
+    return await command(argv, io);
+  } catch (error) {
+    printError(io, error);
+    return 1;
+  }
+}
+
+async function loadCommand(entry: CommandEntry): Promise<CliCommand> {
+  const url = new URL(`./${entry.name}/index.js`, import.meta.url).href;
+  try {
+    const module = (await import(url)) as Record<string, CliCommand>;
+    return module[entry.run];
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new TapswitchError(
+      'E_INCOMPLETE_BUILD',
+      `this build has no command '${entry.name}' (${(cause as Error).message})`,
+      "run 'npm ci && npm run build' in tapswitch's folder",
+      { cause },
+    );
+  }
+}
+
+/** Help, version, and what is wrong with a command line that names no command. */
+async function runTop(argv: string[], io: CliIo): Promise<number> {
+  let status = 0;
+  const top = new Command('tapswitch')
+    .description('An OpenFlow switch on real interfaces, with the tools of Open vSwitch.')
+    .version(tapswitchVersion(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help; COMMAND --help shows that of a command')
+    .helpCommand('help [command]', 'show this help')
+    .usage('COMMAND [ARG...]')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'tapswitch: ')),
+    });
+  for (const { name, summary } of COMMANDS) top.command(name).description(summary);
+  top.addHelpText('after', "\nTry 'tapswitch start' (as root), then 'tapswitch vsctl show'.");
+  try {
+    await top.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    // commander has printed what there was to say.
+    status = (error as { exitCode?: number }).exitCode ?? 1;
+  }
+  return status;
+}
+
+/** Runs this process's command line and ends the process. */
+export async function main(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(STATUS_SIGPIPE);
+    });
+  }
+  const status = await run(basename(process.argv[1] ?? ''), process.argv.slice(2), processIo);
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(status);
+}
+
+/** Resolves when all that was written to `stream` has left the process. */
+function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableEnded) resolve();
+    else stream.write('', () => resolve());
+  });
+}
+
+const started = process.argv[1];
+if (started && realpathSync(started) === fileURLToPath(import.meta.url)) await main();
