@@ -121,7 +121,9 @@ export class Bridge {
         local ? OFPP_LOCAL : (config.ofportRequest ?? undefined),
       );
       iface.device = device;
-      log.info(`bridge ${this.name}: added interface ${config.name} on port ${shown(iface.ofport)}`);
+      log.info(
+        `bridge ${this.name}: added interface ${config.name} on port ${shown(iface.ofport)}`,
+      );
     } catch (error) {
       device?.close();
       iface.error = errorMessage(error);
@@ -156,7 +158,9 @@ export class Bridge {
       try {
         local.setEtherAddr(this.mac);
       } catch (error) {
-        log.err(`bridge ${this.name}: failed to set bridge Ethernet address: ${errorMessage(error)}`);
+        log.err(
+          `bridge ${this.name}: failed to set bridge Ethernet address: ${errorMessage(error)}`,
+        );
       }
     }
     this.ofproto.setDatapathId(this.config.datapathId ?? macToNumber(this.mac));

@@ -4,8 +4,9 @@
  * Bad values are replaced by defaults and reported once to `warn`, in words that name the row. The
  * meanings and defaults are those of ovs-vswitchd.conf.db(5).
  */
-import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
+
 import type { ControllerSettings } from '../ofproto/settings.js';
+import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
 import { readPortSettings } from './read-port.js';
 import {

@@ -1,7 +1,7 @@
 /**
  * A Port row's VLAN, bond and LACP settings. Meanings and defaults: ovs-vswitchd.conf.db(5), Port.
  */
-import type { IdlRow } from '../ovsdb/idl/index.js';
+
 import {
   type BondMode,
   type BondSettings,
@@ -10,6 +10,7 @@ import {
   type LacpSettings,
   type VlanMode,
 } from '../ofproto/settings.js';
+import type { IdlRow } from '../ovsdb/idl/index.js';
 import type { PortSettings } from './config.js';
 import {
   mapBool,

@@ -48,7 +48,9 @@ export function mapInt(
   if (text === undefined) return range.fallback;
   const value = Number(text);
   if (Number.isInteger(value) && value >= range.min && value <= range.max) return value;
-  warn(`${key}: '${text}' is not a number from ${range.min} to ${range.max}, using ${range.fallback}`);
+  warn(
+    `${key}: '${text}' is not a number from ${range.min} to ${range.max}, using ${range.fallback}`,
+  );
   return range.fallback;
 }
 
