@@ -109,6 +109,24 @@ export interface PacketIoOptions {
   ready: Int32Array;
 }
 
+/** What ethtool knows of an interface; what its driver does not tell is missing. */
+export interface EthtoolInfo {
+  driver?: string;
+  version?: string;
+  firmware?: string;
+  /** Mbit/s, 0 when unknown. */
+  speedMbps?: number;
+  fullDuplex?: boolean;
+  /** PORT_TP 0, PORT_FIBRE 3... (linux/ethtool.h). */
+  port?: number;
+  autoneg?: boolean;
+  /** SUPPORTED_* and ADVERTISED_* bits. */
+  supported?: number;
+  advertising?: number;
+  /** Whether the device segments TCP itself. */
+  tso?: boolean;
+}
+
 /** Watches a descriptor from the main thread's event loop (uv_poll). */
 export interface FdWatcher {
   close(): void;
@@ -139,6 +157,8 @@ export interface NativeBinding {
    * @param clsactOnly do not try tcx (tests of the older way) */
   ingressDropAttach(ifindex: number, clsactOnly?: boolean): number;
   ingressDropDetach(fd: number, ifindex: number): void;
+
+  ethtoolInfo(ifname: string): EthtoolInfo;
 
   eventfd(): number;
   eventfdWrite(fd: number): void;
