@@ -15,10 +15,10 @@ const SEPARATORS = /[ ,:\t]+/;
 
 /** Facility names of syslog(3) in the order of their numbers (RFC 5424, table 1). */
 const FACILITIES = (
-  'kern user mail daemon auth syslog lpr news uucp clock ftp ntp audit alert clock2 ' +
+  'kern user mail daemon auth syslog lpr news uucp clock authpriv ftp ntp audit alert clock2 ' +
   'local0 local1 local2 local3 local4 local5 local6 local7'
 ).split(' ');
-const FACILITY_SYNONYMS: Readonly<Record<string, string>> = { cron: 'clock', authpriv: 'ftp' };
+const FACILITY_SYNONYMS: Readonly<Record<string, string>> = { cron: 'clock' };
 
 /**
  * Applies one specification.
