@@ -1,0 +1,125 @@
+/**
+ * Type 'system': an Ethernet interface that exists already (veth, physical), read and written
+ * through packet sockets with a ring each.
+ *
+ * Memory of a port, whatever the frame size: slots * slotBytes of ring in the kernel, mapped into one
+ * worker's arena (2 MiB); at most 2 * rcvBufBytes of queued frames that are larger than a slot
+ * (2 MiB), and 2 * sndBufBytes of frames on their way out (1 MiB). 200 ports: 1 GiB at most.
+ *
+ * Opening does not set the interface up: that is its owner's affair.
+ */
+import { getLogger } from '../common/log.js';
+import { deviceError, errnoName, openError } from './device-error.js';
+import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
+import type { DatapathQueue, NetdevStatistics, QueuedNetdev } from './netdev.js';
+import { ARPHRD_ETHER, IFF_LOOPBACK } from './rtnetlink-codec.js';
+
+/** Sizes of a packet socket; the defaults were measured on veth. */
+export interface PacketQueueSizes {
+  slots: number;
+  /** Bytes of a slot: header, reserve and frame. Larger frames are queued beside the ring. */
+  slotBytes: number;
+  /** Headroom of each frame, in bytes. */
+  reserve: number;
+  /** The kernel doubles both. */
+  rcvBufBytes: number;
+  sndBufBytes: number;
+}
+
+export const DEFAULT_QUEUE_SIZES: PacketQueueSizes = {
+  slots: 1024,
+  slotBytes: 2048,
+  reserve: 64,
+  rcvBufBytes: 1 << 20,
+  sndBufBytes: 1 << 19,
+};
+
+/** PACKET_FANOUT group numbers have 16 bits. */
+const FANOUT_ID_MASK = 0xffff;
+
+const log = getLogger('netdev_linux');
+
+export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
+  readonly dpifType: string;
+  private queues: DatapathQueue[] = [];
+  private dropFd = -1;
+  /** Frames that found no room in the rings: the kernel's counter starts anew when read. */
+  private ringDrops = 0;
+
+  /** @throws TapswitchError E_NO_DEVICE, or E_DEVICE when it is not an Ethernet interface */
+  constructor(
+    name: string,
+    type: string,
+    context: LinuxContext,
+    private readonly sizes: PacketQueueSizes = DEFAULT_QUEUE_SIZES,
+  ) {
+    super(name, type, context);
+    this.dpifType = type;
+    if (this.link.hwType !== ARPHRD_ETHER || this.link.flags & IFF_LOOPBACK) {
+      this.close();
+      throw openError(name, 'EINVAL');
+    }
+  }
+
+  openQueues(n: number): DatapathQueue[] {
+    if (this.queues.length === n) return [...this.queues];
+    this.closeQueues();
+    try {
+      // First the stack is shut out, so that it answers nothing while the sockets open.
+      this.shutOutHost();
+      for (let i = 0; i < n; i++) this.queues.push(this.openQueue(n > 1));
+    } catch (error) {
+      this.closeQueues();
+      throw openError(this.name, errnoName(error), error);
+    }
+    return [...this.queues];
+  }
+
+  closeQueues(): void {
+    for (const queue of this.queues) this.context.native.close(queue.fd);
+    this.queues = [];
+    if (this.dropFd < 0) return;
+    const fd = this.dropFd;
+    this.dropFd = -1;
+    try {
+      this.context.native.ingressDropDetach(fd, this.link.ifindex);
+    } catch (error) {
+      const text = deviceError(this.name, errnoName(error), error).message;
+      log.warn(`${text}: the host's stack may not see this interface again`);
+    }
+  }
+
+  override statistics(): NetdevStatistics {
+    for (const queue of this.queues) {
+      this.ringDrops += this.context.native.packetStatistics(queue.fd).drops;
+    }
+    const statistics = super.statistics();
+    if (statistics.rx_dropped !== undefined) statistics.rx_dropped += this.ringDrops;
+    return statistics;
+  }
+
+  protected override release(): void {
+    this.closeQueues();
+  }
+
+  private shutOutHost(): void {
+    this.dropFd = this.context.native.ingressDropAttach(this.link.ifindex);
+  }
+
+  private openQueue(fanout: boolean): DatapathQueue {
+    const { slots, slotBytes, reserve, rcvBufBytes, sndBufBytes } = this.sizes;
+    const socket = this.context.native.packetOpen({
+      ifname: this.name,
+      slots,
+      slotBytes,
+      reserve,
+      rcvBufBytes,
+      sndBufBytes,
+      fanoutId: fanout ? this.link.ifindex & FANOUT_ID_MASK : undefined,
+      // A frame that the device cannot segment itself is dropped on the short way.
+      qdiscBypass: this.ethtool().tso ?? true,
+    });
+    const { fd, ifindex, ringBytes } = socket;
+    return { kind: 'packet', fd, ifindex, ringBytes, slots, slotBytes, reserve };
+  }
+}

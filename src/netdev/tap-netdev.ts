@@ -1,0 +1,90 @@
+/**
+ * Types 'internal' and 'tap': a TAP device of our own, which the host sees as an interface of that
+ * name. It lives as long as its descriptors: nothing is left behind, however the process ends.
+ *
+ * Opened down, with one queue; the bridge sets an internal port up and gives it its address.
+ */
+import { errnoName, openError } from './device-error.js';
+import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
+import type { DatapathQueue, NetdevStatistics, QueuedNetdev } from './netdev.js';
+
+/** TUNSETIFF on a name that another program's device has. */
+const BUSY_ERRNOS = new Set(['EBUSY', 'EINVAL']);
+
+export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
+  readonly dpifType = 'tap';
+  private queues: DatapathQueue[];
+
+  private constructor(name: string, type: string, context: LinuxContext, fds: number[]) {
+    super(name, type, context);
+    this.queues = fds.map((fd) => this.queueOf(fd));
+  }
+
+  /** Makes the device. @throws TapswitchError E_NO_CAPABILITY, E_DEVICE_BUSY, E_DEVICE */
+  static open(name: string, type: string, context: LinuxContext): TapNetdev {
+    if (context.links.refresh(name)) throw openError(name, 'EEXIST');
+    const fds = openTap(name, 1, context);
+    try {
+      return new TapNetdev(name, type, context, fds);
+    } catch (error) {
+      for (const fd of fds) context.native.close(fd);
+      throw error;
+    }
+  }
+
+  openQueues(n: number): DatapathQueue[] {
+    const missing = n - this.queues.length;
+    if (missing > 0) {
+      const fds = openTap(this.name, missing, this.context);
+      this.queues.push(...fds.map((fd) => this.queueOf(fd)));
+    }
+    // A queue without a reader would swallow the flows that the kernel steers to it.
+    for (const queue of this.queues.splice(Math.max(n, 1))) this.context.native.close(queue.fd);
+    return [...this.queues];
+  }
+
+  /** The first queue stays: the device hangs on it. */
+  closeQueues(): void {
+    for (const queue of this.queues.splice(1)) this.context.native.close(queue.fd);
+  }
+
+  /** What the host sends, the switch receives: the kernel's directions are swapped. */
+  override statistics(): NetdevStatistics {
+    const host = super.statistics();
+    if (host.rx_packets === undefined) return host;
+    return {
+      ...host,
+      rx_packets: host.tx_packets ?? 0,
+      tx_packets: host.rx_packets,
+      rx_bytes: host.tx_bytes ?? 0,
+      tx_bytes: host.rx_bytes ?? 0,
+      rx_dropped: host.tx_dropped ?? 0,
+      tx_dropped: host.rx_dropped ?? 0,
+      rx_errors: host.tx_errors ?? 0,
+      tx_errors: host.rx_errors ?? 0,
+      rx_frame_err: 0,
+      rx_over_err: 0,
+      rx_crc_err: 0,
+      rx_missed_errors: 0,
+    };
+  }
+
+  protected override release(): void {
+    for (const queue of this.queues.splice(0)) this.context.native.close(queue.fd);
+  }
+
+  private queueOf(fd: number): DatapathQueue {
+    const ifindex = this.link.ifindex;
+    return { kind: 'tap', fd, ifindex, ringBytes: 0, slots: 0, slotBytes: 0, reserve: 0 };
+  }
+}
+
+function openTap(name: string, queues: number, context: LinuxContext): number[] {
+  try {
+    return context.native.tapOpen({ name, queues }).fds;
+  } catch (error) {
+    const errno = errnoName(error);
+    const taken = BUSY_ERRNOS.has(errno) && context.links.refresh(name) !== null;
+    throw openError(name, taken ? 'EBUSY' : errno, error);
+  }
+}
