@@ -8,7 +8,6 @@
 import { getLogger } from '../common/log.js';
 import {
   type ColumnValue,
-  datumEquals,
   datumFromValue,
   type Idl,
   type IdlRow,
@@ -163,11 +162,12 @@ export class StatusWriter {
     setIfDifferent(txn, row, 'admin_state', device.adminUp() ? 'up' : 'down');
     setIfDifferent(txn, row, 'link_state', device.carrier() ? 'up' : 'down');
     setIfDifferent(txn, row, 'link_resets', device.carrierResets());
-    setIfDifferent(txn, row, 'ifindex', device.ifindex);
+    setIfDifferent(txn, row, 'ifindex', device.ifindex());
     setIfDifferent(txn, row, 'mtu', device.mtu() || []);
-    const speed = device.speedMbps?.() ?? 0;
+    const speed = device.speedMbps();
     setIfDifferent(txn, row, 'link_speed', speed ? speed * 1_000_000 : []);
-    setIfDifferent(txn, row, 'duplex', device.duplex?.() ?? []);
+    const full = device.fullDuplex();
+    setIfDifferent(txn, row, 'duplex', full === null ? [] : full ? 'full' : 'half');
     setIfDifferent(txn, row, 'status', new Map(Object.entries(device.status())));
     setIfDifferent(txn, row, 'statistics', new Map(Object.entries(device.statistics())));
   }
@@ -201,6 +201,6 @@ export class StatusWriter {
 
 function setIfDifferent(txn: IdlTxn, row: IdlRow, column: string, value: ColumnValue): void {
   const { type } = row.table.column(column);
-  if (datumEquals(row.datum(column), datumFromValue(value, type))) return;
+  if (row.datum(column).equals(datumFromValue(value, type))) return;
   txn.set(row, column, value);
 }
