@@ -117,8 +117,11 @@ it('survives three thousand frames of random bytes', async () => {
     into.send(...frames);
   }
   const mark = ethernet({ dst: DST, src: SRC, payload: Buffer.from('the end') });
-  into.send(mark);
-  await out.waitFor('the frame behind them', (each) => each.equals(mark), 10_000);
+  // A burst may overrun a queue, and the first mark with it; what counts is that forwarding goes on.
+  await eventually('forwarding to go on', () => {
+    into.send(mark);
+    return out.received.some((each) => each.equals(mark));
+  });
 });
 
 describe('reserved addresses 01:80:c2:00:00:0x', () => {
