@@ -161,7 +161,7 @@ describe('TCP between two hosts, offloads as they are by default', () => {
     expect(ports[1].refused).toBe(0);
   });
 
-  it('keeps a device down to its own two queues', () => {
+  it('gives one TAP as many queues as asked, also later', () => {
     const tap = native.tapOpen({ name: 'multi', queues: 2 });
     fds.push(...tap.fds);
     expect(sh('ip -d link show multi')).toMatch(/multi_queue/);
