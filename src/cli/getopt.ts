@@ -43,7 +43,7 @@ export const LOG_OPTIONS: readonly OptionSpec[] = [
  * Parses `argv`.
  *
  * @param specs the options there are
- * @param permute true: options may follow other arguments; false: the first other argument ends them
+ * @param permute whether options may follow other arguments, or the first one ends them
  * @throws UsageError
  */
 export function getopt(argv: string[], specs: readonly OptionSpec[], permute: boolean): ParsedArgs {

@@ -3,7 +3,7 @@
  *
  * A specification names at most one module, one destination and one level, in any order, for
  * instance `bond:file:dbg`; or it is `PATTERN:destination:pattern` or `FACILITY:name`
- * (ovs-appctl(8)). Errors come back as text, since their wording is what users of Open vSwitch know.
+ * (ovs-appctl(8)). Errors come back as text: their wording is what users of Open vSwitch know.
  *
  * Not for: what the lines look like (log-pattern.ts).
  */

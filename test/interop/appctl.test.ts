@@ -1,6 +1,6 @@
 /**
- * The control socket as Debian's ovs-appctl sees it, and our appctl beside it: the same answers, the
- * same errors, the same exit statuses.
+ * The control socket as Debian's ovs-appctl sees it, and our appctl beside it: the same answers,
+ * the same errors, the same exit statuses.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

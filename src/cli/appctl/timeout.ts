@@ -3,7 +3,7 @@
  */
 import { UsageError } from '../getopt.js';
 
-/** The status with which a shell reports death by SIGALRM, which is how Open vSwitch's tools end. */
+/** The status with which a shell reports death by SIGALRM: how Open vSwitch's tools end. */
 export const STATUS_TIMEOUT = 142;
 
 export class TimeoutError extends Error {

@@ -9,7 +9,7 @@ import type { DatabaseSource, DummyMode, SslFiles } from '../../vswitchd/daemon-
 import { getopt, LOG_OPTIONS, type OptionSpec, type ParsedOption, UsageError } from '../getopt.js';
 import { type Directories, directories } from './dirs.js';
 
-/** The name of the daemon in pid file, control socket and log file: what Open vSwitch's tools seek. */
+/** The daemon's name in pid file, control socket and log file: what Open vSwitch's tools seek. */
 export const DAEMON_NAME = 'ovs-vswitchd';
 
 /** What the command line asked for, with every path absolute. */

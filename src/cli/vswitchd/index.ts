@@ -1,5 +1,5 @@
 /**
- * `tapswitch vswitchd [DATABASE]`: the switch with the database of an OVSDB server, as ovs-vswitchd.
+ * `tapswitch vswitchd [DATABASE]`: the switch with an OVSDB server's database, as ovs-vswitchd.
  */
 import { loadSwitch } from '../daemon/load.js';
 import { runDaemonCommand } from '../daemon/run.js';

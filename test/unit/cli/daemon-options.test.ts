@@ -1,0 +1,91 @@
+/** The command lines of `start` and `vswitchd`. */
+import { describe, expect, it } from 'vitest';
+import { type DaemonFlags, parseDaemonOptions } from '../../../src/cli/daemon/options.js';
+
+const env = { OVS_RUNDIR: '/r', OVS_LOGDIR: '/l', OVS_DBDIR: '/d' };
+
+function flagsOf(command: 'start' | 'vswitchd', ...argv: string[]): DaemonFlags {
+  const request = parseDaemonOptions(command, argv, env);
+  if (request.kind !== 'run') throw new Error(`asked for ${request.kind}`);
+  return request.flags;
+}
+
+describe('parseDaemonOptions', () => {
+  it('takes everything from the directories when nothing is said', () => {
+    expect(flagsOf('start')).toMatchObject({
+      dirs: { runDir: '/r', logDir: '/l', dbDir: '/d' },
+      database: { kind: 'embedded', file: '/d/conf.db', socket: '/r/db.sock' },
+      pidFile: '/r/ovs-vswitchd.pid',
+      logFile: null,
+      unixctl: null,
+      detach: false,
+      dummy: 'off',
+    });
+    expect(flagsOf('vswitchd').database).toEqual({ kind: 'remote', remotes: ['unix:/r/db.sock'] });
+  });
+
+  it('knows where Open vSwitch keeps its files', () => {
+    const request = parseDaemonOptions('start', [], {});
+    expect(request).toMatchObject({
+      flags: {
+        dirs: {
+          runDir: '/var/run/openvswitch',
+          logDir: '/var/log/openvswitch',
+          dbDir: '/etc/openvswitch',
+        },
+      },
+    });
+  });
+
+  it('takes the options that ovs-ctl gives ovs-vswitchd', () => {
+    const line =
+      'unix:/r/db.sock -vconsole:emer -vsyslog:err -vfile:info --mlockall --no-chdir ' +
+      '--log-file=/l/x.log --pidfile=/r/x.pid --detach --monitor';
+    expect(flagsOf('vswitchd', ...line.split(' '))).toMatchObject({
+      database: { kind: 'remote', remotes: ['unix:/r/db.sock'] },
+      verbosity: ['console:emer', 'syslog:err', 'file:info'],
+      chdir: false,
+      detach: true,
+      logFile: '/l/x.log',
+      pidFile: '/r/x.pid',
+      ignored: ['--mlockall', '--monitor'],
+    });
+  });
+
+  it('splits the members of a cluster', () => {
+    const { database } = flagsOf('vswitchd', 'tcp:10.0.0.1:6640,tcp:10.0.0.2:6640');
+    expect(database).toEqual({
+      kind: 'remote',
+      remotes: ['tcp:10.0.0.1:6640', 'tcp:10.0.0.2:6640'],
+    });
+  });
+
+  it('takes relative sockets and pid files from the run directory', () => {
+    expect(flagsOf('start', '--pidfile=a.pid', '--unixctl=b.ctl', '--db-socket=c')).toMatchObject({
+      pidFile: '/r/a.pid',
+      unixctl: '/r/b.ctl',
+      database: { socket: '/r/c' },
+    });
+  });
+
+  it.each([
+    ['--enable-dummy', 'none'],
+    ['--enable-dummy=override', 'all'],
+    ['--enable-dummy=system', 'system'],
+  ])('%s', (option, mode) => {
+    expect(flagsOf('vswitchd', option).dummy).toBe(mode);
+  });
+
+  it('-v alone is maximum verbosity, --log-file alone the usual file', () => {
+    expect(flagsOf('start', '-v', '--log-file')).toMatchObject({
+      verbosity: [null],
+      logFile: '/l/ovs-vswitchd.log',
+    });
+  });
+
+  it('refuses what makes no sense', () => {
+    expect(() => flagsOf('vswitchd', 'a', 'b')).toThrow('at most one non-option argument');
+    expect(() => flagsOf('start', 'a')).toThrow('start takes no arguments beside options');
+    expect(() => flagsOf('vswitchd', '--db=x')).toThrow("unrecognized option '--db'");
+  });
+});
