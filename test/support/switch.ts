@@ -25,6 +25,11 @@ export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'pyt
 
 type Tool = 'vsctl' | 'ofctl' | 'appctl';
 
+/** What has to follow `add-br NAME` for a bridge that forwards in user space: with ours, nothing. */
+export function userspaceBridge(name: string): string[] {
+  return isTapswitch ? [] : ['--', 'set', 'bridge', name, 'datapath_type=netdev'];
+}
+
 export class Switch {
   private processes: BackgroundProcess[] = [];
 
@@ -160,8 +165,7 @@ export class Switch {
 
   /** Adds a bridge that forwards in user space, whichever switch this is. */
   async addBridge(name: string): Promise<void> {
-    const set = isTapswitch ? [] : ['--', 'set', 'bridge', name, 'datapath_type=netdev'];
-    await this.vsctl('add-br', name, ...set);
+    await this.vsctl('add-br', name, ...userspaceBridge(name));
   }
 
   /** OpenFlow port number of an interface. */
