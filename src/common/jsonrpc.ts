@@ -184,6 +184,11 @@ export class JsonRpcConnection {
   }
 
   private send(message: object): void {
+    if (!this.isClosed) this.sendText(stringifyJson(message));
+  }
+
+  /** Sends a message that is JSON text already: one text can serve many connections. */
+  sendText(message: string): void {
     if (this.isClosed) return;
     if (this.socket.writableLength > this.maxQueueBytes) {
       this.shut(new TapswitchError('E_JSONRPC_BACKLOG', 'peer does not read what it is sent'));
@@ -195,7 +200,7 @@ export class JsonRpcConnection {
       this.socket.cork();
       process.nextTick(() => this.uncork());
     }
-    this.socket.write(stringifyJson(message));
+    this.socket.write(message);
   }
 
   private uncork(): void {

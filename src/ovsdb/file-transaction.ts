@@ -1,0 +1,167 @@
+/**
+ * Transactions as the database file holds them: JSON that names only what changed.
+ *
+ *     { "Port": { "<uuid>": { "tag": 5 },      inserted or modified: the columns that changed
+ *                 "<uuid>": null },            deleted
+ *       "_is_diff": true,                      modified sets and maps are differences
+ *       "_comment": "ovs-vsctl: ...", "_date": 1700000000000 }
+ *
+ * Not for: the records around it (log-record.ts), reading and writing files (log-file.ts).
+ */
+import type { JsonValue } from '../common/json.js';
+import { isUuid } from './atom.js';
+import { Datum } from './datum.js';
+import { OvsdbError, syntaxError } from './error.js';
+import { COLUMN_UUID, type ColumnSchema } from './schema.js';
+import type { Row, Table } from './table.js';
+import type { RowChange, Transaction } from './transaction.js';
+
+type JsonObject = { [key: string]: JsonValue };
+
+/** What a record says beside the rows. */
+export interface Annotation {
+  comment?: string;
+  /** Wall clock, milliseconds since 1970. */
+  dateMs: number;
+}
+
+/** A commit as JSON; null when it changes nothing that is kept in the file. */
+export function changesToJson(
+  changes: readonly RowChange[],
+  annotation: Annotation,
+): JsonObject | null {
+  const json: JsonObject = {};
+  let empty = true;
+  for (const change of changes) {
+    const row = rowToJson(change);
+    if (row === undefined) continue;
+    empty = false;
+    json[change.table.name] ??= {};
+    (json[change.table.name] as JsonObject)[change.uuid] = row;
+  }
+  return empty ? null : annotate(json, annotation);
+}
+
+/** All rows of a database as one transaction, for a compacted file. */
+export function tablesToJson(tables: Iterable<Table>, annotation: Annotation): JsonObject {
+  const json: JsonObject = {};
+  for (const table of tables) {
+    if (table.rows.size === 0) continue;
+    const rows: JsonObject = {};
+    for (const row of table.rows.values()) rows[row.uuid] = insertedToJson(row);
+    json[table.name] = rows;
+  }
+  return annotate(json, annotation);
+}
+
+function annotate(json: JsonObject, { comment, dateMs }: Annotation): JsonObject {
+  if (comment !== undefined) json._comment = comment;
+  json._is_diff = true;
+  json._date = Math.floor(dateMs);
+  return json;
+}
+
+function rowToJson({ old, current, changed }: RowChange): JsonValue | undefined {
+  if (!current) return null;
+  if (!old) return insertedToJson(current);
+  let json: JsonObject | undefined;
+  for (const column of storedColumns(current.table)) {
+    if (!changed[column.index]) continue;
+    const diff = old.fields[column.index].diffTo(current.fields[column.index], column.type);
+    json ??= {};
+    json[column.name] = diff.toJson(column.type);
+  }
+  return json;
+}
+
+function insertedToJson(row: Row): JsonObject {
+  const json: JsonObject = {};
+  for (const column of storedColumns(row.table)) {
+    if (row.table.isDefault(column, row.fields[column.index])) continue;
+    json[column.name] = row.json(column);
+  }
+  return json;
+}
+
+function storedColumns(table: Table): ColumnSchema[] {
+  return table.schema.columnList.filter(
+    (column) => column.persistent && column.index !== COLUMN_UUID,
+  );
+}
+
+/**
+ * Makes the changes of a record in an open transaction. Throws OvsdbError when they do not fit.
+ *
+ * @param lenient skip tables and columns that the schema does not have
+ */
+export function applyRecord(
+  transaction: Transaction,
+  tables: ReadonlyMap<string, Table>,
+  json: JsonValue,
+  lenient = false,
+): void {
+  const record = objectOf(json, 'object expected');
+  const isDiff = record._is_diff === true;
+  for (const [name, rowsJson] of Object.entries(record)) {
+    const table = tables.get(name);
+    if (!table) {
+      if (['_date', '_is_diff', '_comment'].includes(name) || lenient) continue;
+      throw syntaxError(json, `No table named ${name}.`, 'unknown table');
+    }
+    for (const [uuid, rowJson] of Object.entries(objectOf(rowsJson, 'object expected'))) {
+      if (!isUuid(uuid)) throw syntaxError(undefined, `"${uuid}" is not a valid UUID`);
+      applyRow(transaction, table, uuid.toLowerCase(), rowJson, { isDiff, lenient });
+    }
+  }
+}
+
+function applyRow(
+  transaction: Transaction,
+  table: Table,
+  uuid: string,
+  json: JsonValue,
+  options: { isDiff: boolean; lenient: boolean },
+): void {
+  const existing = table.rows.get(uuid);
+  if (json === null) {
+    if (!existing) {
+      throw new OvsdbError('syntax error', `transaction deletes row ${uuid} that does not exist`);
+    }
+    transaction.delete(existing);
+    return;
+  }
+  const row = existing ? transaction.modify(existing) : table.newRow(uuid);
+  for (const [name, value] of Object.entries(objectOf(json, 'row must be JSON object'))) {
+    const column = table.schema.columns.get(name);
+    if (!column) {
+      if (options.lenient) continue;
+      throw syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column');
+    }
+    row.fields[column.index] = newValue(table, row, column, value, options.isDiff);
+  }
+  if (!existing) transaction.insert(row);
+}
+
+function newValue(
+  table: Table,
+  row: Row,
+  column: ColumnSchema,
+  json: JsonValue,
+  isDiff: boolean,
+): Datum {
+  const { type } = column;
+  const before = row.fields[column.index];
+  if (!isDiff || !type.isComposite || table.isDefault(column, before)) {
+    return Datum.fromJson(type, json);
+  }
+  // A difference may have fewer or more members than the column itself.
+  const diff = Datum.fromJson(type.withCounts(0, 2 * type.max), json);
+  return before.applyDiff(diff, type);
+}
+
+function objectOf(json: JsonValue, complaint: string): JsonObject {
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+    throw syntaxError(json, complaint);
+  }
+  return json;
+}

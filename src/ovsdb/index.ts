@@ -1,0 +1,31 @@
+/**
+ * OVSDB (RFC 7047): the database server, its schemas and files, and the client replica.
+ */
+export { type Atom, type AtomicType, isUuid, ZERO_UUID } from './atom.js';
+export {
+  type Commit,
+  Database,
+  type DatabaseOptions,
+  type ExecutionContext,
+  type Outcome,
+  type Storage,
+} from './database.js';
+export { type DatabaseFileOptions, openDatabaseFile } from './database-file.js';
+export { Datum } from './datum.js';
+export type { RowOf } from './declare.js';
+export * as declare from './declare.js';
+export { OvsdbError } from './error.js';
+export { type Lock, type LockFile, lockFileOf, lockWithPid } from './lock-file.js';
+export { memorySocketPair } from './memory-socket.js';
+export {
+  type OpenVSwitchRow,
+  type OpenVSwitchTables,
+  openVSwitchSchema,
+  openVSwitchTables,
+} from './open-vswitch-schema.js';
+export { ColumnSchema, DatabaseSchema, TableSchema } from './schema.js';
+export { OvsdbServer, type OvsdbServerOptions } from './server.js';
+export { serverSchema } from './server-schema.js';
+export { Row, Table } from './table.js';
+export type { RowChange } from './transaction.js';
+export { BaseType, ColumnType, UNLIMITED } from './types.js';

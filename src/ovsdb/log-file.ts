@@ -1,0 +1,264 @@
+/**
+ * An append-only file of records, locked against a second writer.
+ *
+ *     append()   one write system call per record; a record that does not fit is cut off again
+ *     sync()     group commit: all who wait while one fdatasync runs share the next one
+ *     replace()  writes a new file beside it and renames it over the old one
+ *
+ * A file that a crash left with a torn tail is cut at the last whole record, with a warning. If whole
+ * records follow the damage, the bytes that are cut off are kept in NAME.damaged first.
+ *
+ * Not for: what the records mean (database-file.ts).
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { errorMessage, TapswitchError } from '../common/errors.js';
+import type { JsonValue } from '../common/json.js';
+import { getLogger } from '../common/log.js';
+import { OvsdbError } from './error.js';
+import { type Lock, type LockFile, lockFileOf, lockWithPid } from './lock-file.js';
+import { composeRecord, findRecordAfter, readRecord } from './log-record.js';
+
+const log = getLogger('ovsdb_log');
+
+/** Files below this size are not worth compacting. */
+const COMPACT_BYTES_MIN = 10 * 1024 * 1024;
+const COMPACT_RECORDS_MIN = 100;
+
+interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export class LogFile {
+  private syncing = false;
+  private waiters: Waiter[] = [];
+  private broken: Error | null = null;
+  private closed = false;
+  private records = 0;
+  /** Size after the last compaction, bytes. */
+  private baseBytes = 0;
+
+  private constructor(
+    readonly name: string,
+    private fd: number,
+    private sizeBytes: number,
+    private readonly lock: Lock,
+  ) {}
+
+  /**
+   * Opens a file and hands each record to `onRecord`, which throws to say that it makes no sense:
+   * that record and what follows it are cut off. Creates the file with `initial` as its records
+   * when there is none.
+   *
+   * Throws TapswitchError: E_OVSDB_LOCKED, E_OVSDB_FILE.
+   */
+  static open(
+    name: string,
+    initial: JsonValue[],
+    onRecord: (json: { [key: string]: JsonValue }) => void,
+    lockFile: LockFile = lockWithPid,
+  ): LogFile {
+    const target = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
+    const lock = lockFile(lockFileOf(target));
+    try {
+      if (!fs.existsSync(target) || fs.statSync(target).size === 0) {
+        if (initial.length === 0) throw new Error('no such database');
+        writeNewFile(target, initial);
+      }
+      const fd = fs.openSync(target, 'r+');
+      const file = new LogFile(target, fd, 0, lock);
+      file.read(onRecord);
+      return file;
+    } catch (error) {
+      lock.release();
+      throw error instanceof TapswitchError ? error : fileError(name, error);
+    }
+  }
+
+  /** Reads all records, and cuts off what is damaged. */
+  private read(onRecord: (json: { [key: string]: JsonValue }) => void): void {
+    const bytes = fs.readFileSync(this.fd);
+    let at = 0;
+    let damage: string | null = null;
+    for (let result = readRecord(bytes, 0); result; result = readRecord(bytes, at)) {
+      if ('damage' in result) {
+        damage = result.damage;
+        break;
+      }
+      try {
+        onRecord(result.json);
+      } catch (error) {
+        damage = `record at offset ${at} cannot be applied: ${errorMessage(error)}`;
+        break;
+      }
+      at = result.end;
+      this.records += 1;
+    }
+    if (damage !== null) this.cut(bytes, at, damage);
+    this.sizeBytes = at;
+    this.baseBytes = at;
+  }
+
+  private cut(bytes: Buffer, at: number, damage: string): void {
+    if (at === 0) {
+      throw new TapswitchError(
+        'E_OVSDB_FILE',
+        `${this.name} is not an OVSDB database file: ${damage}`,
+        'Give the name of a database file, or of a file that does not exist yet.',
+      );
+    }
+    log.warn(`${this.name}: ${damage}`);
+    if (findRecordAfter(bytes, at) >= 0) {
+      const copy = freeName(`${this.name}.damaged`);
+      fs.writeFileSync(copy, bytes.subarray(at), { mode: 0o660 });
+      log.warn(`${this.name}: whole records follow the damage; they are kept in ${copy}`);
+    }
+    log.warn(`${this.name}: cutting off ${bytes.length - at} bytes at offset ${at}`);
+    fs.ftruncateSync(this.fd, at);
+    fs.fsyncSync(this.fd);
+  }
+
+  /** True when compaction would make the file much smaller, as far as its growth can tell. */
+  get worthCompacting(): boolean {
+    return (
+      this.records >= COMPACT_RECORDS_MIN &&
+      this.sizeBytes > COMPACT_BYTES_MIN &&
+      this.sizeBytes > 2 * this.baseBytes
+    );
+  }
+
+  /** Appends a record. Throws OvsdbError (I/O error); the file is then as it was before. */
+  append(json: JsonValue): void {
+    if (this.broken) throw ioError(this.broken);
+    const bytes = composeRecord(json);
+    try {
+      writeFully(this.fd, bytes, this.sizeBytes);
+    } catch (error) {
+      log.warn(`${this.name}: write failed (${errorMessage(error)})`);
+      this.restore();
+      throw ioError(error);
+    }
+    this.sizeBytes += bytes.length;
+    this.records += 1;
+  }
+
+  private restore(): void {
+    try {
+      fs.ftruncateSync(this.fd, this.sizeBytes);
+    } catch (error) {
+      this.broken = error as Error;
+    }
+  }
+
+  /** Resolves when everything appended so far is on the disk. Rejects with OvsdbError. */
+  sync(): Promise<void> {
+    if (this.broken) return Promise.reject(ioError(this.broken));
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ resolve, reject });
+      if (!this.syncing) this.startSync();
+    });
+  }
+
+  private startSync(): void {
+    const served = this.waiters;
+    this.waiters = [];
+    this.syncing = true;
+    const { fd } = this;
+    fs.fdatasync(fd, (error) => {
+      this.syncing = false;
+      if (error) {
+        // What reached the disk is unknown from here on: accept nothing more.
+        log.warn(`${this.name}: fsync failed (${error.message})`);
+        this.broken = error;
+      }
+      for (const waiter of served) {
+        if (error) waiter.reject(ioError(error));
+        else waiter.resolve();
+      }
+      if (fd !== this.fd || this.closed) fs.closeSync(fd);
+      if (this.waiters.length > 0) this.startSync();
+    });
+  }
+
+  /** Replaces all records, atomically. Throws OvsdbError (I/O error); the old file then stays. */
+  replace(records: JsonValue[]): void {
+    try {
+      const size = writeNewFile(this.name, records);
+      const old = this.fd;
+      this.fd = fs.openSync(this.name, 'r+');
+      // A sync that runs on the old file closes it.
+      if (!this.syncing) fs.closeSync(old);
+      this.sizeBytes = size;
+      this.baseBytes = size;
+      this.records = records.length;
+      this.broken = null;
+    } catch (error) {
+      throw ioError(error);
+    }
+  }
+
+  /** Writes everything to the disk, closes the file and gives up the lock. Idempotent. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (!this.broken) fs.fdatasyncSync(this.fd);
+    const { waiters } = this;
+    this.waiters = [];
+    for (const waiter of waiters) waiter.resolve();
+    if (!this.syncing) fs.closeSync(this.fd);
+    this.lock.release();
+  }
+}
+
+function writeFully(fd: number, bytes: Buffer, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+/** Writes a whole file so that it is there completely or not at all. Returns its size. */
+function writeNewFile(name: string, records: JsonValue[]): number {
+  const temporary = `${name}.tmp`;
+  const fd = fs.openSync(temporary, 'w', 0o660);
+  let size = 0;
+  try {
+    for (const record of records) {
+      const bytes = composeRecord(record);
+      writeFully(fd, bytes, size);
+      size += bytes.length;
+    }
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+  fs.renameSync(temporary, name);
+  syncDirectory(path.dirname(name));
+  return size;
+}
+
+function syncDirectory(name: string): void {
+  const fd = fs.openSync(name, 'r');
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function freeName(base: string): string {
+  for (let i = 1; ; i++) if (!fs.existsSync(`${base}.${i}`)) return `${base}.${i}`;
+}
+
+function ioError(error: unknown): OvsdbError {
+  return new OvsdbError('I/O error', errorMessage(error));
+}
+
+function fileError(name: string, error: unknown): TapswitchError {
+  return new TapswitchError(
+    'E_OVSDB_FILE',
+    `cannot open database ${name}: ${errorMessage(error)}`,
+    'Check that the directory exists and may be written to.',
+    { cause: error },
+  );
+}

@@ -1,0 +1,270 @@
+/**
+ * Monitors: what a client wants to know of a database's changes (RFC 7047, sections 4.1.5 and
+ * 4.1.6, and Open vSwitch's monitor_cond and monitor_cond_since, ovsdb-server(7)).
+ *
+ *     version 1   update    { "old": {...}, "new": {...} }
+ *     version 2   update2   { "initial" | "insert" | "modify" | "delete": ... }, with conditions
+ *     version 3   update3   the same, with the id of the last transaction
+ *
+ * While a client takes what it is sent, each commit becomes one update. While it does not, commits
+ * are merged into one change per row, so a slow client costs no more than the database's size.
+ *
+ * Not for: sending (session.ts).
+ */
+import { type JsonValue, stringifyJson } from '../common/json.js';
+import type { Commit, Database } from './database.js';
+import { syntaxError } from './error.js';
+import {
+  type MonitoredTable,
+  parseMonitorRequests,
+  parseNewConditions,
+  SELECT,
+} from './monitor-request.js';
+import type { Row, Table } from './table.js';
+
+type JsonObject = { [key: string]: JsonValue };
+export type MonitorVersion = 1 | 2 | 3;
+
+/** A change to a row as a monitor sees it. */
+interface Change {
+  readonly table: Table;
+  readonly uuid: string;
+  readonly old: Row | null;
+  readonly current: Row | null;
+}
+
+/** Texts of updates that are the same for several clients; those of the latest commit only. */
+export class UpdateCache {
+  private sequence = -1;
+  private readonly texts = new Map<string, string | null>();
+
+  get(sequence: number, key: string, compose: () => string | null): string | null {
+    if (sequence !== this.sequence) {
+      this.sequence = sequence;
+      this.texts.clear();
+    }
+    let text = this.texts.get(key);
+    if (text === undefined) {
+      text = compose();
+      this.texts.set(key, text);
+    }
+    return text;
+  }
+}
+
+export class Monitor {
+  private readonly tables: Map<string, MonitoredTable>;
+  /** The same for monitors whose updates are the same. */
+  private specification: string;
+  /** One commit that has not been sent, or several as one change per row. */
+  private pending: Commit | Map<string, Change> | null = null;
+
+  /**
+   * @param requests `<monitor-requests>` or `<monitor-cond-requests>`; throws OvsdbError
+   * @param cache shared by the monitors of one database
+   */
+  constructor(
+    readonly database: Database,
+    readonly version: MonitorVersion,
+    requests: JsonValue,
+    private readonly cache: UpdateCache,
+  ) {
+    this.tables = parseMonitorRequests(database.tables, requests, version > 1);
+    const columns = [...this.tables].map(([name, { select, columns: monitored }]) => [
+      name,
+      select,
+      monitored.map(({ column, select: columnSelect }) => [column.name, columnSelect]),
+    ]);
+    this.specification = stringifyJson([version, columns]);
+  }
+
+  private get conditional(): boolean {
+    for (const { condition } of this.tables.values()) if (!condition.isTrivial) return true;
+    return false;
+  }
+
+  /** Text of `<table-updates>` with all rows that the client wants to know at first. */
+  initialText(): string {
+    const compose = () => this.compose(this.allRows(), true) ?? '{}';
+    if (this.conditional) return compose();
+    const key = `initial ${this.specification}`;
+    return this.cache.get(this.database.sequence, key, compose) ?? '{}';
+  }
+
+  private *allRows(): Iterable<Change> {
+    for (const { table } of this.tables.values()) {
+      for (const row of table.rows.values()) {
+        yield { table, uuid: row.uuid, old: null, current: row };
+      }
+    }
+  }
+
+  /**
+   * Text of `<table-updates>` with what happened since a transaction; null when that is not
+   * remembered.
+   */
+  textSince(transactionId: string): string | null {
+    const commits = this.database.commitsAfter(transactionId);
+    if (commits === null) return null;
+    const merged = new Map<string, Change>();
+    for (const commit of commits) this.merge(merged, commit);
+    return this.compose(merged.values(), false) ?? '{}';
+  }
+
+  /** Takes note of a commit, for the next update. */
+  note(commit: Commit): void {
+    if (this.pending === null) {
+      this.pending = commit;
+      return;
+    }
+    if (!(this.pending instanceof Map)) {
+      const merged = new Map<string, Change>();
+      this.merge(merged, this.pending);
+      this.pending = merged;
+    }
+    this.merge(this.pending, commit);
+  }
+
+  private merge(merged: Map<string, Change>, commit: Commit): void {
+    for (const change of commit.changes) {
+      if (!this.tables.has(change.table.name)) continue;
+      const key = `${change.uuid}${change.table.name}`;
+      const earlier = merged.get(key);
+      const old = earlier ? earlier.old : change.old;
+      if (old === null && change.current === null) merged.delete(key);
+      else
+        merged.set(key, { table: change.table, uuid: change.uuid, old, current: change.current });
+    }
+  }
+
+  /** Text of `<table-updates>` with everything noted so far; null when there is nothing to say. */
+  takeUpdate(): string | null {
+    const { pending } = this;
+    this.pending = null;
+    if (pending === null) return null;
+    if (pending instanceof Map) return this.compose(pending.values(), false);
+    const compose = () => this.compose(pending.changes, false);
+    if (this.conditional) return compose();
+    return this.cache.get(pending.sequence, this.specification, compose);
+  }
+
+  /**
+   * Sets new conditions (`monitor_cond_change`); everything noted must have been taken. Returns the
+   * text of the update that makes up the difference, or null. Throws OvsdbError.
+   */
+  changeConditions(requests: JsonValue): string | null {
+    const conditions = parseNewConditions(this.tables, requests);
+    const updates: JsonObject = {};
+    for (const [name, condition] of conditions) {
+      const monitored = this.tables.get(name) as MonitoredTable;
+      const before = monitored.condition;
+      monitored.condition = condition;
+      for (const row of monitored.table.rows.values()) {
+        const [was, is] = [before.matchesAny(row), condition.matchesAny(row)];
+        if (was === is) continue;
+        const type = is ? SELECT.insert : SELECT.delete;
+        if (!(monitored.select & type)) continue;
+        addRow(updates, name, row.uuid, rowUpdate2(monitored, type, null, row));
+      }
+    }
+    return Object.keys(updates).length > 0 ? stringifyJson(updates) : null;
+  }
+
+  private compose(changes: Iterable<Change>, initial: boolean): string | null {
+    const updates: JsonObject = {};
+    let empty = true;
+    for (const { table, uuid, old, current } of changes) {
+      const monitored = this.tables.get(table.name);
+      if (!monitored) continue;
+      const type = initial ? SELECT.initial : this.typeOf(monitored, old, current);
+      if (!(monitored.select & type)) continue;
+      if (initial && !monitored.condition.matchesAny(current as Row)) continue;
+      const update =
+        this.version === 1
+          ? rowUpdate(monitored, type, old, current)
+          : rowUpdate2(monitored, type, old, current);
+      if (update === null) continue;
+      addRow(updates, table.name, uuid, update);
+      empty = false;
+    }
+    return empty ? null : stringifyJson(updates);
+  }
+
+  /** What a change is to the client, whose condition may hide the row before or after; 0: nothing. */
+  private typeOf({ condition }: MonitoredTable, old: Row | null, current: Row | null): number {
+    const was = old !== null && condition.matchesAny(old);
+    const is = current !== null && condition.matchesAny(current);
+    if (was && is) return SELECT.modify;
+    if (is) return SELECT.insert;
+    return was ? SELECT.delete : 0;
+  }
+}
+
+function addRow(updates: JsonObject, table: string, uuid: string, update: JsonValue): void {
+  updates[table] ??= {};
+  (updates[table] as JsonObject)[uuid] = update;
+}
+
+/** A `<row-update>`; null when no monitored column changed. */
+function rowUpdate(
+  { columns }: MonitoredTable,
+  type: number,
+  old: Row | null,
+  current: Row | null,
+): JsonValue {
+  const before: JsonObject = {};
+  const after: JsonObject = {};
+  let changed = type !== SELECT.modify;
+  for (const { column, select } of columns) {
+    const { index, name } = column;
+    const differs = !old || !current || !old.fields[index].equals(current.fields[index]);
+    changed ||= differs;
+    if (!(select & type)) continue;
+    if (old && differs) before[name] = old.json(column);
+    if (current) after[name] = current.json(column);
+  }
+  if (!changed) return null;
+  const update: JsonObject = {};
+  if (type === SELECT.modify || type === SELECT.delete) update.old = before;
+  if (type !== SELECT.delete) update.new = after;
+  return update;
+}
+
+/** A `<row-update2>`; null when no monitored column changed. */
+function rowUpdate2(
+  { columns, table }: MonitoredTable,
+  type: number,
+  old: Row | null,
+  current: Row | null,
+): JsonValue {
+  if (type === SELECT.delete) return { delete: null };
+  const row = current as Row;
+  const values: JsonObject = {};
+  let changed = type !== SELECT.modify;
+  for (const { column, select } of columns) {
+    const after = row.fields[column.index];
+    if (type !== SELECT.modify) {
+      if (!(select & type) || table.isDefault(column, after)) continue;
+      values[column.name] = row.json(column);
+      continue;
+    }
+    const before = (old as Row).fields[column.index];
+    if (before.equals(after)) continue;
+    changed = true;
+    if (select & type) {
+      values[column.name] = before.diffTo(after, column.type).toJson(column.type);
+    }
+  }
+  if (!changed) return null;
+  if (type === SELECT.modify) return { modify: values };
+  return type === SELECT.initial ? { initial: values } : { insert: values };
+}
+
+/** Throws OvsdbError unless `json` is a transaction's id. */
+export function checkTransactionId(json: JsonValue): string {
+  if (typeof json !== 'string') throw syntaxError(json, 'last-txn-id must be string');
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(json)) {
+    throw syntaxError(json, 'last-txn-id must be UUID format.');
+  }
+  return json.toLowerCase();
+}

@@ -1,0 +1,273 @@
+/**
+ * The OVSDB server (RFC 7047): listens, accepts clients, and ties sessions to databases.
+ *
+ *     unix socket --+
+ *     TCP port -----+-> Session -> Database (Open_vSwitch) -> file
+ *     in process ---+         `--> Database (_Server): what databases there are
+ *
+ * Time: run() does what is due (probes, timeouts of waits, compaction) and nextWake() says when
+ * that is. With `selfTimed` the server sets its own timer and nobody has to call them.
+ *
+ * Not for: the command line, TLS (give `accept` a TLS socket), clusters.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { type Clock, NEVER } from '../common/clock.js';
+import { errorMessage } from '../common/errors.js';
+import type { RpcSocket } from '../common/jsonrpc.js';
+import { getLogger } from '../common/log.js';
+import type { Commit, Database } from './database.js';
+import { Database as MemoryDatabase } from './database.js';
+import { Datum } from './datum.js';
+import { type Listener, listenTcp, listenUnix } from './listen.js';
+import { memorySocketPair } from './memory-socket.js';
+import { UpdateCache } from './monitor.js';
+import { rowFromJson } from './operations.js';
+import { serverSchema } from './server-schema.js';
+import { Session, type SessionHost } from './session.js';
+import { SessionLocks } from './session-locks.js';
+import type { Table } from './table.js';
+import type { Trigger } from './trigger.js';
+
+const log = getLogger('ovsdb_server');
+
+/** How often files are looked at for compaction, milliseconds. */
+const COMPACT_INTERVAL_MS = 10_000;
+/** Node.js's longest timer. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export interface OvsdbServerOptions {
+  databases: Database[];
+  clock: Clock;
+  /** Milliseconds of silence after which a remote client is probed; 0: never. Default 5000. */
+  probeIntervalMs?: number;
+  /** Longest message that is read, bytes. */
+  maxMessageBytes?: number;
+  /** Clients at one time. Default 4096. */
+  maxSessions?: number;
+  /** Keep time with a timer of the server's own. */
+  selfTimed?: boolean;
+}
+
+export class OvsdbServer implements SessionHost {
+  readonly serverId = randomUUID();
+  readonly locks = new SessionLocks();
+  readonly databases = new Map<string, Database>();
+  private readonly serverDatabase = new MemoryDatabase(serverSchema(), { historyLength: 0 });
+  private readonly sessions = new Set<Session>();
+  private readonly listeners = new Set<Listener>();
+  private readonly waiting = new Set<Trigger>();
+  private readonly caches = new Map<Database, UpdateCache>();
+  private readonly unsubscribe = new Map<Database, () => void>();
+  private readonly clock: Clock;
+  private retryScheduled = false;
+  private compactAtMs: number;
+  private timer: NodeJS.Timeout | null = null;
+  private isClosed = false;
+  private sessionCount = 0;
+
+  constructor(private readonly options: OvsdbServerOptions) {
+    this.clock = options.clock;
+    this.compactAtMs = this.clock.now() + COMPACT_INTERVAL_MS;
+    this.addDatabase(this.serverDatabase);
+    for (const database of options.databases) this.addDatabase(database);
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  /** Clients that are connected. */
+  get connections(): number {
+    return this.sessions.size;
+  }
+
+  /** Serves one more database; clients that watch `_Server` learn of it, others reconnect. */
+  addDatabase(database: Database): void {
+    this.databases.set(database.name, database);
+    this.caches.set(database, new UpdateCache());
+    this.unsubscribe.set(
+      database,
+      database.onCommit((commit) => this.committed(commit)),
+    );
+    this.describe(database);
+    this.disconnectUnaware();
+  }
+
+  /** Stops serving a database. The database itself stays open. */
+  removeDatabase(database: Database): void {
+    if (this.databases.get(database.name) !== database) return;
+    for (const session of this.sessions) session.forgetDatabase(database);
+    this.databases.delete(database.name);
+    this.caches.delete(database);
+    this.unsubscribe.get(database)?.();
+    this.unsubscribe.delete(database);
+    this.serverDatabase.transact((transaction) => {
+      for (const row of [...this.databaseTable.rows.values()]) {
+        const name = row.fields[this.databaseTable.schema.columns.get('name')!.index];
+        if (name.keys[0] === database.name) transaction.delete(row);
+      }
+    });
+    this.disconnectUnaware();
+  }
+
+  private get databaseTable(): Table {
+    return this.serverDatabase.tables.get('Database') as Table;
+  }
+
+  /** Puts a database's row into `_Server`. */
+  private describe(database: Database): void {
+    const table = this.databaseTable;
+    const row = table.newRow(randomUUID());
+    const values = {
+      name: database.name,
+      model: 'standalone',
+      connected: true,
+      leader: true,
+      schema: JSON.stringify(database.schema.toJson()),
+    };
+    for (const [column, datum] of rowFromJson(table, values)) row.fields[column.index] = datum;
+    row.fields[0] = new Datum([row.uuid]);
+    this.serverDatabase.transact((transaction) => transaction.insert(row));
+  }
+
+  private disconnectUnaware(): void {
+    for (const session of [...this.sessions]) {
+      if (!session.databaseChangeAware) session.connection.close();
+    }
+  }
+
+  /**
+   * Listens on a unix socket. Replaces a socket that nobody listens on; throws TapswitchError
+   * E_SOCKET_IN_USE when somebody does, E_OVSDB_LISTEN when it cannot be made.
+   */
+  async listenUnix(path: string): Promise<void> {
+    this.listeners.add(await listenUnix(path, (socket) => this.accept(socket)));
+  }
+
+  /** Listens on a TCP port (0: any that is free). Returns the port. Throws E_OVSDB_LISTEN. */
+  async listenTcp(host: string, port: number): Promise<number> {
+    const listener = await listenTcp(host, port, (socket) => this.accept(socket));
+    this.listeners.add(listener);
+    return listener.port;
+  }
+
+  /** Serves a client on a connected socket. */
+  accept(socket: RpcSocket): Session | null {
+    const { maxSessions = 4096, probeIntervalMs = 5000 } = this.options;
+    if (this.isClosed || this.sessions.size >= maxSessions) {
+      socket.destroy();
+      return null;
+    }
+    return this.serve(socket, probeIntervalMs);
+  }
+
+  /** A socket whose other end is a client of this server, without any inactivity probe. */
+  connectInProcess(): Duplex {
+    const [near, far] = memorySocketPair();
+    this.serve(far, 0);
+    return near;
+  }
+
+  private serve(socket: RpcSocket, probeIntervalMs: number): Session {
+    this.sessionCount += 1;
+    const session = new Session(socket, this, {
+      clock: this.clock,
+      probeIntervalMs,
+      maxBytes: this.options.maxMessageBytes,
+      name: `ovsdb#${this.sessionCount}`,
+    });
+    this.sessions.add(session);
+    this.schedule();
+    return session;
+  }
+
+  sessionClosed(session: Session): void {
+    this.sessions.delete(session);
+  }
+
+  updateCache(database: Database): UpdateCache {
+    return this.caches.get(database) as UpdateCache;
+  }
+
+  triggerAdded(trigger: Trigger): void {
+    this.waiting.add(trigger);
+    this.schedule();
+  }
+
+  private committed(commit: Commit): void {
+    for (const session of this.sessions) session.commit(commit);
+    if (this.waiting.size === 0 || this.retryScheduled) return;
+    // Not now: the transaction that has just been committed has still to be answered.
+    this.retryScheduled = true;
+    queueMicrotask(() => {
+      this.retryScheduled = false;
+      this.runTriggers(() => true);
+    });
+  }
+
+  private runTriggers(isDue: (trigger: Trigger) => boolean): void {
+    const now = this.clock.now();
+    for (const trigger of [...this.waiting]) {
+      if (isDue(trigger)) trigger.run(now);
+      if (!trigger.waiting) this.waiting.delete(trigger);
+    }
+  }
+
+  /** Does what is due. `now`: the clock's monotonic milliseconds. */
+  run(now: number): void {
+    if (this.isClosed) return;
+    for (const session of [...this.sessions]) session.connection.run(now);
+    this.runTriggers((trigger) => trigger.deadlineMs <= now);
+    if (now >= this.compactAtMs) {
+      this.compactAtMs = now + COMPACT_INTERVAL_MS;
+      for (const database of this.databases.values()) compactIfWorthwhile(database);
+    }
+    this.schedule();
+  }
+
+  /** Monotonic milliseconds at which run() has something to do. */
+  nextWake(): number {
+    if (this.isClosed) return NEVER;
+    let wake = NEVER;
+    for (const session of this.sessions) wake = Math.min(wake, session.connection.nextWake());
+    for (const trigger of this.waiting) wake = Math.min(wake, trigger.deadlineMs);
+    const compacts = [...this.databases.values()].some((database) => database.worthCompacting);
+    return compacts ? Math.min(wake, this.compactAtMs) : wake;
+  }
+
+  private schedule(): void {
+    if (!this.options.selfTimed || this.isClosed) return;
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    const wake = this.nextWake();
+    if (wake === NEVER) return;
+    const delay = Math.min(Math.max(Math.ceil(wake - this.clock.now()), 1), TIMER_MS_MAX);
+    this.timer = setTimeout(() => this.run(this.clock.now()), delay);
+    this.timer.unref();
+  }
+
+  /** Stops listening and disconnects everybody. The databases stay open. Idempotent. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    if (this.timer) clearTimeout(this.timer);
+    for (const unsubscribe of this.unsubscribe.values()) unsubscribe();
+    for (const session of [...this.sessions]) session.connection.close();
+    await Promise.all([...this.listeners].map((listener) => listener.close()));
+  }
+}
+
+function compactIfWorthwhile(database: Database): void {
+  if (!database.worthCompacting) return;
+  try {
+    database.compact();
+    log.info(`${database.name}: compacted database file`);
+  } catch (error) {
+    log.warn(`${database.name}: compaction failed (${errorMessage(error)})`);
+  }
+}

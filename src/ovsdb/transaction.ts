@@ -1,0 +1,236 @@
+/**
+ * A transaction: changes to rows that all happen or none.
+ *
+ * While it is open its changes are visible in the tables, so later operations see earlier ones;
+ * `abort` puts everything back. Only one is open at a time, and only within one call.
+ *
+ *     TransactionRow   old    new
+ *     inserted         null   row
+ *     modified         row    changed copy
+ *     referred to      row    the same row (its reference count may change)
+ *     deleted          row    null
+ *     came and went    null   null
+ *
+ * Not for: what clients may ask (operations.ts), integrity (integrity.ts), the file (file-txn.ts).
+ */
+import { randomUUID } from 'node:crypto';
+import { checkIntegrity } from './integrity.js';
+import { COLUMN_VERSION } from './schema.js';
+import { type Row, Table } from './table.js';
+import type { BaseType } from './types.js';
+
+/** What a transaction does to one row. */
+export class TransactionRow {
+  /** Strong references that will be left. */
+  refCount: number;
+  /** By column position: does its value differ? Empty: nothing differs. */
+  changed: boolean[] = [];
+
+  constructor(
+    readonly table: Table,
+    readonly uuid: string,
+    readonly old: Row | null,
+    public current: Row | null,
+  ) {
+    this.refCount = old?.refCount ?? 0;
+  }
+
+  /** True when the row is inserted, deleted or has a column that differs. */
+  get isChange(): boolean {
+    if (this.old && this.current) return this.changed.includes(true);
+    return this.old !== null || this.current !== null;
+  }
+}
+
+/** A change to a row that a commit made; `old` null: inserted, `current` null: deleted. */
+export interface RowChange {
+  readonly table: Table;
+  readonly uuid: string;
+  readonly old: Row | null;
+  readonly current: Row | null;
+  /** By column position; filled for modified rows. */
+  readonly changed: readonly boolean[];
+}
+
+export class Transaction {
+  /** In the order in which they were touched; integrity checks append to it while they go. */
+  readonly rows: TransactionRow[] = [];
+  readonly tables = new Set<Table>();
+  private readonly comments: string[] = [];
+
+  addComment(comment: string): void {
+    this.comments.push(comment);
+  }
+
+  get comment(): string | undefined {
+    return this.comments.length > 0 ? this.comments.join('\n') : undefined;
+  }
+
+  /** May a row with this UUID be inserted: neither there nor deleted in this transaction? */
+  mayInsert(table: Table, uuid: string): boolean {
+    return !table.rows.has(uuid) && !table.transactionRows.has(uuid);
+  }
+
+  insert(row: Row): void {
+    Table.setVersion(row, randomUUID());
+    this.track(row.table, row.uuid, null, row);
+    row.table.rows.set(row.uuid, row);
+  }
+
+  /** The copy of `row` that this transaction may change. */
+  modify(row: Row): Row {
+    const tracked = row.transactionRow ?? this.touch(row);
+    if (tracked.current === null) throw new Error('modifying a deleted row');
+    if (tracked.current === tracked.old) {
+      tracked.current = tracked.old.clone();
+      tracked.current.transactionRow = tracked;
+      row.table.rows.set(row.uuid, tracked.current);
+    }
+    return tracked.current;
+  }
+
+  delete(row: Row): void {
+    const tracked = row.transactionRow ?? this.touch(row);
+    tracked.current = null;
+    row.table.rows.delete(row.uuid);
+    // A row that this transaction inserted is as if it had never been.
+    if (!tracked.old) row.table.transactionRows.delete(row.uuid);
+  }
+
+  /** What this transaction does to a row; made for rows that it has not touched. Null: no such row. */
+  find(table: Table, uuid: string): TransactionRow | null {
+    const tracked = table.transactionRows.get(uuid);
+    if (tracked) return tracked;
+    const row = table.rows.get(uuid);
+    return row ? this.touch(row) : null;
+  }
+
+  private touch(row: Row): TransactionRow {
+    return this.track(row.table, row.uuid, row, row);
+  }
+
+  private track(table: Table, uuid: string, old: Row | null, current: Row | null): TransactionRow {
+    const tracked = new TransactionRow(table, uuid, old, current);
+    if (old) old.transactionRow = tracked;
+    if (current) current.transactionRow = tracked;
+    table.transactionRows.set(uuid, tracked);
+    this.tables.add(table);
+    this.rows.push(tracked);
+    return tracked;
+  }
+
+  /**
+   * Finds what really changed and checks that the database may be so. Throws OvsdbError when not:
+   * the caller must then abort. False: nothing changes.
+   */
+  prepare(): boolean {
+    for (const row of this.rows) determineChanges(row);
+    if (!this.rows.some((row) => row.isChange)) return false;
+    checkIntegrity(this);
+    for (const row of this.rows) {
+      if (!row.isChange || !row.old || !row.current) continue;
+      row.changed[COLUMN_VERSION] = true;
+      Table.setVersion(row.current, randomUUID());
+    }
+    return true;
+  }
+
+  /** Makes the changes last, after prepare(). Returns them. */
+  complete(): RowChange[] {
+    for (const row of this.rows) if (row.old && row.isChange) removeFromIndexes(row.old);
+    for (const row of this.rows) {
+      if (row.current && row.isChange) addToIndexes(row.current);
+      if (row.isChange) updateWeakRefs(row);
+      if (row.current) row.current.refCount = row.refCount;
+    }
+    this.forget();
+    return this.rows.filter((row) => row.isChange);
+  }
+
+  /** Puts every row back. */
+  abort(): void {
+    for (const { table, uuid, old, current } of this.rows) {
+      if (old) table.rows.set(uuid, old);
+      else if (current) table.rows.delete(uuid);
+    }
+    this.forget();
+  }
+
+  private forget(): void {
+    for (const { old, current } of this.rows) {
+      if (old) old.transactionRow = null;
+      if (current) current.transactionRow = null;
+    }
+    for (const table of this.tables) table.transactionRows.clear();
+  }
+}
+
+function determineChanges(row: TransactionRow): void {
+  const { old, current, table } = row;
+  if (!old || !current || old === current) return;
+  const changed = old.fields.map((field, i) => !field.equals(current.fields[i]));
+  if (changed.includes(true)) {
+    row.changed = changed;
+  } else {
+    current.transactionRow = null;
+    table.rows.set(row.uuid, old);
+    row.current = old;
+  }
+}
+
+function removeFromIndexes(row: Row): void {
+  const { schema, indexes } = row.table;
+  indexes.forEach((index, i) => {
+    const key = row.keyOf(schema.indexes[i]);
+    if (index.get(key) === row) index.delete(key);
+  });
+}
+
+function addToIndexes(row: Row): void {
+  const { schema, indexes } = row.table;
+  indexes.forEach((index, i) => {
+    index.set(row.keyOf(schema.indexes[i]), row);
+  });
+}
+
+/** Keeps `weakRefs` of the tables that this row refers to in step with its change. */
+function updateWeakRefs(row: TransactionRow): void {
+  for (const column of row.table.schema.weakColumns) {
+    const { index } = column;
+    if (row.old && row.current && !row.changed[index]) continue;
+    for (const [state, step] of [
+      [row.old, -1],
+      [row.current, 1],
+    ] as const) {
+      const datum = state?.fields[index];
+      if (!datum) continue;
+      countWeakRefs(row, column.type.key, datum.keys, step);
+      if (column.type.value && datum.values) {
+        countWeakRefs(row, column.type.value, datum.values, step);
+      }
+    }
+  }
+}
+
+function countWeakRefs(
+  row: TransactionRow,
+  base: BaseType,
+  uuids: readonly unknown[],
+  step: 1 | -1,
+): void {
+  const target = base.isWeakRef ? row.table.target(base) : null;
+  if (!target) return;
+  for (const uuid of uuids as string[]) {
+    let referrers = target.weakRefs.get(uuid);
+    if (!referrers) {
+      if (step < 0) continue;
+      referrers = new Map();
+      target.weakRefs.set(uuid, referrers);
+    }
+    const referrer = referrers.get(row.uuid) ?? { table: row.table, count: 0 };
+    referrer.count += step;
+    if (referrer.count > 0) referrers.set(row.uuid, referrer);
+    else referrers.delete(row.uuid);
+    if (referrers.size === 0) target.weakRefs.delete(uuid);
+  }
+}
