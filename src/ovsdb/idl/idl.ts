@@ -68,7 +68,7 @@ const reconnectLog = getLogger('reconnect');
 /** A client of one OVSDB database. See the head of this file; index.ts has an example. */
 export class Idl {
   readonly database: string;
-  /** Rises whenever the replica changes, and once when the first dump has arrived. 0 before that. */
+  /** Rises whenever the replica changes, and with every connection. 0 before the first contents. */
   seqno = 0;
   /** Why the last connection failed or ended. */
   lastError: Error | null = null;
@@ -367,7 +367,7 @@ export class Idl {
     }
     if (found) applyUpdates(this.replica!, this.format, updates);
     else replaceContents(this.replica!, this.format, updates);
-    if (this.seqno === 0) this.seqno = 1;
+    this.seqno += 1;
     this.currentState = 'live';
     this.requestLock();
     this.publish();

@@ -150,8 +150,13 @@ export class IdlTxn {
 
   /** Deletes a row. References to it are the caller's to remove. */
   delete(row: IdlRow): void {
-    if (this.edits.get(row.uuid)?.kind === 'insert') this.edits.delete(row.uuid);
+    if (this.inserts(row)) this.edits.delete(row.uuid);
     else this.edits.set(row.uuid, newEdit(row, 'delete', false));
+  }
+
+  /** True if this transaction inserts `row`. */
+  inserts(row: IdlRow): boolean {
+    return this.edits.get(row.uuid)?.kind === 'insert';
   }
 
   /** True if this transaction deletes `row`. */
