@@ -1,0 +1,112 @@
+/**
+ * Counters that a worker writes and the main thread reads, in shared memory.
+ *
+ * One writer each, no locks: doubles count exactly to 2^53, and an aligned 8-byte store is seen whole
+ * on every CPU that Node.js runs on. Watching costs the worker nothing.
+ *
+ *     ports     maxPorts x 8 doubles     PS_*
+ *     flows     flowSlots x 4 doubles    FS_*
+ *     drops     one double per reason (drop-reasons.ts)
+ *     counters  C_* doubles
+ *     control   int32: CTL_*
+ */
+import { N_DROP_REASONS } from './drop-reasons.js';
+
+export const PORT_STATS_STRIDE = 8;
+export const PS_RX_PACKETS = 0;
+export const PS_RX_BYTES = 1;
+export const PS_TX_PACKETS = 2;
+export const PS_TX_BYTES = 3;
+export const PS_RX_DROPPED = 4;
+export const PS_TX_DROPPED = 5;
+export const PS_RX_ERRORS = 6;
+export const PS_TX_ERRORS = 7;
+
+export const FLOW_STATS_STRIDE = 4;
+export const FS_PACKETS = 0;
+export const FS_BYTES = 1;
+/** The worker's clock, ms; 0 when there was no packet. */
+export const FS_USED_MS = 2;
+export const FS_TCP_FLAGS = 3;
+
+/** Packets that the exact-match cache answered. */
+export const C_CACHE_HIT = 0;
+/** Packets that the megaflow table answered. */
+export const C_MEGAFLOW_HIT = 1;
+/** Packets that no megaflow matched. */
+export const C_MISS = 2;
+/** Packets that should have gone to the main thread and found the queue full. */
+export const C_LOST = 3;
+/** Subtables probed by megaflow look-ups. */
+export const C_MASK_HIT = 4;
+/** Rounds of the worker's loop that moved frames, and those that did not. */
+export const C_BUSY_ROUNDS = 5;
+export const C_IDLE_ROUNDS = 6;
+/** Times that the worker slept in the kernel. */
+export const C_SLEEPS = 7;
+/** Packets that passed the datapath again (recirculation). */
+export const C_RECIRC = 8;
+/** System calls that sent frames. */
+export const C_TX_CALLS = 9;
+/** Megaflow masks in use. */
+export const C_MASKS = 10;
+/** CPU time of the worker's thread, microseconds, as of the last command it executed. */
+export const C_CPU_US = 11;
+/** Bytes of the worker's heap in use, as of the last command, and collections seen since start. */
+export const C_HEAP_USED = 12;
+export const C_HEAP_ALLOCATED = 13;
+export const N_COUNTERS = 16;
+
+/** Sequence number of the last command batch that is in force. */
+export const CTL_ACK = 0;
+/** 1 while the worker has told the main thread to look and it has not looked yet. */
+export const CTL_NOTIFIED = 1;
+/** 1 once the worker's loop has ended. */
+export const CTL_ENDED = 2;
+export const N_CONTROL = 8;
+
+export interface SharedStatsLimits {
+  maxPorts: number;
+  flowSlots: number;
+}
+
+/** The buffers as they travel to the worker. */
+export interface SharedStatsBuffers {
+  ports: ArrayBufferLike;
+  flows: ArrayBufferLike;
+  drops: ArrayBufferLike;
+  counters: ArrayBufferLike;
+  control: ArrayBufferLike;
+}
+
+/** Views over one worker's counters; both sides construct it over the same buffers. */
+export class SharedStats {
+  readonly ports: Float64Array;
+  readonly flows: Float64Array;
+  readonly drops: Float64Array;
+  readonly counters: Float64Array;
+  readonly control: Int32Array;
+
+  constructor(readonly buffers: SharedStatsBuffers) {
+    this.ports = new Float64Array(buffers.ports);
+    this.flows = new Float64Array(buffers.flows);
+    this.drops = new Float64Array(buffers.drops);
+    this.counters = new Float64Array(buffers.counters);
+    this.control = new Int32Array(buffers.control);
+  }
+
+  static create(limits: SharedStatsLimits): SharedStats {
+    return new SharedStats({
+      ports: new SharedArrayBuffer(limits.maxPorts * PORT_STATS_STRIDE * 8),
+      flows: new SharedArrayBuffer(limits.flowSlots * FLOW_STATS_STRIDE * 8),
+      drops: new SharedArrayBuffer(N_DROP_REASONS * 8),
+      counters: new SharedArrayBuffer(N_COUNTERS * 8),
+      control: new SharedArrayBuffer(N_CONTROL * 4),
+    });
+  }
+
+  /** Zeroes a flow's counters: only while no worker may write them. */
+  clearFlow(slot: number): void {
+    this.flows.fill(0, slot * FLOW_STATS_STRIDE, (slot + 1) * FLOW_STATS_STRIDE);
+  }
+}
