@@ -56,6 +56,8 @@ export interface DaemonOptions {
   unixctl: UnixctlServer;
   coverage: Coverage;
   memory: MemoryReport;
+  /** Takes a database's lock file (a `LockFile` of src/ovsdb), as ovsdb-server does. */
+  lockDatabase(path: string): { release(): void };
   /** The daemon cannot go on: the caller logs the error and closes everything. */
   onFatal(error: Error): void;
 }

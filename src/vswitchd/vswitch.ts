@@ -41,7 +41,7 @@ export interface VswitchDeps {
   /** Directory for BRIDGE.mgmt and BRIDGE.snoop. */
   runDir: string;
   version: string;
-  dbVersion: string;
+  dbVersion(): string;
   /** Asks for a turn of run(). */
   wake(): void;
   /** The first configuration is in force and committed. */
@@ -70,7 +70,7 @@ export class Vswitch implements BridgeHost {
         bridges: this.bridges.values(),
         appliedCfg: this.appliedCfg,
         version: deps.version,
-        dbVersion: deps.dbVersion,
+        dbVersion: deps.dbVersion(),
       }),
       () => this.committed(),
     );
