@@ -8,15 +8,15 @@ import { LogPatterns } from '../../common/log-pattern.js';
 import { ConsoleSink, FileSink } from '../../common/log-sinks.js';
 import { applyLogSpec, setMaximumVerbosity } from '../../common/log-spec.js';
 import { UsageError } from '../getopt.js';
-import { DAEMON_NAME, type DaemonFlags } from './options.js';
+import type { DaemonFlags } from './options.js';
 
 export class DaemonLogs {
   readonly patterns = new LogPatterns();
   readonly file: FileSink;
   private readonly console: ConsoleSink;
 
-  constructor(clock: Clock) {
-    const options = { patterns: this.patterns, clock, program: DAEMON_NAME };
+  constructor(clock: Clock, program: string) {
+    const options = { patterns: this.patterns, clock, program };
     this.console = new ConsoleSink(options);
     this.file = new FileSink(options);
     logHub.sinks.push(this.console, this.file);

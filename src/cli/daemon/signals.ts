@@ -46,11 +46,15 @@ export class StopRequest {
  *
  * @returns what disconnects them
  */
-export function watchProcess(stop: StopRequest, logs: DaemonLogs, pidFile: PidFile): () => void {
+export function watchProcess(
+  stop: StopRequest,
+  logs: DaemonLogs,
+  pidFile: PidFile | null,
+): () => void {
   let asked = false;
   const onStop = (signal: NodeJS.Signals): void => {
     if (asked) {
-      pidFile.release();
+      pidFile?.release();
       process.exit(1);
     }
     asked = true;

@@ -1,37 +1,41 @@
 /** The command lines of `start` and `vswitchd`. */
 import { describe, expect, it } from 'vitest';
-import { type DaemonFlags, parseDaemonOptions } from '../../../src/cli/daemon/options.js';
+import { parseSwitchOptions, type SwitchFlags } from '../../../src/cli/daemon/switch-options.js';
 
 const env = { OVS_RUNDIR: '/r', OVS_LOGDIR: '/l', OVS_DBDIR: '/d' };
 
-function flagsOf(command: 'start' | 'vswitchd', ...argv: string[]): DaemonFlags {
-  const request = parseDaemonOptions(command, argv, env);
+function flagsOf(command: 'start' | 'vswitchd', ...argv: string[]): SwitchFlags {
+  const request = parseSwitchOptions(command, argv, env);
   if (request.kind !== 'run') throw new Error(`asked for ${request.kind}`);
   return request.flags;
 }
 
-describe('parseDaemonOptions', () => {
+describe('parseSwitchOptions', () => {
   it('takes everything from the directories when nothing is said', () => {
     expect(flagsOf('start')).toMatchObject({
-      dirs: { runDir: '/r', logDir: '/l', dbDir: '/d' },
+      daemon: {
+        dirs: { runDir: '/r', logDir: '/l', dbDir: '/d' },
+        pidFile: '/r/ovs-vswitchd.pid',
+        logFile: null,
+        unixctl: null,
+        detach: false,
+      },
       database: { kind: 'embedded', file: '/d/conf.db', socket: '/r/db.sock' },
-      pidFile: '/r/ovs-vswitchd.pid',
-      logFile: null,
-      unixctl: null,
-      detach: false,
       dummy: 'off',
     });
     expect(flagsOf('vswitchd').database).toEqual({ kind: 'remote', remotes: ['unix:/r/db.sock'] });
   });
 
   it('knows where Open vSwitch keeps its files', () => {
-    const request = parseDaemonOptions('start', [], {});
+    const request = parseSwitchOptions('start', [], {});
     expect(request).toMatchObject({
       flags: {
-        dirs: {
-          runDir: '/var/run/openvswitch',
-          logDir: '/var/log/openvswitch',
-          dbDir: '/etc/openvswitch',
+        daemon: {
+          dirs: {
+            runDir: '/var/run/openvswitch',
+            logDir: '/var/log/openvswitch',
+            dbDir: '/etc/openvswitch',
+          },
         },
       },
     });
@@ -43,12 +47,14 @@ describe('parseDaemonOptions', () => {
       '--log-file=/l/x.log --pidfile=/r/x.pid --detach --monitor';
     expect(flagsOf('vswitchd', ...line.split(' '))).toMatchObject({
       database: { kind: 'remote', remotes: ['unix:/r/db.sock'] },
-      verbosity: ['console:emer', 'syslog:err', 'file:info'],
-      chdir: false,
-      detach: true,
-      logFile: '/l/x.log',
-      pidFile: '/r/x.pid',
-      ignored: ['--mlockall', '--monitor'],
+      daemon: {
+        verbosity: ['console:emer', 'syslog:err', 'file:info'],
+        chdir: false,
+        detach: true,
+        logFile: '/l/x.log',
+        pidFile: '/r/x.pid',
+        ignored: ['--mlockall', '--monitor'],
+      },
     });
   });
 
@@ -62,8 +68,7 @@ describe('parseDaemonOptions', () => {
 
   it('takes relative sockets and pid files from the run directory', () => {
     expect(flagsOf('start', '--pidfile=a.pid', '--unixctl=b.ctl', '--db-socket=c')).toMatchObject({
-      pidFile: '/r/a.pid',
-      unixctl: '/r/b.ctl',
+      daemon: { pidFile: '/r/a.pid', unixctl: '/r/b.ctl' },
       database: { socket: '/r/c' },
     });
   });
@@ -78,8 +83,7 @@ describe('parseDaemonOptions', () => {
 
   it('-v alone is maximum verbosity, --log-file alone the usual file', () => {
     expect(flagsOf('start', '-v', '--log-file')).toMatchObject({
-      verbosity: [null],
-      logFile: '/l/ovs-vswitchd.log',
+      daemon: { verbosity: [null], logFile: '/l/ovs-vswitchd.log' },
     });
   });
 
