@@ -1,15 +1,26 @@
 /**
- * Devices of the switch: what there is to open, and what an open one offers (netdev.ts).
+ * Devices: see netdev.ts for what each offers, registry.ts for how they are opened.
  */
-export { DummyNetdev } from './dummy-netdev.js';
+export { deviceError, openError, strerror } from './device-error.js';
+export { DummyNetdev, type DummyReceiver, dummyPortNumber } from './dummy-netdev.js';
 export {
   type DatapathQueue,
   hasQueues,
   type Netdev,
   type NetdevEvent,
+  type NetdevFeatures,
+  type NetdevStatistic,
   type NetdevStatistics,
   type QueuedNetdev,
 } from './netdev.js';
-export { NetdevRegistry, type NetdevRegistryOptions } from './registry.js';
+export { PatchNetdev } from './patch-netdev.js';
+export { PcapWriter } from './pcap-writer.js';
+export {
+  type NetdevFactory,
+  type NetdevOptions,
+  NetdevRegistry,
+  type NetdevRegistryOptions,
+} from './registry.js';
 export { type LinkChange, LinkMonitor } from './rtnetlink.js';
-export type { Link } from './rtnetlink-codec.js';
+export type { Link, LinkStats } from './rtnetlink-codec.js';
+export { DEFAULT_QUEUE_SIZES, type PacketQueueSizes } from './system-netdev.js';

@@ -7,7 +7,13 @@
 import type { EthtoolInfo, NativeBinding } from '../native/binding.js';
 import { openError } from './device-error.js';
 import { portFeatures } from './ethtool-features.js';
-import { type Netdev, NetdevBase, type NetdevFeatures, type NetdevStatistics } from './netdev.js';
+import {
+  type Netdev,
+  NetdevBase,
+  type NetdevFeatures,
+  type NetdevStatistics,
+  type QueuedNetdev,
+} from './netdev.js';
 import type { LinkChange, LinkMonitor } from './rtnetlink.js';
 import { IFF_RUNNING, IFF_UP, type Link, type LinkStats } from './rtnetlink-codec.js';
 
@@ -15,6 +21,8 @@ import { IFF_RUNNING, IFF_UP, type Link, type LinkStats } from './rtnetlink-code
 export interface LinuxContext {
   native: NativeBinding;
   links: LinkMonitor;
+  /** Devices closed while workers still held their queues. */
+  lingering: Set<QueuedNetdev>;
 }
 
 /** The kernel's counters under the database's names, as the kernel sees them. */
@@ -140,7 +148,7 @@ export abstract class LinuxNetdev extends NetdevBase implements Netdev {
     this.emitClosed();
   }
 
-  /** Gives back descriptors. Called once. */
+  /** Gives back what no worker holds. Called once. */
   protected abstract release(): void;
 
   /** Read again after each change of the link: settings change with it. */

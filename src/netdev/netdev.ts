@@ -104,14 +104,20 @@ export interface Netdev {
   close(): void;
 }
 
-/** A device whose frames workers read and write themselves. */
+/**
+ * A device whose frames workers read and write themselves.
+ *
+ * Whoever opened queues closes them: their descriptors stay valid until closeQueues(), also after
+ * close(). A worker may thus finish what it is sending; were the descriptor closed under it, its
+ * number could already mean another device.
+ */
 export interface QueuedNetdev extends Netdev {
   /**
-   * Opens (or gives again) `n` queues. From now on the host's own stack sees nothing of the
-   * interface's traffic. @throws TapswitchError
+   * Opens (or gives again) `n` queues. From now on, until close() or closeQueues(), the host's own
+   * stack sees nothing of the interface's traffic. @throws TapswitchError
    */
   openQueues(n: number): DatapathQueue[];
-  /** After the workers have let go of them. */
+  /** After the workers have let go of them (rings unmapped). Idempotent. */
   closeQueues(): void;
 }
 

@@ -110,9 +110,10 @@ export class NetdevRegistry {
     return this.linux().links;
   }
 
-  /** Closes what is still open, and the link monitor. */
+  /** Closes what is still open, queues too, and the link monitor. No worker may be left. */
   close(): void {
     for (const netdev of this.devices()) netdev.close();
+    for (const netdev of [...(this.context?.lingering ?? [])]) netdev.closeQueues();
     this.context?.links.close();
     this.context = null;
   }
@@ -120,7 +121,7 @@ export class NetdevRegistry {
   private linux(): LinuxContext {
     if (!this.context) {
       const native = this.options.native();
-      this.context = { native, links: new LinkMonitor(native) };
+      this.context = { native, links: new LinkMonitor(native), lingering: new Set() };
     }
     return this.context;
   }

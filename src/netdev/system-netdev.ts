@@ -76,17 +76,10 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   closeQueues(): void {
+    this.context.lingering.delete(this);
     for (const queue of this.queues) this.context.native.close(queue.fd);
     this.queues = [];
-    if (this.dropFd < 0) return;
-    const fd = this.dropFd;
-    this.dropFd = -1;
-    try {
-      this.context.native.ingressDropDetach(fd, this.link.ifindex);
-    } catch (error) {
-      const text = deviceError(this.name, errnoName(error), error).message;
-      log.warn(`${text}: the host's stack may not see this interface again`);
-    }
+    this.letHostIn();
   }
 
   override statistics(): NetdevStatistics {
@@ -99,11 +92,25 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   protected override release(): void {
-    this.closeQueues();
+    // At once, not with the sockets: a device opened again under this name shuts the host out anew.
+    this.letHostIn();
+    if (this.queues.length > 0) this.context.lingering.add(this);
   }
 
   private shutOutHost(): void {
     this.dropFd = this.context.native.ingressDropAttach(this.link.ifindex);
+  }
+
+  private letHostIn(): void {
+    if (this.dropFd < 0) return;
+    const fd = this.dropFd;
+    this.dropFd = -1;
+    try {
+      this.context.native.ingressDropDetach(fd, this.link.ifindex);
+    } catch (error) {
+      const text = deviceError(this.name, errnoName(error), error).message;
+      log.warn(`${text}: the host's stack may not see this interface again`);
+    }
   }
 
   private openQueue(fanout: boolean): DatapathQueue {

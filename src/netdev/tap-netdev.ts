@@ -14,6 +14,7 @@ const BUSY_ERRNOS = new Set(['EBUSY', 'EINVAL']);
 export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   readonly dpifType = 'tap';
   private queues: DatapathQueue[];
+  private held = false;
 
   private constructor(name: string, type: string, context: LinuxContext, fds: number[]) {
     super(name, type, context);
@@ -22,7 +23,10 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
 
   /** Makes the device. @throws TapswitchError E_NO_CAPABILITY, E_DEVICE_BUSY, E_DEVICE */
   static open(name: string, type: string, context: LinuxContext): TapNetdev {
-    if (context.links.refresh(name)) throw openError(name, 'EEXIST');
+    // Our own device of that name, closed but still held by a worker, is taken over: it outlives
+    // the worker's descriptor through ours.
+    const lingers = [...context.lingering].some((netdev) => netdev.name === name);
+    if (!lingers && context.links.refresh(name)) throw openError(name, 'EEXIST');
     const fds = openTap(name, 1, context);
     try {
       return new TapNetdev(name, type, context, fds);
@@ -33,19 +37,22 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   openQueues(n: number): DatapathQueue[] {
+    this.held = true;
     const missing = n - this.queues.length;
     if (missing > 0) {
       const fds = openTap(this.name, missing, this.context);
       this.queues.push(...fds.map((fd) => this.queueOf(fd)));
     }
     // A queue without a reader would swallow the flows that the kernel steers to it.
-    for (const queue of this.queues.splice(Math.max(n, 1))) this.context.native.close(queue.fd);
+    this.closeFrom(Math.max(n, 1));
     return [...this.queues];
   }
 
-  /** The first queue stays: the device hangs on it. */
+  /** The first queue stays until close(): the device hangs on it. */
   closeQueues(): void {
-    for (const queue of this.queues.splice(1)) this.context.native.close(queue.fd);
+    this.held = false;
+    this.context.lingering.delete(this);
+    this.closeFrom(this.closed ? 0 : 1);
   }
 
   /** What the host sends, the switch receives: the kernel's directions are swapped. */
@@ -70,7 +77,12 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   protected override release(): void {
-    for (const queue of this.queues.splice(0)) this.context.native.close(queue.fd);
+    if (this.held) this.context.lingering.add(this);
+    else this.closeFrom(0);
+  }
+
+  private closeFrom(first: number): void {
+    for (const queue of this.queues.splice(first)) this.context.native.close(queue.fd);
   }
 
   private queueOf(fd: number): DatapathQueue {

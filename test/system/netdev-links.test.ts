@@ -190,6 +190,7 @@ describe('real devices', () => {
   it('opens queues, and gives the interface back to the host on close', () => {
     sh('ip link add va type veth peer name vb');
     sh('ip link set va up');
+    sh('ip link set vb up');
     const netdev = registry.open('va', 'system');
     if (!hasQueues(netdev)) throw new Error('a system device has queues');
     const [queue] = netdev.openQueues(1);
@@ -204,8 +205,15 @@ describe('real devices', () => {
     expect(netdev.openQueues(1)).toEqual([queue]);
     expect(sh('ip -d link show va')).toMatch(/promiscuity 1/);
     netdev.close();
-    expect(sh('ip -d link show va')).toMatch(/promiscuity 0/);
     expect(registry.get('va')).toBeNull();
+    // A worker may still be sending.
+    const worker = new TestWorker();
+    expect(worker.send(queue.fd, ethernet(60))).toBe(1);
+    netdev.closeQueues();
+    netdev.closeQueues();
+    expect(worker.send(queue.fd, ethernet(60))).toBe(-9); // EBADF
+    worker.io.close();
+    expect(sh('ip -d link show va')).toMatch(/promiscuity 0/);
   });
 
   it('notices that an interface is gone, and can take it up again', async () => {
@@ -247,6 +255,21 @@ describe('real devices', () => {
     expect(netdev.openQueues(2).length).toBe(2);
     expect(netdev.speedMbps()).toBeGreaterThan(0);
     expect(netdev.status().driver_name).toBe('tun');
+    netdev.close();
+    expect(sh('ip link show br1')).toMatch(/br1/);
+    netdev.closeQueues();
+    expect(() => sh('ip link show br1')).toThrow(/does not exist/);
+  });
+
+  it('makes a TAP anew while a worker still holds the old one', () => {
+    const old = registry.open('br1', 'internal');
+    if (!hasQueues(old)) throw new Error('a TAP has queues');
+    old.openQueues(2);
+    old.close();
+    const netdev = registry.open('br1', 'internal');
+    expect(netdev.ifindex()).toBe(old.ifindex());
+    old.closeQueues();
+    expect(sh('ip link show br1')).toMatch(/br1/);
     netdev.close();
     expect(() => sh('ip link show br1')).toThrow(/does not exist/);
   });
