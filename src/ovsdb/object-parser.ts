@@ -81,7 +81,8 @@ export class ObjectParser {
   }
 
   error(details: string): OvsdbError {
-    return syntaxError(this.json, `Parsing ${this.name} failed: ${details}`);
+    const object = isKind(this.json, 'object') ? this.json : undefined;
+    return syntaxError(object, `Parsing ${this.name} failed: ${details}`);
   }
 }
 

@@ -23,7 +23,7 @@ export interface Execution {
   readonly tables: ReadonlyMap<string, Table>;
   readonly transaction: Transaction;
   readonly symbols: SymbolTable;
-  /** Milliseconds since the request came. */
+  /** Whole milliseconds since the request came. */
   readonly elapsedMs: number;
   /** Does the client hold the lock? */
   ownsLock(name: string): boolean;
@@ -217,7 +217,7 @@ function wait(execution: Execution, parser: ObjectParser): Result {
   throw new OvsdbError(
     'timed out',
     execution.elapsedMs > 0
-      ? `"wait" timed out after ${Math.floor(execution.elapsedMs)} ms`
+      ? `"wait" timed out after ${execution.elapsedMs} ms`
       : '"where" clause test failed',
   );
 }

@@ -38,7 +38,7 @@ export class Trigger {
   run(now: number): void {
     if (this.state !== 'waiting') return;
     const outcome: Outcome = this.database.execute(this.operations, {
-      elapsedMs: now - this.createdMs,
+      elapsedMs: Math.floor(now - this.createdMs),
       ownsLock: (name) => this.owner.ownsLock(name),
     });
     if (outcome.kind === 'wait') {
