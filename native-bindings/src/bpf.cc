@@ -5,9 +5,11 @@
 //
 //     device -> packet sockets (ETH_P_ALL) -> tc ingress: drop | -> bridge, IP stack
 //
-// Where the kernel has tcx (6.6), the program hangs on a link that lives as long as its
-// descriptor. Before that: a clsact qdisc with a cls_bpf filter, which stays until removed.
+// Where the kernel has tcx (6.6) and the process may load programs, the program hangs on a link
+// that lives as long as its descriptor. Otherwise: a clsact qdisc with a cls_bpf filter of classic
+// bytecode, which needs CAP_NET_ADMIN only, and stays until it is removed.
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -40,7 +42,8 @@ struct LinkCreate {
   uint64_t expected_revision;
 };
 
-int LoadDropProgram(Napi::Env env) {
+// Returns a descriptor, or -1 with errno.
+int LoadDropProgram() {
   struct bpf_insn instructions[2] = {};
   instructions[0].code = BPF_ALU64 | BPF_MOV | BPF_K;  // r0 = TC_ACT_SHOT
   instructions[0].dst_reg = BPF_REG_0;
@@ -52,13 +55,14 @@ int LoadDropProgram(Napi::Env env) {
   attr.insn_cnt = 2;
   attr.license = reinterpret_cast<uint64_t>("Apache-2.0");
   memcpy(attr.prog_name, "tapswitch_drop", sizeof "tapswitch_drop");
-  return static_cast<int>(
-      Check(env, syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr), "BPF_PROG_LOAD"));
+  return static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr));
 }
 
-int CreateTcxLink(int program, int ifindex) {
+int CreateTcxLink(int ifindex) {
+  OwnedFd program(LoadDropProgram());
+  if (program.Get() < 0) return -1;
   LinkCreate attr = {};
-  attr.prog_fd = static_cast<uint32_t>(program);
+  attr.prog_fd = static_cast<uint32_t>(program.Get());
   attr.target_ifindex = static_cast<uint32_t>(ifindex);
   attr.attach_type = kTcxIngress;
   return static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr));
@@ -77,7 +81,7 @@ void InitTcMessage(NetlinkRequest* request, int ifindex, uint32_t parent, uint32
 
 uint32_t FilterInfo() { return TC_H_MAKE(kFilterPriority << 16, __builtin_bswap16(ETH_P_ALL)); }
 
-void AttachFilter(Napi::Env env, int program, int ifindex) {
+void AttachFilter(Napi::Env env, int ifindex) {
   NetlinkRequest qdisc(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
   InitTcMessage(&qdisc, ifindex, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0), 0);
   qdisc.Attribute(TCA_KIND, "clsact", sizeof "clsact");
@@ -89,43 +93,41 @@ void AttachFilter(Napi::Env env, int program, int ifindex) {
   InitTcMessage(&filter, ifindex, kIngressParent, kFilterHandle, FilterInfo());
   filter.Attribute(TCA_KIND, "bpf", sizeof "bpf");
   size_t options = filter.BeginNested(TCA_OPTIONS);
-  uint32_t fd = static_cast<uint32_t>(program);
+  struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, TC_ACT_SHOT);
+  uint16_t length = 1;
   uint32_t flags = TCA_BPF_FLAG_ACT_DIRECT;
-  filter.Attribute(TCA_BPF_FD, &fd, sizeof fd);
-  filter.Attribute(TCA_BPF_NAME, "tapswitch_drop", sizeof "tapswitch_drop");
+  filter.Attribute(TCA_BPF_OPS_LEN, &length, sizeof length);
+  filter.Attribute(TCA_BPF_OPS, &drop, sizeof drop);
   filter.Attribute(TCA_BPF_FLAGS, &flags, sizeof flags);
   filter.EndNested(options);
   error = filter.Exchange();
   if (error != 0) throw SystemError(env, error, "RTM_NEWTFILTER");
 }
 
-// Whether `fd` is a bpf link, that is, tcx was used; else it is a bare program.
-bool IsLink(int fd) {
-  char path[64];
-  char target[64] = {};
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  return readlink(path, target, sizeof target - 1) > 0 && strstr(target, "bpf_link") != nullptr;
+// Whether the filter may succeed where the link failed: no tcx (EINVAL), no bpf(2) at all, or no
+// right to call it.
+bool FilterMayServe(int error) {
+  return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS || error == EPERM ||
+         error == EACCES;
 }
 
 Napi::Value IngressDropAttach(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int ifindex = Int32Arg(info, 0, "ifindex");
   bool clsact_only = info[1].ToBoolean();
-  OwnedFd program(LoadDropProgram(env));
+  int link = -1;
   if (!clsact_only) {
-    int link = CreateTcxLink(program.Get(), ifindex);
-    if (link >= 0) return Napi::Number::New(env, link);
-    // EINVAL: a kernel without tcx does not know the attach type.
-    if (errno != EINVAL && errno != EOPNOTSUPP) throw SystemError(env, errno, "BPF_LINK_CREATE");
+    link = CreateTcxLink(ifindex);
+    if (link < 0 && !FilterMayServe(errno)) throw SystemError(env, errno, "BPF_LINK_CREATE");
   }
-  AttachFilter(env, program.Get(), ifindex);
-  return Napi::Number::New(env, program.Release());
+  if (link < 0) AttachFilter(env, ifindex);
+  return Napi::Number::New(env, link);
 }
 
 Napi::Value IngressDropDetach(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  OwnedFd fd(Int32Arg(info, 0, "fd"));
-  if (IsLink(fd.Get())) return env.Undefined();
+  OwnedFd link(Int32Arg(info, 0, "fd"));
+  if (link.Get() >= 0) return env.Undefined();
   // The clsact qdisc stays: it may be the user's, and costs nothing when empty.
   NetlinkRequest filter(RTM_DELTFILTER, 0);
   InitTcMessage(&filter, Int32Arg(info, 1, "ifindex"), kIngressParent, kFilterHandle, FilterInfo());

@@ -151,11 +151,12 @@ export interface NativeBinding {
   close(fd: number): void;
 
   /** Attaches a BPF program that drops everything at the interface's ingress, behind the packet
-   * sockets' tap, so that the host's stack sees nothing. tcx link where the kernel has it (goes
-   * away with the descriptor), else clsact + cls_bpf. Returns the descriptor to close, which
-   * also detaches (with ingressDropDetach).
-   * @param clsactOnly do not try tcx (tests of the older way) */
+   * sockets' tap, so that the host's stack sees nothing. Returns the descriptor of a tcx link, or,
+   * where kernel or capabilities do not allow that, -1: a clsact filter then, which stays until it
+   * is detached or replaced by the next attach.
+   * @param clsactOnly do not try tcx (tests of the other way) */
   ingressDropAttach(ifindex: number, clsactOnly?: boolean): number;
+  /** @param fd what ingressDropAttach returned; closes it */
   ingressDropDetach(fd: number, ifindex: number): void;
 
   ethtoolInfo(ifname: string): EthtoolInfo;

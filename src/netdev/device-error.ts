@@ -33,8 +33,8 @@ const STRERROR: Readonly<Record<string, string>> = {
 const CODES: Readonly<Record<string, [code: string, hint: string]>> = {
   ENODEV: ['E_NO_DEVICE', 'make the interface, or take it out of the bridge with del-port'],
   ENXIO: ['E_NO_DEVICE', 'make the interface, or take it out of the bridge with del-port'],
-  EPERM: ['E_NO_CAPABILITY', 'run as root, or with CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF'],
-  EACCES: ['E_NO_CAPABILITY', 'run as root, or with CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF'],
+  EPERM: ['E_NO_CAPABILITY', 'run as root, or with CAP_NET_ADMIN and CAP_NET_RAW'],
+  EACCES: ['E_NO_CAPABILITY', 'run as root, or with CAP_NET_ADMIN and CAP_NET_RAW'],
   EBUSY: ['E_DEVICE_BUSY', 'another program holds the device: stop it, or use another name'],
   EEXIST: ['E_DEVICE_BUSY', 'the name is taken: remove the other device, or use another name'],
   EAFNOSUPPORT: ['E_DEVICE_TYPE', 'use system, internal, tap or patch'],

@@ -42,7 +42,8 @@ const log = getLogger('netdev_linux');
 export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   readonly dpifType: string;
   private queues: DatapathQueue[] = [];
-  private dropFd = -1;
+  /** What shutting the host out returned; null: it is not shut out. */
+  private dropFd: number | null = null;
   /** Frames that found no room in the rings: the kernel's counter starts anew when read. */
   private ringDrops = 0;
 
@@ -102,9 +103,9 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   private letHostIn(): void {
-    if (this.dropFd < 0) return;
+    if (this.dropFd === null) return;
     const fd = this.dropFd;
-    this.dropFd = -1;
+    this.dropFd = null;
     try {
       this.context.native.ingressDropDetach(fd, this.link.ifindex);
     } catch (error) {

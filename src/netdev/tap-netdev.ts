@@ -4,6 +4,7 @@
  *
  * Opened down, with one queue; the bridge sets an internal port up and gives it its address.
  */
+import { TapswitchError } from '../common/errors.js';
 import { errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
 import type { DatapathQueue, NetdevStatistics, QueuedNetdev } from './netdev.js';
@@ -96,7 +97,15 @@ function openTap(name: string, queues: number, context: LinuxContext): number[] 
     return context.native.tapOpen({ name, queues }).fds;
   } catch (error) {
     const errno = errnoName(error);
+    if ((error as { syscall?: string }).syscall === 'open') throw noTun(name, errno, error);
     const taken = BUSY_ERRNOS.has(errno) && context.links.refresh(name) !== null;
     throw openError(name, taken ? 'EBUSY' : errno, error);
   }
+}
+
+/** /dev/net/tun itself is what could not be opened. */
+function noTun(name: string, errno: string, cause: unknown): TapswitchError {
+  const failed = openError(name, errno, cause);
+  const hint = "load /dev/net/tun with 'modprobe tun', or give the container --device=/dev/net/tun";
+  return new TapswitchError('E_NO_TUN', failed.message, hint, { cause });
 }
