@@ -16,6 +16,7 @@ import { randomUUID } from 'node:crypto';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { stringifyJson } from '../../common/json.js';
 import { JsonRpcReplyError } from '../../common/jsonrpc.js';
+import { getLogger } from '../../common/log.js';
 import { Datum } from '../datum.js';
 import { ColumnType, UNLIMITED } from '../types.js';
 import type { Idl } from './idl.js';
@@ -28,6 +29,8 @@ import {
   type HasUuid,
   type NamedUuid,
 } from './value.js';
+
+const log = getLogger('ovsdb_idl');
 
 export type Mutator = '+=' | '-=' | '*=' | '/=' | '%=' | 'insert' | 'delete';
 
@@ -205,6 +208,7 @@ export class IdlTxn {
     if (this.committing) throw new TapswitchError('E_OVSDB_TXN', 'a transaction commits once');
     this.committing = true;
     this.result = await this.send();
+    if (this.result.status === 'error') log.warn(`transaction error: ${this.result.error}`);
     return this.result;
   }
 
