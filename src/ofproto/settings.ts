@@ -24,6 +24,11 @@ export interface PortDevice extends DpNetdev {
   mtu(): number;
   /** OpenFlow 1.1+ port feature bits (10MB_HD is bit 0); 0 when unknown. */
   features?(): PortFeatures;
+  /** Counters under the names of Interface.statistics. */
+  statistics?(): Readonly<Record<string, number | undefined>>;
+  /** Patch devices: what translation took across. */
+  countTx?(packets: number, bytes: number): void;
+  countRx?(packets: number, bytes: number): void;
   /** Link speed in Mbit/s, 0 when unknown. */
   speedMbps?(): number;
 }

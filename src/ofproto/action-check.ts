@@ -1,0 +1,106 @@
+/**
+ * Which actions an entry or a packet-out may have: everything else is refused when it is sent, with
+ * the specification's error, never ignored later.
+ */
+import { OFPP, type OfAction } from '../openflow/actions.js';
+import { fail } from '../openflow/errors.js';
+import { fieldByName } from '../packet/fields.js';
+import { N_TABLES } from './flow-table.js';
+import { isActionSetAction } from './xlate/action-set.js';
+
+/** Lists nest (clone in clone); deeper than this is refused. */
+const NESTING_MAX = 8;
+
+const SIMPLE: ReadonlySet<OfAction['type']> = new Set([
+  'controller',
+  'set_queue',
+  'pop_queue',
+  'strip_vlan',
+  'push_vlan',
+  'dec_ttl',
+  'note',
+  'exit',
+  'set_tunnel',
+  'clear_actions',
+  'write_metadata',
+]);
+
+/** Actions whose error says what exactly there is none of. */
+const MISSING: Partial<Record<OfAction['type'], Parameters<typeof fail>[0]>> = {
+  group: 'OFPBAC_BAD_OUT_GROUP',
+  meter: 'OFPMMFC_INVALID_METER',
+};
+
+export interface ActionContext {
+  /** The table of the entry; null for a packet-out. */
+  table: number | null;
+}
+
+/** @throws OfpError for the first action that cannot be executed */
+export function checkActions(actions: readonly OfAction[], context: ActionContext): void {
+  checkList(actions, context, 0);
+}
+
+function checkList(actions: readonly OfAction[], context: ActionContext, depth: number): void {
+  if (depth > NESTING_MAX) fail('OFPBAC_UNSUPPORTED_ORDER', 'actions nested too deep');
+  for (const action of actions) checkAction(action, context, depth);
+}
+
+function checkAction(action: OfAction, context: ActionContext, depth: number): void {
+  if (SIMPLE.has(action.type)) return;
+  switch (action.type) {
+    case 'output':
+    case 'output_trunc':
+    case 'enqueue':
+      checkPort(action.port);
+      return;
+    case 'output_reg':
+      checkField(action.src.field);
+      return;
+    case 'set_field':
+      checkField(action.field);
+      return;
+    case 'move':
+      checkField(action.src.field);
+      checkField(action.dst.field);
+      return;
+    case 'stack_push':
+    case 'stack_pop':
+      checkField(action.sub.field);
+      return;
+    case 'resubmit':
+      if (action.ct === true) unsupported(action);
+      return;
+    case 'goto_table':
+      checkGoto(action.table, context.table);
+      return;
+    case 'clone':
+      checkList(action.actions, context, depth + 1);
+      return;
+    case 'write_actions':
+      if (!action.actions.every(isActionSetAction)) unsupported(action);
+      checkList(action.actions, context, depth + 1);
+      return;
+    default:
+      unsupported(action);
+  }
+}
+
+function unsupported(action: OfAction): never {
+  fail(MISSING[action.type] ?? 'OFPBAC_BAD_TYPE', `action ${action.type} is not supported`);
+}
+
+/** Ports need not exist yet; reserved numbers must be known ones. */
+function checkPort(port: number): void {
+  if (port === 0 || port === OFPP.UNSET) fail('OFPBAC_BAD_OUT_PORT');
+  if (port > OFPP.MAX && port < OFPP.IN_PORT) fail('OFPBAC_BAD_OUT_PORT');
+}
+
+function checkField(name: string): void {
+  if (fieldByName(name) === undefined) fail('OFPBAC_BAD_SET_TYPE', `no field ${name}`);
+}
+
+/** goto_table leads forward only: OpenFlow 1.5, section 5.1.1. */
+function checkGoto(target: number, from: number | null): void {
+  if (target >= N_TABLES || (from !== null && target <= from)) fail('OFPBIC_BAD_TABLE_ID');
+}

@@ -1,0 +1,120 @@
+/**
+ * A datapath and what all bridges on it share: port numbers, upcalls, installed flows.
+ *
+ *     Ofproto br1 --.                       .-- datapath port 1 <-> br1 port 1
+ *     Ofproto br2 ---+-- OfprotoBacker -- Dpif  datapath port 2 <-> br2 port 1
+ *                    `-- patch ports: no datapath port, found by name
+ *
+ * Not for: one bridge's state (ofproto.ts).
+ */
+import type { Clock } from '../common/clock.js';
+import type { Dpif, Upcall } from '../datapath/dpif.js';
+import type { UserspaceCookie } from '../datapath/odp-actions.js';
+import { W_IN_PORT } from '../packet/flow-layout.js';
+import { ControllerActions } from './controller-actions.js';
+import type { Ofproto } from './ofproto.js';
+import type { OfPort } from './port.js';
+import { Revalidator } from './revalidate.js';
+import { defaultUdpifSettings, type PortDevice, type UdpifSettings } from './settings.js';
+import { Udpif } from './udpif.js';
+
+type ControllerCookie = Extract<UserspaceCookie, { type: 'controller' }>;
+
+export class OfprotoBacker {
+  readonly ofprotos = new Set<Ofproto>();
+  readonly controllerActions = new ControllerActions();
+  readonly udpif: Udpif;
+  readonly revalidator: Revalidator;
+  settings: UdpifSettings = defaultUdpifSettings();
+  private readonly byOdp = new Map<number, OfPort>();
+  private readonly patchByName = new Map<string, OfPort>();
+
+  constructor(
+    readonly type: string,
+    readonly dpif: Dpif,
+    readonly clock: Clock,
+    private readonly onClose: (backer: OfprotoBacker) => void = () => {},
+  ) {
+    this.udpif = new Udpif(this);
+    this.revalidator = new Revalidator(this, this.udpif);
+    dpif.onUpcall((upcall) => this.udpif.upcall(upcall));
+  }
+
+  /** Installed flows may be wrong now: look at them again soon. */
+  markRevalidate(): void {
+    this.revalidator.mark();
+  }
+
+  get revalidationPending(): boolean {
+    return this.revalidator.pending;
+  }
+
+  /** Resolves when all changes so far are in force for the next packet in every worker. */
+  async barrier(): Promise<void> {
+    await this.revalidator.settled();
+    await this.dpif.sync();
+  }
+
+  /** Adds a device to the datapath, or to the patch ports. @returns its datapath port or null */
+  addDevice(device: PortDevice): number | null {
+    return device.type === 'patch' ? null : this.dpif.portAdd(device);
+  }
+
+  registerPort(port: OfPort): void {
+    if (port.odpPort !== null) this.byOdp.set(port.odpPort, port);
+    else this.patchByName.set(port.name, port);
+    this.markRevalidate();
+  }
+
+  removePort(port: OfPort): void {
+    if (port.odpPort !== null) {
+      this.byOdp.delete(port.odpPort);
+      this.dpif.portDel(port.odpPort);
+    } else if (this.patchByName.get(port.name) === port) this.patchByName.delete(port.name);
+    this.markRevalidate();
+  }
+
+  portByOdp(odpPort: number): OfPort | null {
+    return this.byOdp.get(odpPort) ?? null;
+  }
+
+  patchPort(name: string): OfPort | null {
+    return this.patchByName.get(name) ?? null;
+  }
+
+  /** A packet that a controller action sent up. */
+  packetIn(cookie: ControllerCookie, upcall: Upcall): void {
+    const state = this.controllerActions.get(cookie.id);
+    if (state === null || cookie.dontSend) return;
+    state.ofproto.connmgr.sendPacketIn(state, upcall.frame.data, cookie.maxLen);
+  }
+
+  /** The OpenFlow port behind a datapath key, for commands that show one bridge's flows. */
+  ofprotoOfKey(key: Int32Array): Ofproto | null {
+    return this.portByOdp(key[W_IN_PORT])?.ofproto ?? null;
+  }
+
+  /** Statistics of rules and MACs are exact up to this moment afterwards. */
+  pushStats(): void {
+    this.udpif.pushAllStats();
+  }
+
+  run(now: number): void {
+    this.dpif.run(now);
+    for (const ofproto of this.ofprotos) ofproto.run(now);
+    this.revalidator.run(now);
+  }
+
+  nextWake(): number {
+    let next = Math.min(this.dpif.nextWake(), this.revalidator.nextWake());
+    for (const ofproto of this.ofprotos) next = Math.min(next, ofproto.nextWake());
+    return next;
+  }
+
+  /** Lets all flows and bridges go. The Dpif stays the caller's to close. */
+  close(): void {
+    this.udpif.removeAll();
+    for (const ofproto of [...this.ofprotos]) ofproto.close();
+    this.onClose(this);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Flow-mods: adding, changing and deleting entries of a bridge's tables.
+ *
+ * Statistics are brought up to date before an entry goes, so that its flow-removed message is right
+ * to the packet. Semantics: OpenFlow 1.5 sections 6.4 and 7.3.4.2; ovs-actions(7) where 1.0 differs.
+ */
+import { OFPP } from '../openflow/actions.js';
+import { fail } from '../openflow/errors.js';
+import type { Match } from '../openflow/match.js';
+import type { FlowMod } from '../openflow/messages.js';
+import { checkActions } from './action-check.js';
+import { N_TABLES, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
+import type { Ofproto } from './ofproto.js';
+import { type RemovedReason, Rule } from './rule.js';
+
+/** Group number that means any. */
+export const OFPG_ANY = 0xffffffff;
+
+/** Which entries a request or a loose flow-mod is about. */
+export interface RuleFilter {
+  table: number;
+  match: Match;
+  cookie: bigint;
+  cookieMask: bigint;
+  outPort: number;
+  outGroup: number;
+}
+
+/**
+ * Executes a flow-mod.
+ * @throws OfpError; the tables are unchanged then
+ */
+export function executeFlowMod(ofproto: Ofproto, mod: FlowMod): void {
+  if (mod.table !== TBL_ALL && mod.table >= N_TABLES) fail('OFPFMFC_BAD_TABLE_ID');
+  if (mod.table === TBL_INTERNAL) fail('OFPFMFC_EPERM');
+  switch (mod.command) {
+    case 'add':
+      addFlow(ofproto, mod);
+      break;
+    case 'modify':
+      modifyFlows(ofproto, mod, [...rulesOf(ofproto, anyOutput(mod))]);
+      break;
+    case 'modify_strict':
+      modifyFlows(ofproto, mod, strictRules(ofproto, anyOutput(mod)));
+      break;
+    case 'delete':
+      deleteRules(ofproto, [...rulesOf(ofproto, mod)]);
+      break;
+    case 'delete_strict':
+      deleteRules(ofproto, strictRules(ofproto, mod));
+      break;
+  }
+}
+
+/** A modify looks at neither port nor group. */
+function anyOutput(mod: FlowMod): FlowMod {
+  return { ...mod, outPort: OFPP.NONE, outGroup: OFPG_ANY };
+}
+
+function addFlow(ofproto: Ofproto, mod: FlowMod): void {
+  const tableId = mod.table === TBL_ALL ? 0 : mod.table;
+  checkActions(mod.actions, { table: tableId });
+  const table = ofproto.tables[tableId];
+  const old = table.cls.find(mod.match, mod.priority);
+  if (mod.flags.checkOverlap && table.cls.overlapping(mod.match, mod.priority) !== null) {
+    fail('OFPFMFC_OVERLAP');
+  }
+  if (old === null && table.cls.size >= table.maxFlows) fail('OFPFMFC_TABLE_FULL');
+  const rule = new Rule(
+    {
+      match: mod.match,
+      priority: mod.priority,
+      tableId,
+      cookie: mod.newCookie ?? mod.cookie,
+      idleTimeout: mod.idleTimeout,
+      hardTimeout: mod.hardTimeout,
+      importance: mod.importance,
+      flags: mod.flags,
+      actions: mod.actions,
+    },
+    ofproto.clock.now(),
+  );
+  if (old !== null) {
+    old.removed = true;
+    table.cls.remove(old);
+  }
+  table.cls.insert(rule);
+  ofproto.ruleTimes(rule);
+  ofproto.tablesChanged();
+}
+
+function modifyFlows(ofproto: Ofproto, mod: FlowMod, rules: readonly Rule[]): void {
+  if (rules.length === 0) {
+    // OpenFlow 1.0's modify adds what it does not find, unless it chose by cookie.
+    if (mod.newCookie !== null && mod.cookieMask === 0n) addFlow(ofproto, mod);
+    else checkActions(mod.actions, { table: null });
+    return;
+  }
+  for (const rule of rules) checkActions(mod.actions, { table: rule.tableId });
+  ofproto.backer.pushStats();
+  const now = ofproto.clock.now();
+  for (const rule of rules) {
+    rule.actions = mod.actions;
+    rule.modifiedMs = now;
+    if (mod.newCookie !== null) rule.cookie = mod.newCookie;
+    if (mod.flags.resetCounts) rule.resetCounts();
+  }
+  ofproto.tablesChanged();
+}
+
+/** Takes entries out of their tables and says so to the controllers that want to know. */
+export function deleteRules(
+  ofproto: Ofproto,
+  rules: readonly Rule[],
+  reason: RemovedReason = 'delete',
+): void {
+  if (rules.length === 0) return;
+  if (rules.some((rule) => rule.flags.sendFlowRem)) ofproto.backer.pushStats();
+  for (const rule of rules) {
+    rule.removed = true;
+    ofproto.tables[rule.tableId].cls.remove(rule);
+    if (rule.flags.sendFlowRem && !rule.hidden) ofproto.connmgr.sendFlowRemoved(rule, reason);
+  }
+  ofproto.tablesChanged();
+}
+
+function strictRules(ofproto: Ofproto, mod: FlowMod): Rule[] {
+  const found: Rule[] = [];
+  for (const table of tablesOf(ofproto, mod.table)) {
+    const rule = table.cls.find(mod.match, mod.priority);
+    if (rule !== null && chosen(rule, mod)) found.push(rule);
+  }
+  return found;
+}
+
+function tablesOf(ofproto: Ofproto, table: number) {
+  if (table !== TBL_ALL) return [ofproto.tables[table]];
+  return ofproto.tables.filter((t) => !t.hidden && t.cls.size > 0);
+}
+
+/** Entries that a loose request covers; the switch's own are never among them. */
+export function* rulesOf(ofproto: Ofproto, filter: RuleFilter): Generator<Rule> {
+  if (filter.table !== TBL_ALL && filter.table >= N_TABLES) fail('OFPBRC_BAD_TABLE_ID');
+  for (const table of tablesOf(ofproto, filter.table)) {
+    for (const rule of table.cls.covered(filter.match)) if (chosen(rule, filter)) yield rule;
+  }
+}
+
+function chosen(rule: Rule, filter: RuleFilter): boolean {
+  if (rule.hidden) return false;
+  if (((rule.cookie ^ filter.cookie) & filter.cookieMask) !== 0n) return false;
+  if (filter.outPort !== OFPP.NONE && !rule.outputsTo(filter.outPort)) return false;
+  return filter.outGroup === OFPG_ANY || filter.outGroup === 0xfffffffe;
+}

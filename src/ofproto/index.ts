@@ -1,0 +1,7 @@
+/** The OpenFlow layer's public interface: see README.md. */
+export { OfprotoBacker } from './backer.js';
+export type { OfprotoCommand } from './commands/index.js';
+export { type BondStatus, Ofproto, type OfprotoOptions } from './ofproto.js';
+export { OfPort } from './port.js';
+export { OfprotoRegistry } from './registry.js';
+export * from './settings.js';

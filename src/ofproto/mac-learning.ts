@@ -1,0 +1,280 @@
+/**
+ * The MAC learning table of one bridge: which bundle a MAC address in a VLAN was last seen on.
+ *
+ *     entries (least recently used first)        perBundle
+ *     "mac vlan" -> { mac, vlan, bundle, expires }    bundle -> number of its entries
+ *
+ * A JavaScript Map keeps insertion order: touching an entry means to delete and set it again, so the
+ * first entry is always the one to expire or evict next. Times are monotonic seconds, as ages are
+ * printed in seconds.
+ *
+ * Not for: deciding whether a packet may be learned from at all (xlate/normal.ts).
+ */
+import { type MacNumber, macIsMulticast } from './flow-access.js';
+
+/** Entries that fdb/add made never expire and never move by learning. */
+const STATIC = Number.POSITIVE_INFINITY;
+
+/** How long gratuitous ARP on a non-bond port keeps bond ports from learning, seconds. */
+const GRAT_ARP_LOCK_SEC = 5;
+
+export const MAC_IDLE_SEC_DEFAULT = 300;
+export const MAC_ENTRIES_DEFAULT = 8192;
+
+export interface MacEntry<B> {
+  readonly mac: MacNumber;
+  readonly vlan: number;
+  bundle: B;
+  /** Monotonic seconds; Infinity for a static entry. */
+  expires: number;
+  gratArpLockUntil: number;
+}
+
+/** What one packet tells the table. */
+export interface MacSighting<B> {
+  mac: MacNumber;
+  vlan: number;
+  bundle: B;
+  isGratuitousArp: boolean;
+  /** The bundle has a bond: its gratuitous ARPs may be reflections of our own. */
+  isBond: boolean;
+}
+
+export interface MacStatistics {
+  learned: number;
+  expired: number;
+  evicted: number;
+  moved: number;
+}
+
+function keyOf(mac: MacNumber, vlan: number): number {
+  // 48 bits of MAC do not leave 12 more below 2^53: the VLAN's entries are in maps of their own.
+  return mac * 16 + (vlan & 15);
+}
+
+export class MacLearning<B extends object> {
+  private idleSec = MAC_IDLE_SEC_DEFAULT;
+  private maxEntries = MAC_ENTRIES_DEFAULT;
+  private floodVlans: ReadonlySet<number> | null = null;
+  /** All entries, least recently used first. */
+  private readonly lru = new Set<MacEntry<B>>();
+  /** By VLAN's high 8 bits, then by MAC and its low 4 bits. */
+  private readonly byVlan = new Map<number, Map<number, MacEntry<B>>>();
+  /** Each bundle's entries, least recently used first. */
+  private readonly perBundle = new Map<B, Set<MacEntry<B>>>();
+  private nStatic = 0;
+  readonly statistics: MacStatistics = { learned: 0, expired: 0, evicted: 0, moved: 0 };
+
+  /** @param nowSec monotonic seconds, whole */
+  constructor(private readonly nowSec: () => number) {}
+
+  get size(): number {
+    return this.lru.size;
+  }
+
+  get staticEntries(): number {
+    return this.nStatic;
+  }
+
+  get maximum(): number {
+    return this.maxEntries;
+  }
+
+  /** Entries, least recently used first (the order in which fdb/show prints them). */
+  entries(): Iterable<MacEntry<B>> {
+    return this.lru;
+  }
+
+  clearStatistics(): void {
+    Object.assign(this.statistics, { learned: 0, expired: 0, evicted: 0, moved: 0 });
+  }
+
+  /** Sets the ageing time, forced into 15..3600 s; entries keep the age that they have. */
+  setIdleTime(idleSec: number): void {
+    const idle = Math.min(3600, Math.max(15, Math.trunc(idleSec)));
+    for (const entry of this.lru) entry.expires += idle - this.idleSec;
+    this.idleSec = idle;
+  }
+
+  /** Sets the limit, forced into 10..1,000,000; `run` evicts what is above it. */
+  setMaxEntries(max: number): void {
+    this.maxEntries = Math.min(1_000_000, Math.max(10, Math.trunc(max)));
+  }
+
+  /** VLANs in which nothing is learned. @returns true when that changed */
+  setFloodVlans(vlans: ReadonlySet<number> | null): boolean {
+    const before = [...(this.floodVlans ?? [])].sort().join();
+    const after = [...(vlans ?? [])].sort().join();
+    this.floodVlans = vlans !== null && vlans.size > 0 ? vlans : null;
+    return before !== after;
+  }
+
+  mayLearn(mac: MacNumber, vlan: number): boolean {
+    return !macIsMulticast(mac) && !(this.floodVlans?.has(vlan) ?? false);
+  }
+
+  /** The entry for a destination, or null: also for multicast and in VLANs that do not learn. */
+  lookup(mac: MacNumber, vlan: number): MacEntry<B> | null {
+    if (!this.mayLearn(mac, vlan)) return null;
+    return this.find(mac, vlan) ?? null;
+  }
+
+  private find(mac: MacNumber, vlan: number): MacEntry<B> | undefined {
+    return this.byVlan.get(vlan >> 4)?.get(keyOf(mac, vlan));
+  }
+
+  isGratArpLocked(entry: MacEntry<B>): boolean {
+    return this.nowSec() < entry.gratArpLockUntil;
+  }
+
+  /**
+   * Learns from one packet, or refreshes what is known.
+   * @returns true when a MAC is new or has moved, so that installed flows may be wrong now
+   */
+  update(sighting: MacSighting<B>): boolean {
+    const { mac, vlan, bundle } = sighting;
+    if (!this.mayLearn(mac, vlan)) return false;
+    const known = this.find(mac, vlan);
+    if (known !== undefined && known.expires === STATIC) return false;
+    const entry = known ?? this.insert(mac, vlan, bundle);
+    this.touch(entry);
+    entry.expires = this.nowSec() + this.idleSec;
+    if (sighting.isGratuitousArp) {
+      // What arrives by a bond within the lock may be our own broadcast coming back.
+      if (!sighting.isBond) entry.gratArpLockUntil = this.nowSec() + GRAT_ARP_LOCK_SEC;
+      else if (this.isGratArpLocked(entry)) return known === undefined;
+    }
+    if (known === undefined) return true;
+    if (entry.bundle === bundle) return false;
+    this.statistics.moved += 1;
+    this.setBundle(entry, bundle);
+    return true;
+  }
+
+  /** Adds an entry that neither ages nor moves, or makes a learned one so. */
+  addStatic(mac: MacNumber, vlan: number, bundle: B): void {
+    const known = this.find(mac, vlan);
+    const entry = known ?? this.insert(mac, vlan, bundle, false);
+    this.touch(entry);
+    if (entry.bundle !== bundle) this.setBundle(entry, bundle);
+    if (entry.expires !== STATIC) this.nStatic += 1;
+    entry.expires = STATIC;
+  }
+
+  /** @returns false when there is no static entry for it */
+  delStatic(mac: MacNumber, vlan: number): boolean {
+    const entry = this.find(mac, vlan);
+    if (entry === undefined || entry.expires !== STATIC) return false;
+    this.remove(entry);
+    return true;
+  }
+
+  /** Seconds since the entry was last seen; null for a static one. */
+  age(entry: MacEntry<B>): number | null {
+    if (entry.expires === STATIC) return null;
+    return this.idleSec - (entry.expires - this.nowSec());
+  }
+
+  private insert(mac: MacNumber, vlan: number, bundle: B, learned = true): MacEntry<B> {
+    if (this.lru.size >= this.maxEntries) this.evictFairly();
+    const entry: MacEntry<B> = { mac, vlan, bundle, expires: 0, gratArpLockUntil: 0 };
+    let table = this.byVlan.get(vlan >> 4);
+    if (table === undefined) {
+      table = new Map();
+      this.byVlan.set(vlan >> 4, table);
+    }
+    table.set(keyOf(mac, vlan), entry);
+    this.lru.add(entry);
+    this.bundleSet(bundle).add(entry);
+    if (learned) this.statistics.learned += 1;
+    return entry;
+  }
+
+  private bundleSet(bundle: B): Set<MacEntry<B>> {
+    let set = this.perBundle.get(bundle);
+    if (set === undefined) {
+      set = new Set();
+      this.perBundle.set(bundle, set);
+    }
+    return set;
+  }
+
+  private touch(entry: MacEntry<B>): void {
+    this.lru.delete(entry);
+    this.lru.add(entry);
+    const set = this.bundleSet(entry.bundle);
+    set.delete(entry);
+    set.add(entry);
+  }
+
+  private setBundle(entry: MacEntry<B>, bundle: B): void {
+    this.dropFromBundle(entry);
+    entry.bundle = bundle;
+    this.bundleSet(bundle).add(entry);
+  }
+
+  private dropFromBundle(entry: MacEntry<B>): void {
+    const set = this.perBundle.get(entry.bundle);
+    set?.delete(entry);
+    if (set?.size === 0) this.perBundle.delete(entry.bundle);
+  }
+
+  private remove(entry: MacEntry<B>): void {
+    if (entry.expires === STATIC) this.nStatic -= 1;
+    this.lru.delete(entry);
+    this.byVlan.get(entry.vlan >> 4)?.delete(keyOf(entry.mac, entry.vlan));
+    this.dropFromBundle(entry);
+  }
+
+  /** Evicts the oldest entry of the bundle that has most, so that no port starves the others. */
+  private evictFairly(): void {
+    let largest: Set<MacEntry<B>> | null = null;
+    for (const set of this.perBundle.values()) {
+      if (largest === null || set.size > largest.size) largest = set;
+    }
+    const oldest = largest?.values().next().value;
+    if (oldest === undefined) return;
+    this.remove(oldest);
+    this.statistics.evicted += 1;
+  }
+
+  /** Forgets everything but static entries. */
+  flush(): void {
+    for (const entry of [...this.lru]) if (entry.expires !== STATIC) this.remove(entry);
+  }
+
+  /** Forgets what was learned on a bundle; with `all`, its static entries too. */
+  flushBundle(bundle: B, all = false): boolean {
+    let any = false;
+    for (const entry of [...(this.perBundle.get(bundle) ?? [])]) {
+      if (entry.expires === STATIC && !all) continue;
+      this.remove(entry);
+      any = true;
+    }
+    return any;
+  }
+
+  /** Lets old entries go, and what is above the limit. @returns true when any went */
+  run(): boolean {
+    const now = this.nowSec();
+    let any = false;
+    for (const entry of this.lru) {
+      if (entry.expires === STATIC) continue;
+      if (now < entry.expires) break;
+      this.remove(entry);
+      this.statistics.expired += 1;
+      any = true;
+    }
+    while (this.lru.size > this.maxEntries) {
+      this.evictFairly();
+      any = true;
+    }
+    return any;
+  }
+
+  /** Monotonic seconds when `run` is needed next; Infinity for never. */
+  nextExpiry(): number {
+    for (const entry of this.lru) if (entry.expires !== STATIC) return entry.expires;
+    return Number.POSITIVE_INFINITY;
+  }
+}

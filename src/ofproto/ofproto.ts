@@ -1,0 +1,412 @@
+/**
+ * One bridge as an OpenFlow switch: ports, bundles, MAC table, flow tables, connections.
+ *
+ *     portAdd / portDel      devices become OpenFlow ports
+ *     bundleSet              ports become members of configured ports, with VLANs and bonds
+ *     flowMod / flowStats    tables
+ *     run(now)               links, bonds, MAC ageing, timeouts, connections
+ *
+ * Packets do not pass here: xlate/ reads this state to tell the datapath what to do with them, and
+ * whatever changes that state calls `markRevalidate`.
+ */
+import type { Clock } from '../common/clock.js';
+import { NEVER } from '../common/clock.js';
+import { TapswitchError } from '../common/errors.js';
+import { OFPP, type OfAction } from '../openflow/actions.js';
+import { fail } from '../openflow/errors.js';
+import { matchAny } from '../openflow/match.js';
+import type { FlowMod, FlowStatsRequest, PortMod } from '../openflow/messages.js';
+import type { OfprotoBacker } from './backer.js';
+import type { Bond } from './bond.js';
+import { Bundle } from './bundle.js';
+import { bundleRun } from './bundle-run.js';
+import { Connmgr } from './connmgr.js';
+import type { MacNumber } from './flow-access.js';
+import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
+import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
+import { MAC_ENTRIES_DEFAULT, MAC_IDLE_SEC_DEFAULT, MacLearning } from './mac-learning.js';
+import { OFPPC, OfPort } from './port.js';
+import { NO_FLAGS, Rule } from './rule.js';
+import type {
+  BundleSettings,
+  ControllerSettings,
+  ControllerStatus,
+  FailMode,
+  OfprotoDesc,
+  PortDevice,
+} from './settings.js';
+
+/** Highest OpenFlow number of an ordinary port (1.0 has 16 bits for it). */
+const PORT_NO_MAX = 0xfeff;
+/** Time between looks for entries that timed out, and for MACs to forget. */
+const SECOND_MS = 1000;
+/** The entry that makes a switch without controller a switch: hidden from no one. */
+const DEFAULT_PRIORITY = 0;
+
+export interface OfprotoOptions {
+  name: string;
+  datapathId: bigint;
+  clock: Clock;
+  /** The bridge's own MAC, 6 bytes. */
+  hwAddr: Uint8Array;
+  desc?: Partial<OfprotoDesc>;
+}
+
+export interface BondStatus {
+  /** 6 bytes, null while no member is active. */
+  activeMemberMac: Uint8Array | null;
+}
+
+export class Ofproto {
+  readonly name: string;
+  readonly clock: Clock;
+  datapathId: bigint;
+  readonly tables: FlowTable[] = Array.from({ length: N_TABLES }, (_, i) => new FlowTable(i));
+  readonly macs: MacLearning<Bundle>;
+  readonly connmgr: Connmgr;
+  forwardBpdu = false;
+  desc: OfprotoDesc;
+  /** Stand in for an entry where a packet matches none. */
+  readonly missRule: Rule;
+  readonly noPacketInRule: Rule;
+  private readonly portsByNo = new Map<number, OfPort>();
+  private readonly bundlesByKey = new Map<string, Bundle>();
+  private lastPortNo = 0;
+  private nextSecondMs = 0;
+  private nextExpiryMs = NEVER;
+  private closed = false;
+  hwAddr: Uint8Array;
+
+  constructor(
+    readonly backer: OfprotoBacker,
+    options: OfprotoOptions,
+  ) {
+    this.name = options.name;
+    this.clock = options.clock;
+    this.datapathId = options.datapathId;
+    this.hwAddr = options.hwAddr;
+    this.desc = {
+      mfrDesc: 'Nicira, Inc.',
+      hwDesc: 'Open vSwitch',
+      swDesc: '3.1.0',
+      serialDesc: 'None',
+      dpDesc: options.name,
+      ...options.desc,
+    };
+    this.macs = new MacLearning<Bundle>(() => Math.floor(this.clock.now() / SECOND_MS));
+    this.missRule = this.internalRule([
+      { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 0 },
+    ]);
+    this.noPacketInRule = this.internalRule([]);
+    this.connmgr = new Connmgr(this);
+    backer.ofprotos.add(this);
+    this.connmgr.applyFailMode();
+  }
+
+  private internalRule(actions: OfAction[]): Rule {
+    return new Rule(
+      {
+        match: matchAny(),
+        priority: 0,
+        tableId: TBL_INTERNAL,
+        cookie: 0n,
+        idleTimeout: 0,
+        hardTimeout: 0,
+        importance: 0,
+        flags: NO_FLAGS,
+        actions,
+      },
+      this.clock.now(),
+    );
+  }
+
+  // Ports.
+
+  /**
+   * Makes a device an OpenFlow port.
+   * @param request the number it should have, when free (OFPP.LOCAL for the bridge's own port)
+   * @returns its OpenFlow number
+   * @throws TapswitchError E_PORT_EXISTS, E_NO_PORT_NUMBER, and what the datapath throws
+   */
+  portAdd(device: PortDevice, request?: number): number {
+    if (this.portByName(device.name) !== null) {
+      throw new TapswitchError('E_PORT_EXISTS', `${device.name} is a port of ${this.name} already`);
+    }
+    const ofPort = this.allocatePort(request);
+    const odpPort = this.backer.addDevice(device);
+    const port = new OfPort(this, device, ofPort, odpPort, this.clock.now());
+    this.portsByNo.set(ofPort, port);
+    this.backer.registerPort(port);
+    this.connmgr.sendPortStatus(port, 'add');
+    return ofPort;
+  }
+
+  private allocatePort(request: number | undefined): number {
+    const usable = request === OFPP.LOCAL || (request && request >= 1 && request <= PORT_NO_MAX);
+    if (request !== undefined && usable && !this.portsByNo.has(request)) return request;
+    for (let i = 0; i < PORT_NO_MAX; i++) {
+      this.lastPortNo = this.lastPortNo >= PORT_NO_MAX ? 1 : this.lastPortNo + 1;
+      if (!this.portsByNo.has(this.lastPortNo)) return this.lastPortNo;
+    }
+    throw new TapswitchError('E_NO_PORT_NUMBER', `${this.name} has no free OpenFlow port number`);
+  }
+
+  /** Takes a port out. The device stays the caller's to close. Unknown numbers are ignored. */
+  portDel(ofPort: number): void {
+    const port = this.portsByNo.get(ofPort);
+    if (port === undefined) return;
+    if (port.bundle !== null) {
+      this.macs.flushBundle(port.bundle, port.bundle.ports.length === 1);
+      port.bundle.dropPort(port);
+    }
+    this.portsByNo.delete(ofPort);
+    this.backer.removePort(port);
+    this.connmgr.sendPortStatus(port, 'delete');
+  }
+
+  /** All ports by number, the local one last. */
+  ports(): OfPort[] {
+    return [...this.portsByNo.values()].sort((a, b) => a.ofPort - b.ofPort);
+  }
+
+  portByNo(ofPort: number): OfPort | null {
+    return this.portsByNo.get(ofPort) ?? null;
+  }
+
+  portByName(name: string): OfPort | null {
+    for (const port of this.portsByNo.values()) if (port.name === name) return port;
+    return null;
+  }
+
+  /** OpenFlow's port-mod. @throws OfpError */
+  portMod(mod: PortMod): void {
+    const port = this.portByNo(mod.portNo) ?? fail('OFPPMFC_BAD_PORT');
+    const address = port.device.etherAddr();
+    if (!mod.hwAddr.every((byte, i) => byte === address[i])) fail('OFPPMFC_BAD_HW_ADDR');
+    const config = (port.config & ~mod.mask) | (mod.config & mod.mask);
+    if (config === port.config) return;
+    if (((config ^ port.config) & OFPPC.PORT_DOWN) !== 0) {
+      port.device.setAdminUp((config & OFPPC.PORT_DOWN) === 0);
+    }
+    port.config = config;
+    this.markRevalidate();
+    this.connmgr.sendPortStatus(port, 'modify');
+  }
+
+  // Bundles.
+
+  /** Makes, changes or (with null) removes the bundle of a configured port. */
+  bundleSet(key: string, settings: BundleSettings | null): void {
+    const known = this.bundlesByKey.get(key);
+    this.markRevalidate();
+    if (settings === null) {
+      if (known === undefined) return;
+      this.macs.flushBundle(known, true);
+      known.clear();
+      this.bundlesByKey.delete(key);
+      return;
+    }
+    const bundle = known ?? new Bundle(key, settings.name, () => this.clock.now());
+    const ports = settings.members.flatMap((no) => this.portsByNo.get(no) ?? []);
+    for (const port of ports) {
+      if (port.bundle !== null && port.bundle !== bundle) port.bundle.dropPort(port);
+    }
+    this.bundlesByKey.set(key, bundle);
+    if (bundle.configure(settings, ports) && known !== undefined) this.macs.flushBundle(bundle);
+    if (bundle.bond !== null) bundleRun(this, bundle);
+  }
+
+  bundles(): Iterable<Bundle> {
+    return this.bundlesByKey.values();
+  }
+
+  bundleByKey(key: string): Bundle | null {
+    return this.bundlesByKey.get(key) ?? null;
+  }
+
+  *bonds(): Generator<Bond> {
+    for (const bundle of this.bundlesByKey.values()) if (bundle.bond !== null) yield bundle.bond;
+  }
+
+  /** What the configuration layer writes back for a bond, or null for any other port. */
+  bondStatus(key: string): BondStatus | null {
+    const bond = this.bundlesByKey.get(key)?.bond ?? null;
+    return bond === null ? null : { activeMemberMac: bond.activeMemberMac() };
+  }
+
+  /** Learns a MAC from a packet that NORMAL saw. @returns true when it is new there */
+  learn(bundle: Bundle, mac: MacNumber, vlan: number, isGratuitousArp: boolean): boolean {
+    if (this.bundlesByKey.get(bundle.key) !== bundle) return false;
+    const isBond = bundle.bond !== null;
+    const news = this.macs.update({ mac, vlan, bundle, isGratuitousArp, isBond });
+    if (news) this.markRevalidate();
+    return news;
+  }
+
+  // Settings.
+
+  setMacTableConfig(idleSec = MAC_IDLE_SEC_DEFAULT, max = MAC_ENTRIES_DEFAULT): void {
+    this.macs.setIdleTime(idleSec);
+    this.macs.setMaxEntries(max);
+  }
+
+  setForwardBpdu(forward: boolean): void {
+    if (forward === this.forwardBpdu) return;
+    this.forwardBpdu = forward;
+    this.markRevalidate();
+  }
+
+  /** VLANs in which nothing is learned and everything flooded. */
+  setFloodVlans(vlans: ReadonlySet<number> | null): void {
+    if (!this.macs.setFloodVlans(vlans)) return;
+    this.macs.flush();
+    this.markRevalidate();
+  }
+
+  setDatapathId(datapathId: bigint): void {
+    if (datapathId === this.datapathId) return;
+    this.datapathId = datapathId;
+    this.connmgr.reconnectAll();
+  }
+
+  setDesc(desc: Partial<OfprotoDesc>): void {
+    Object.assign(this.desc, desc);
+  }
+
+  setFailMode(mode: FailMode): void {
+    this.connmgr.setFailMode(mode);
+  }
+
+  setControllers(controllers: readonly ControllerSettings[]): void {
+    this.connmgr.setControllers(controllers);
+  }
+
+  controllerStatus(): ControllerStatus[] {
+    return this.connmgr.controllerStatus();
+  }
+
+  /** Versions (wire numbers) that connections may speak; empty: the default. */
+  setProtocols(versions: readonly number[]): void {
+    this.connmgr.setProtocols(versions);
+  }
+
+  setSnoops(targets: readonly string[]): void {
+    this.connmgr.setSnoops(targets);
+  }
+
+  /** Serves OpenFlow on a unix socket (BRIDGE.mgmt). */
+  listenMgmt(path: string): Promise<void> {
+    return this.connmgr.listenMgmt(path);
+  }
+
+  // Tables.
+
+  /** @throws OfpError */
+  flowMod(mod: FlowMod): void {
+    executeFlowMod(this, mod);
+  }
+
+  /** Entries that a request covers, statistics up to date. @throws OfpError */
+  flowStats(request: FlowStatsRequest): Rule[] {
+    this.backer.pushStats();
+    return [...rulesOf(this, request)];
+  }
+
+  /** Removes every entry that controllers may see, and puts the default one back if it is due. */
+  flushFlows(): void {
+    for (const table of this.tables) {
+      if (!table.hidden) deleteRules(this, [...table.cls.rules()]);
+    }
+    this.connmgr.applyFailMode();
+  }
+
+  /** True when some connection wants packets that no entry matches. */
+  wantsPacketInOnMiss(): boolean {
+    return this.connmgr.wantsPacketInOnMiss();
+  }
+
+  /** Adds what makes packets be switched while no controller says otherwise. */
+  addDefaultFlow(): void {
+    const match = matchAny();
+    if (this.tables[0].cls.find(match, DEFAULT_PRIORITY) !== null) return;
+    const actions: OfAction[] = [{ type: 'output', port: OFPP.NORMAL, maxLen: 0 }];
+    const rule = new Rule({ ...this.noPacketInRule, match, tableId: 0, actions }, this.clock.now());
+    this.tables[0].cls.insert(rule);
+    this.tablesChanged();
+  }
+
+  tablesChanged(): void {
+    this.markRevalidate();
+  }
+
+  markRevalidate(): void {
+    this.backer.markRevalidate();
+  }
+
+  /** Notes when an entry can time out at the earliest. */
+  ruleTimes(rule: Rule): void {
+    this.nextExpiryMs = Math.min(this.nextExpiryMs, rule.expiresMs());
+  }
+
+  // Time.
+
+  run(now: number): void {
+    if (this.closed) return;
+    for (const port of this.portsByNo.values()) this.portRun(port);
+    for (const bundle of this.bundlesByKey.values()) if (bundle.bond) bundleRun(this, bundle);
+    if (now >= this.nextExpiryMs) this.expireRules(now);
+    if (now >= this.nextSecondMs) {
+      this.nextSecondMs = now + SECOND_MS;
+      // Traffic that the datapath carries keeps its MACs young.
+      if (this.macs.nextExpiry() * SECOND_MS <= now + SECOND_MS) this.backer.pushStats();
+      if (this.macs.run()) this.markRevalidate();
+    }
+    this.connmgr.run(now);
+  }
+
+  private portRun(port: OfPort): void {
+    const state = port.currentState();
+    if (state === port.state) return;
+    port.state = state;
+    this.markRevalidate();
+    this.connmgr.sendPortStatus(port, 'modify');
+  }
+
+  private expireRules(now: number): void {
+    this.backer.pushStats();
+    this.nextExpiryMs = NEVER;
+    for (const table of this.tables) {
+      if (table.cls.size === 0) continue;
+      const over = { idle: [] as Rule[], hard: [] as Rule[] };
+      for (const rule of table.cls.rules()) {
+        const reason = rule.expired(now);
+        if (reason !== null) over[reason].push(rule);
+        else this.nextExpiryMs = Math.min(this.nextExpiryMs, rule.expiresMs());
+      }
+      deleteRules(this, over.idle, 'idle');
+      deleteRules(this, over.hard, 'hard');
+    }
+    // Looking once a second is enough for timeouts that are whole seconds.
+    if (this.nextExpiryMs !== NEVER) this.nextExpiryMs = Math.max(this.nextExpiryMs, now + 100);
+  }
+
+  nextWake(): number {
+    let next = Math.min(this.connmgr.nextWake(), this.nextExpiryMs);
+    for (const bond of this.bonds()) next = Math.min(next, bond.nextWake());
+    const macSec = this.macs.nextExpiry();
+    if (macSec !== NEVER) next = Math.min(next, Math.max(macSec * SECOND_MS, this.nextSecondMs));
+    return next;
+  }
+
+  /** Ends connections and takes every port out. Devices stay the caller's. Idempotent. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.connmgr.close();
+    for (const key of [...this.bundlesByKey.keys()]) this.bundleSet(key, null);
+    for (const port of this.ports()) this.portDel(port.ofPort);
+    this.backer.controllerActions.dropOfproto(this);
+    this.backer.ofprotos.delete(this);
+    this.markRevalidate();
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * An OpenFlow port of a bridge: a device, its OpenFlow number and its datapath number.
+ *
+ * Not for: configured ports, which may have several members (bundle.ts), or the device itself.
+ */
+import type { Bundle } from './bundle.js';
+import type { Ofproto } from './ofproto.js';
+import type { PortDevice } from './settings.js';
+
+/** OpenFlow port configuration bits (OpenFlow 1.1+, and 1.0's NO_STP, NO_RECV_STP, NO_FLOOD). */
+export const OFPPC = {
+  PORT_DOWN: 1 << 0,
+  NO_STP: 1 << 1,
+  NO_RECV: 1 << 2,
+  NO_RECV_STP: 1 << 3,
+  NO_FLOOD: 1 << 4,
+  NO_FWD: 1 << 5,
+  NO_PACKET_IN: 1 << 6,
+} as const;
+
+/** OpenFlow port state bits. */
+export const OFPPS = { LINK_DOWN: 1 << 0, BLOCKED: 1 << 1, LIVE: 1 << 2 } as const;
+
+export class OfPort {
+  bundle: Bundle | null = null;
+  /** OFPPC bits. */
+  config = 0;
+  /** OFPPS bits, as last announced to controllers. */
+  state = 0;
+
+  /**
+   * @param odpPort datapath port number, null for a patch port
+   * @param createdMs clock time
+   */
+  constructor(
+    readonly ofproto: Ofproto,
+    readonly device: PortDevice,
+    readonly ofPort: number,
+    readonly odpPort: number | null,
+    readonly createdMs: number,
+  ) {
+    this.state = this.currentState();
+    if (!device.adminUp()) this.config |= OFPPC.PORT_DOWN;
+  }
+
+  get name(): string {
+    return this.device.name;
+  }
+
+  get isPatch(): boolean {
+    return this.device.type === 'patch';
+  }
+
+  currentState(): number {
+    return this.device.carrier() ? OFPPS.LIVE : OFPPS.LINK_DOWN;
+  }
+
+  /** The port at the other end of a patch cable, or null while the pair is not complete. */
+  peer(): OfPort | null {
+    const peerName = this.device.patchPeer;
+    if (!this.isPatch || !peerName) return null;
+    const peer = this.ofproto.backer.patchPort(peerName);
+    return peer !== null && peer.device.patchPeer === this.name ? peer : null;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * All bridges of a daemon: its datapaths, their turns, and the control socket's commands on them.
+ */
+import type { Clock } from '../common/clock.js';
+import { NEVER } from '../common/clock.js';
+import type { Dpif } from '../datapath/dpif.js';
+import { OfprotoBacker } from './backer.js';
+import { type OfprotoCommand, ofprotoCommands } from './commands/index.js';
+import type { Ofproto } from './ofproto.js';
+import type { UdpifSettings } from './settings.js';
+
+export class OfprotoRegistry {
+  readonly clock: Clock;
+  private readonly backersByType = new Map<string, OfprotoBacker>();
+
+  constructor(options: { clock: Clock }) {
+    this.clock = options.clock;
+  }
+
+  /** Makes the backer of a datapath; one for each type. */
+  openBacker(type: string, dpif: Dpif): OfprotoBacker {
+    const backer = new OfprotoBacker(type, dpif, this.clock, () => this.backersByType.delete(type));
+    this.backersByType.set(type, backer);
+    return backer;
+  }
+
+  backers(): Iterable<OfprotoBacker> {
+    return this.backersByType.values();
+  }
+
+  /** All bridges, sorted by name. */
+  ofprotos(): Ofproto[] {
+    return [...this.backersByType.values()]
+      .flatMap((backer) => [...backer.ofprotos])
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  byName(name: string): Ofproto | null {
+    return this.ofprotos().find((ofproto) => ofproto.name === name) ?? null;
+  }
+
+  /** Applies Open_vSwitch other_config settings to every datapath. */
+  setUdpifSettings(settings: UdpifSettings): void {
+    for (const backer of this.backersByType.values()) backer.settings = { ...settings };
+  }
+
+  /** The control socket's commands on bridges, bonds, MAC tables and datapaths. */
+  commands(): OfprotoCommand[] {
+    return ofprotoCommands(this);
+  }
+
+  run(now: number): void {
+    for (const backer of this.backersByType.values()) backer.run(now);
+  }
+
+  nextWake(): number {
+    let next = NEVER;
+    for (const backer of this.backersByType.values()) next = Math.min(next, backer.nextWake());
+    return next;
+  }
+}

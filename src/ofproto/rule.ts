@@ -1,0 +1,135 @@
+/**
+ * A flow entry: what it matches, what it does, how long it lives and what it has counted.
+ *
+ * Not for: finding entries (classifier.ts) or changing tables (flow-mod.ts).
+ */
+import type { OfAction } from '../openflow/actions.js';
+import type { Match } from '../openflow/match.js';
+import type { FlowMod } from '../openflow/messages.js';
+import type { ClassifierRule } from './classifier.js';
+import type { StatsDelta } from './xlate/cache.js';
+
+/** Priorities above OpenFlow's 16 bits belong to entries that the switch made for itself. */
+export const PRIORITY_MAX = 0xffff;
+
+export interface RuleSpec {
+  match: Match;
+  priority: number;
+  tableId: number;
+  cookie: bigint;
+  /** Seconds; 0: never. */
+  idleTimeout: number;
+  hardTimeout: number;
+  importance: number;
+  flags: FlowMod['flags'];
+  actions: readonly OfAction[];
+}
+
+export const NO_FLAGS: FlowMod['flags'] = {
+  sendFlowRem: false,
+  checkOverlap: false,
+  resetCounts: false,
+  noPktCounts: false,
+  noByteCounts: false,
+};
+
+/** Where an entry's life ended. */
+export type RemovedReason =
+  | 'idle'
+  | 'hard'
+  | 'delete'
+  | 'group_delete'
+  | 'meter_delete'
+  | 'eviction';
+
+export class Rule implements ClassifierRule {
+  readonly match: Match;
+  readonly priority: number;
+  readonly tableId: number;
+  cookie: bigint;
+  idleTimeout: number;
+  hardTimeout: number;
+  importance: number;
+  flags: FlowMod['flags'];
+  actions: readonly OfAction[];
+  /** Clock milliseconds. */
+  readonly createdMs: number;
+  modifiedMs: number;
+  usedMs: number;
+  packets = 0;
+  bytes = 0;
+  removed = false;
+
+  constructor(spec: RuleSpec, nowMs: number) {
+    this.match = spec.match;
+    this.priority = spec.priority;
+    this.tableId = spec.tableId;
+    this.cookie = spec.cookie;
+    this.idleTimeout = spec.idleTimeout;
+    this.hardTimeout = spec.hardTimeout;
+    this.importance = spec.importance;
+    this.flags = spec.flags;
+    this.actions = spec.actions;
+    this.createdMs = nowMs;
+    this.modifiedMs = nowMs;
+    this.usedMs = nowMs;
+  }
+
+  /** Made by the switch itself: not shown to controllers, not changed by them. */
+  get hidden(): boolean {
+    return this.priority > PRIORITY_MAX || this.tableId === 254;
+  }
+
+  /** Priority 0, matching everything: OpenFlow 1.3's table-miss entry. */
+  get isTableMiss(): boolean {
+    return this.priority === 0 && this.match.mask.every((word) => word === 0);
+  }
+
+  credit(delta: StatsDelta): void {
+    this.packets += delta.packets;
+    this.bytes += delta.bytes;
+    this.usedMs = Math.max(this.usedMs, delta.usedMs);
+  }
+
+  resetCounts(): void {
+    this.packets = 0;
+    this.bytes = 0;
+  }
+
+  /** Why the entry's time is over at `nowMs`, or null. */
+  expired(nowMs: number): 'idle' | 'hard' | null {
+    if (this.hardTimeout > 0 && nowMs >= this.modifiedMs + this.hardTimeout * 1000) return 'hard';
+    if (this.idleTimeout > 0 && nowMs >= this.usedMs + this.idleTimeout * 1000) return 'idle';
+    return null;
+  }
+
+  /** Clock milliseconds at which it may have expired, were no more packets to come. */
+  expiresMs(): number {
+    const hard = this.hardTimeout > 0 ? this.modifiedMs + this.hardTimeout * 1000 : Infinity;
+    const idle = this.idleTimeout > 0 ? this.usedMs + this.idleTimeout * 1000 : Infinity;
+    return Math.min(hard, idle);
+  }
+
+  /** Some action of it, nested ones included, outputs to `port`. */
+  outputsTo(port: number): boolean {
+    return actionsOutputTo(this.actions, port);
+  }
+}
+
+function actionsOutputTo(actions: readonly OfAction[], port: number): boolean {
+  return actions.some((a) => {
+    switch (a.type) {
+      case 'output':
+      case 'output_trunc':
+      case 'enqueue':
+        return a.port === port;
+      case 'controller':
+        return port === 0xfffffffd;
+      case 'write_actions':
+      case 'clone':
+        return actionsOutputTo(a.actions, port);
+      default:
+        return false;
+    }
+  });
+}

@@ -1,0 +1,220 @@
+/**
+ * Upcalls and the megaflows that answer them: the main thread's record of what is installed.
+ *
+ *     upcall miss --> known megaflow? --> execute its actions        (several packets of one flow
+ *                  \                                                   were on their way up)
+ *                   -> translate --> execute --> flowPut + Ukey
+ *
+ *     Ukey: the first packet's key, the mask, the datapath flow, the statistics pushed so far and
+ *     where further ones go (xlate/cache.ts)
+ *
+ * Every installed flow can be translated again from its key: revalidate.ts does so when anything
+ * changed, and lets idle flows go. Work is bounded: flows by `flowLimit`, a revalidation step by
+ * the number of flows that it visits.
+ */
+import { TapswitchError } from '../common/errors.js';
+import { getLogger } from '../common/log.js';
+import type { DpFlow, Upcall } from '../datapath/dpif.js';
+import type { OdpAction } from '../datapath/odp-actions.js';
+import type { Match } from '../openflow/match.js';
+import { type FlowWords, W_IN_PORT } from '../packet/flow-layout.js';
+import type { OfprotoBacker } from './backer.js';
+import { Classifier, type ClassifierRule } from './classifier.js';
+import { pushStats, type XlateCacheEntry } from './xlate/cache.js';
+import { odpActionsEqual } from './xlate/commit.js';
+import type { XlateOut } from './xlate/context.js';
+import { megaflowMask, translate } from './xlate/translate.js';
+
+const log = getLogger('ofproto_dpif_upcall');
+
+/** An installed megaflow. */
+export class Ukey implements ClassifierRule {
+  readonly priority = 0;
+  readonly match: Match;
+  cache: readonly XlateCacheEntry[];
+  controllerIds: readonly number[];
+  /** Statistics that were pushed already. */
+  packets = 0;
+  bytes = 0;
+  tcpFlags = 0;
+  usedMs: number;
+
+  /** @param flow the key of the packet that it was made for, datapath port in W_IN_PORT */
+  constructor(
+    readonly flow: FlowWords,
+    readonly dpFlow: DpFlow,
+    out: XlateOut,
+    nowMs: number,
+  ) {
+    this.match = { flow: dpFlow.key, mask: dpFlow.mask };
+    this.cache = out.cache;
+    this.controllerIds = out.controllerIds;
+    this.usedMs = nowMs;
+  }
+}
+
+export class Udpif {
+  readonly ukeys = new Set<Ukey>();
+  private readonly index = new Classifier<Ukey>();
+  /** Deleted from the datapath; their last statistics come after `dpif.sync()`. */
+  private dying: Ukey[] = [];
+  private syncing = false;
+  private limitReported = false;
+  maxFlows = 0;
+
+  constructor(private readonly backer: OfprotoBacker) {}
+
+  /** Takes one packet from the datapath. */
+  upcall(upcall: Upcall): void {
+    const { cookie } = upcall;
+    if (upcall.type === 'action' && cookie?.type === 'controller') {
+      this.backer.packetIn(cookie, upcall);
+      return;
+    }
+    if (upcall.type === 'miss' && !this.backer.revalidationPending) {
+      const known = this.index.lookup(upcall.key, null);
+      if (known !== null && this.runKnown(known, upcall)) return;
+    }
+    this.handleMiss(upcall);
+  }
+
+  /** The flow was installed while the packet was on its way: do what the flow does. */
+  private runKnown(ukey: Ukey, upcall: Upcall): boolean {
+    if (ukey.dpFlow.actions.some((a) => a.type === 'userspace')) return false;
+    this.backer.dpif.execute(upcall.frame, upcall.key, ukey.dpFlow.actions);
+    this.credit(ukey.cache, upcall);
+    return true;
+  }
+
+  private credit(cache: readonly XlateCacheEntry[], upcall: Upcall): void {
+    const usedMs = this.backer.clock.now();
+    pushStats(cache, { packets: 1, bytes: upcall.frame.data.length, usedMs });
+  }
+
+  private handleMiss(upcall: Upcall): void {
+    const out = this.translateKey(upcall.key, true);
+    if (out === null) {
+      log.dbg(`received packet on unassociated datapath port ${upcall.key[W_IN_PORT]}`);
+      return;
+    }
+    // A packet that an installed flow sent up is counted by that flow.
+    if (upcall.type === 'miss') this.credit(out.cache, upcall);
+    if (out.actions.length > 0) {
+      this.backer.dpif.execute(upcall.frame, upcall.key, out.actions);
+    }
+    if (upcall.type === 'miss') this.install(upcall.key, out);
+  }
+
+  /** Translates a datapath key, or null when its port belongs to no bridge. */
+  translateKey(key: FlowWords, hasPacket: boolean): XlateOut | null {
+    const port = this.backer.portByOdp(key[W_IN_PORT]);
+    if (port === null) return null;
+    const flow = key.slice();
+    flow[W_IN_PORT] = port.ofPort;
+    return translate({ ofproto: port.ofproto, flow, sideEffects: hasPacket, hasPacket });
+  }
+
+  private install(key: FlowWords, out: XlateOut): void {
+    if (this.ukeys.size >= this.backer.settings.flowLimit) {
+      if (!this.limitReported) log.warn(`flow limit ${this.ukeys.size} reached`);
+      this.limitReported = true;
+      return;
+    }
+    const mask = megaflowMask(out.wc, key);
+    const masked = key.map((word, i) => word & mask[i]);
+    const old = this.index.lookup(key, null);
+    if (old !== null) {
+      if (odpActionsEqual(old.dpFlow.actions, installed(out)) && masksEqual(old, mask)) return;
+      this.remove(old);
+    }
+    try {
+      const dpFlow = this.backer.dpif.flowPut({ key: masked, mask, actions: installed(out) });
+      const ukey = new Ukey(key.slice(), dpFlow, out, this.backer.clock.now());
+      this.backer.controllerActions.ref(ukey.controllerIds);
+      this.ukeys.add(ukey);
+      this.index.insert(ukey);
+      this.maxFlows = Math.max(this.maxFlows, this.ukeys.size);
+    } catch (error) {
+      if (!(error instanceof TapswitchError)) throw error;
+      log.dbg(`flow not installed: ${error.message}`);
+    }
+  }
+
+  /** Credits what the datapath has counted for a flow since the last time. */
+  pushFlowStats(ukey: Ukey): void {
+    const stats = this.backer.dpif.flowStats(ukey.dpFlow);
+    const packets = stats.packets - ukey.packets;
+    const bytes = stats.bytes - ukey.bytes;
+    ukey.tcpFlags |= stats.tcpFlags;
+    if (packets <= 0) return;
+    ukey.packets = stats.packets;
+    ukey.bytes = stats.bytes;
+    ukey.usedMs = Math.max(ukey.usedMs, stats.usedMs);
+    pushStats(ukey.cache, { packets, bytes, usedMs: stats.usedMs });
+  }
+
+  /** Brings every rule's, port's and MAC's statistics up to date. */
+  pushAllStats(): void {
+    for (const ukey of this.ukeys) this.pushFlowStats(ukey);
+  }
+
+  /** Gives an installed flow other actions. */
+  modify(ukey: Ukey, out: XlateOut): void {
+    this.backer.dpif.flowModify(ukey.dpFlow, installed(out));
+  }
+
+  adoptCache(ukey: Ukey, out: XlateOut): void {
+    this.backer.controllerActions.ref(out.controllerIds);
+    this.backer.controllerActions.unref(ukey.controllerIds);
+    ukey.cache = out.cache;
+    ukey.controllerIds = out.controllerIds;
+  }
+
+  remove(ukey: Ukey): void {
+    if (!this.ukeys.delete(ukey)) return;
+    this.index.remove(ukey);
+    this.limitReported = false;
+    this.pushFlowStats(ukey);
+    this.backer.dpif.flowDel(ukey.dpFlow);
+    this.dying.push(ukey);
+    this.reapLater();
+  }
+
+  removeAll(): void {
+    for (const ukey of [...this.ukeys]) this.remove(ukey);
+  }
+
+  /** Reads the last statistics of deleted flows once no worker can use them any more. */
+  private reapLater(): void {
+    if (this.syncing) return;
+    this.syncing = true;
+    queueMicrotask(() => {
+      const batch = this.dying;
+      this.dying = [];
+      const done = (): void => {
+        for (const ukey of batch) this.finish(ukey);
+        this.syncing = false;
+        if (this.dying.length > 0) this.reapLater();
+      };
+      this.backer.dpif.sync().then(done, (error: unknown) => {
+        log.dbg(`datapath closed while flows were deleted: ${String(error)}`);
+        done();
+      });
+    });
+  }
+
+  private finish(ukey: Ukey): void {
+    this.pushFlowStats(ukey);
+    this.backer.controllerActions.unref(ukey.controllerIds);
+  }
+}
+
+function masksEqual(ukey: Ukey, mask: FlowWords): boolean {
+  return mask.every((word, i) => word === ukey.dpFlow.mask[i]);
+}
+
+/** What the datapath is told to do: packets that need the main thread each time are sent up. */
+export function installed(out: XlateOut): OdpAction[] {
+  if (out.slow === null) return out.actions;
+  return [{ type: 'userspace', cookie: { type: 'slow_path', reason: out.slow } }];
+}

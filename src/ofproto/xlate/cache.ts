@@ -1,0 +1,63 @@
+/**
+ * What the statistics of an installed megaflow must be credited to.
+ *
+ * Translation leaves one entry for each thing that it met: rules, tables, learned MACs, bonds, patch
+ * ports. When the datapath has counted further packets, `pushStats` repeats the side effects that
+ * those packets would have had, without translating again.
+ */
+
+import type { FlowWords } from '../../packet/flow-layout.js';
+import type { Bond } from '../bond.js';
+import type { Bundle } from '../bundle.js';
+import type { MacNumber } from '../flow-access.js';
+import type { FlowTable } from '../flow-table.js';
+import type { Ofproto } from '../ofproto.js';
+import type { OfPort } from '../port.js';
+import type { Rule } from '../rule.js';
+
+/** Packets and bytes to credit, and when the last of them came (clock ms). */
+export interface StatsDelta {
+  packets: number;
+  bytes: number;
+  usedMs: number;
+}
+
+export type XlateCacheEntry =
+  | { type: 'rule'; rule: Rule }
+  | { type: 'table'; table: FlowTable; matched: boolean }
+  | {
+      type: 'normal';
+      ofproto: Ofproto;
+      bundle: Bundle;
+      mac: MacNumber;
+      vlan: number;
+      gratuitousArp: boolean;
+    }
+  | { type: 'bond'; bond: Bond; flow: FlowWords; vid: number }
+  | { type: 'patch'; out: OfPort; in: OfPort };
+
+/** Credits `delta` to everything in the cache. */
+export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta): void {
+  if (delta.packets === 0) return;
+  for (const entry of cache) {
+    switch (entry.type) {
+      case 'rule':
+        entry.rule.credit(delta);
+        break;
+      case 'table':
+        if (entry.matched) entry.table.nMatched += delta.packets;
+        else entry.table.nMissed += delta.packets;
+        break;
+      case 'normal':
+        entry.ofproto.learn(entry.bundle, entry.mac, entry.vlan, entry.gratuitousArp);
+        break;
+      case 'bond':
+        entry.bond.account(entry.flow, entry.vid, delta.bytes);
+        break;
+      case 'patch':
+        entry.out.device.countTx?.(delta.packets, delta.bytes);
+        entry.in.device.countRx?.(delta.packets, delta.bytes);
+        break;
+    }
+  }
+}

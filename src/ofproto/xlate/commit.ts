@@ -1,0 +1,206 @@
+/**
+ * Emitting what OpenFlow actions changed: the difference between the flow as it is and the flow as
+ * the datapath has it so far, as datapath actions, in front of an output.
+ *
+ * Headers are committed in a fixed order: Ethernet, network, transport, ICMP, tags, metadata. A set
+ * action covers the bits of its header that were matched or written; those that are matched have the
+ * matched value, so setting them does no harm and the text is that of Open vSwitch.
+ *
+ * Not for: deciding when (output.ts).
+ */
+import type { OdpAction, OdpSetAttr } from '../../datapath/odp-actions.js';
+import {
+  ETH_TYPE_ARP,
+  ETH_TYPE_IP,
+  ETH_TYPE_IPV6,
+  ETH_TYPE_RARP,
+  type FlowWords,
+  NW_FRAG_LATER,
+  newFlow,
+  W_ARP_SHA,
+  W_ARP_SHA_THA,
+  W_ARP_THA,
+  W_DL_DST,
+  W_DL_DST_SRC,
+  W_DL_SRC,
+  W_IPV6_DST,
+  W_IPV6_LABEL,
+  W_IPV6_SRC,
+  W_ND_TARGET,
+  W_NW,
+  W_NW_DST,
+  W_NW_SRC,
+  W_PKT_MARK,
+  W_SKB_PRIORITY,
+  W_TP,
+  W_VLAN0,
+} from '../../packet/flow-layout.js';
+import { dlType, nwFrag, nwProto, vlanCount } from '../flow-access.js';
+import type { XlateContext } from './context.js';
+
+/** Words of a header, and which of their bits an action can change. */
+type HeaderWords = readonly (readonly [word: number, bits: number])[];
+
+const run4 = (word: number): HeaderWords => [0, 1, 2, 3].map((i) => [word + i, -1] as const);
+/** tos and ttl; the protocol never changes. */
+const NW_WRITABLE: readonly [number, number] = [W_NW, 0x00ffff00];
+
+const ETH: HeaderWords = [
+  [W_DL_DST, -1],
+  [W_DL_DST_SRC, -1],
+  [W_DL_SRC, -1],
+];
+const IPV4: HeaderWords = [[W_NW_SRC, -1], [W_NW_DST, -1], NW_WRITABLE];
+const IPV6: HeaderWords = [
+  ...run4(W_IPV6_SRC),
+  ...run4(W_IPV6_DST),
+  [W_IPV6_LABEL, 0x000fffff],
+  NW_WRITABLE,
+];
+const ARP: HeaderWords = [
+  [W_NW_SRC, -1],
+  [W_NW_DST, -1],
+  [W_NW, 0xff000000 | 0],
+  [W_ARP_SHA, -1],
+  [W_ARP_SHA_THA, -1],
+  [W_ARP_THA, -1],
+];
+const PORTS: HeaderWords = [[W_TP, -1]];
+const ND: HeaderWords = [
+  ...run4(W_ND_TARGET),
+  [W_ARP_SHA, -1],
+  [W_ARP_SHA_THA, -1],
+  [W_ARP_THA, -1],
+];
+const PRIORITY: HeaderWords = [[W_SKB_PRIORITY, -1]];
+const MARK: HeaderWords = [[W_PKT_MARK, -1]];
+
+const TRANSPORT: Readonly<Record<number, OdpSetAttr>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
+
+/**
+ * Emits a set action if the header differs; afterwards `base` agrees with `flow`.
+ * @param whole set every bit of the header, not only those in the mask
+ * @returns true when it emitted one
+ */
+function commitHeader(
+  ctx: XlateContext,
+  attr: OdpSetAttr,
+  header: HeaderWords,
+  whole = false,
+): boolean {
+  const { flow, base, wc } = ctx;
+  if (!header.some(([word, bits]) => ((flow[word] ^ base[word]) & bits) !== 0)) return false;
+  const value = newFlow();
+  const mask = newFlow();
+  for (const [word, bits] of header) {
+    const covered = whole ? bits : ((flow[word] ^ base[word]) | wc[word]) & bits;
+    // Every bit that the action overwrites must be known, or be one that it changes.
+    wc[word] |= covered;
+    mask[word] = covered;
+    value[word] = flow[word] & covered;
+    base[word] = (base[word] & ~bits) | (flow[word] & bits);
+  }
+  ctx.emit({ type: 'set', attr, value, mask });
+  return true;
+}
+
+function commitNetwork(ctx: XlateContext): void {
+  const type = dlType(ctx.base);
+  if (type === ETH_TYPE_IP) commitHeader(ctx, 'ipv4', IPV4);
+  else if (type === ETH_TYPE_IPV6) {
+    commitHeader(ctx, 'ipv6', IPV6);
+    if (isNd(ctx.base)) commitHeader(ctx, 'nd', ND);
+  } else if (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP) {
+    commitHeader(ctx, 'arp', ARP);
+  }
+}
+
+function isNd(flow: FlowWords): boolean {
+  const type = flow[W_TP] >>> 16;
+  return nwProto(flow) === 58 && (flow[W_TP] & 0xffff) === 0 && (type === 135 || type === 136);
+}
+
+function isIpv4OrIpv6(flow: FlowWords): boolean {
+  const type = dlType(flow);
+  return type === ETH_TYPE_IP || type === ETH_TYPE_IPV6;
+}
+
+function commitTransport(ctx: XlateContext): void {
+  const { flow } = ctx;
+  if (!isIpv4OrIpv6(flow) || (nwFrag(flow) & NW_FRAG_LATER) !== 0) return;
+  const proto = nwProto(flow);
+  const attr = TRANSPORT[proto];
+  if (attr !== undefined) commitHeader(ctx, attr, PORTS);
+  else if (proto === 1 && dlType(flow) === ETH_TYPE_IP) {
+    commitHeader(ctx, 'icmp', PORTS, true);
+  } else if (proto === 58 && dlType(flow) === ETH_TYPE_IPV6) {
+    commitHeader(ctx, 'icmpv6', PORTS, true);
+  }
+}
+
+/** Pops the tags that differ, from the outside, and pushes the wanted ones. */
+function commitVlans(ctx: XlateContext): void {
+  const { flow, base, wc } = ctx;
+  let baseLeft = vlanCount(base);
+  let flowLeft = vlanCount(flow);
+  while (
+    baseLeft > 0 &&
+    flowLeft > 0 &&
+    base[W_VLAN0 + baseLeft - 1] === flow[W_VLAN0 + flowLeft - 1]
+  ) {
+    baseLeft -= 1;
+    flowLeft -= 1;
+  }
+  for (let i = baseLeft - 1; i >= 0; i--) {
+    ctx.emit({ type: 'pop_vlan' });
+    wc[W_VLAN0 + i] = -1;
+  }
+  // A tag pushed back may be one popped for an earlier output: know both of the packet's tags.
+  if (flowLeft > 0 && vlanCount(ctx.xin.flow) === 2) wc.fill(-1, W_VLAN0, W_VLAN0 + 2);
+  for (let i = flowLeft - 1; i >= 0; i--) {
+    const word = flow[W_VLAN0 + i];
+    ctx.emit({ type: 'push_vlan', tpid: word >>> 16, tci: word & 0xffff });
+  }
+  base[W_VLAN0] = flow[W_VLAN0];
+  base[W_VLAN0 + 1] = flow[W_VLAN0 + 1];
+}
+
+/** Emits every pending header change; `ctx.base` equals `ctx.flow` afterwards. */
+export function commitActions(ctx: XlateContext): void {
+  commitHeader(ctx, 'eth', ETH);
+  commitNetwork(ctx);
+  commitTransport(ctx);
+  commitVlans(ctx);
+  commitHeader(ctx, 'skb_priority', PRIORITY, true);
+  commitHeader(ctx, 'skb_mark', MARK, true);
+}
+
+/** True when the two lists do the same, compared by content. */
+export function odpActionsEqual(a: readonly OdpAction[], b: readonly OdpAction[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!odpActionEqual(a[i], b[i])) return false;
+  return true;
+}
+
+function odpActionEqual(a: OdpAction, b: OdpAction): boolean {
+  if (a.type !== b.type) return false;
+  if (a.type === 'output' && b.type === 'output') return a.port === b.port;
+  if (a.type === 'set' && b.type === 'set') {
+    return a.attr === b.attr && wordsEqual(a.value, b.value) && wordsEqual(a.mask, b.mask);
+  }
+  return deepEqual(a, b);
+}
+
+function wordsEqual(a: FlowWords, b: FlowWords): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** For the rare actions with nested lists and cookies: plain objects, arrays and numbers. */
+function deepEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const left = Object.entries(a);
+  if (left.length !== Object.keys(b).length) return false;
+  return left.every(([key, value]) => deepEqual(value, (b as Record<string, unknown>)[key]));
+}

@@ -1,0 +1,165 @@
+/**
+ * The state of one translation: the packet's flow as it is now, the flow as the datapath has it so
+ * far, what was consulted, and the datapath actions gathered.
+ *
+ *     flow   what OpenFlow actions have made of the packet
+ *     base   what the datapath has made of it: `commit` emits the difference before an output
+ *     wc     every bit of the original packet that a decision depended on
+ *
+ * Not for: decisions. actions.ts, output.ts and normal.ts make them on this state.
+ */
+import { getLogger } from '../../common/log.js';
+import type { OdpAction, SlowPathReason } from '../../datapath/odp-actions.js';
+import type { OfAction } from '../../openflow/actions.js';
+import { type FlowWords, newFlow, W_ACTSET_OUTPUT, W_IN_PORT } from '../../packet/flow-layout.js';
+import type { Ofproto } from '../ofproto.js';
+import type { OfPort } from '../port.js';
+import type { Rule } from '../rule.js';
+import { formatFlowText } from '../text.js';
+import type { XlateCacheEntry } from './cache.js';
+import { type TraceNode, type TraceNodeType, traceNode } from './trace.js';
+
+/** Resubmits into the same or an earlier table may nest this deep. */
+export const MAX_DEPTH = 64;
+/** Resubmits in one translation. */
+export const MAX_RESUBMITS = MAX_DEPTH * MAX_DEPTH;
+/** Datapath actions of one translation: a packet that asks for more is cut off there. */
+export const MAX_ODP_ACTIONS = 4096;
+/** Bits on the stack of stack_push, in entries. */
+export const MAX_STACK = 4096;
+
+export const OFPP_UNSET_WORD = 0xfffffff7 | 0;
+
+/** Why a translation failed: the packet is dropped. Names as Open vSwitch prints them. */
+export const XLATE_ERRORS = {
+  ok: 'OK',
+  'recursion-too-deep': 'Recursion too deep',
+  'too-many-resubmits': 'Too many resubmits',
+  'stack-too-deep': 'Stack too deep',
+  'no-recirculation-context': 'No recirculation context',
+  'too-many-mpls-labels': 'Too many MPLS labels',
+} as const;
+export type XlateError = keyof typeof XLATE_ERRORS;
+
+/** What to translate. */
+export interface XlateIn {
+  ofproto: Ofproto;
+  /** The packet's key with the OpenFlow port in W_IN_PORT; not changed. */
+  flow: FlowWords;
+  /** Actions in place of a table lookup (packet-out, trace with actions). */
+  actions?: readonly OfAction[];
+  /** A packet-out: sending to the controller gives that as the reason. */
+  inPacketOut?: boolean;
+  /** Learning and logging are wanted: false for revalidation and for a trace without packet. */
+  sideEffects: boolean;
+  /** There is a packet, so problems with it are worth a log line. */
+  hasPacket: boolean;
+  /** Gets the trace's nodes. */
+  trace?: TraceNode[];
+}
+
+/** What translation gives. */
+export interface XlateOut {
+  actions: OdpAction[];
+  /** Bits consulted, in the layout of the key; OpenFlow's own metadata is left out. */
+  wc: FlowWords;
+  /** Set: the datapath must send each packet up. */
+  slow: SlowPathReason | null;
+  /** What the datapath's statistics belong to. */
+  cache: XlateCacheEntry[];
+  /** Numbers of the controller actions in `actions` (OfprotoBacker.controllerActions). */
+  controllerIds: number[];
+  error: XlateError;
+  /** The flow at the end of the pipeline of the first bridge. */
+  finalFlow: FlowWords;
+}
+
+const log = getLogger('ofproto_dpif_xlate');
+
+/** Bounds of one translation. */
+export const LIMITS = {
+  depth: MAX_DEPTH,
+  resubmits: MAX_RESUBMITS,
+  actions: MAX_ODP_ACTIONS,
+} as const;
+
+export class XlateContext {
+  readonly limits = LIMITS;
+  flow: FlowWords;
+  readonly base: FlowWords;
+  readonly wc: FlowWords = newFlow();
+  readonly actions: OdpAction[] = [];
+  readonly cache: XlateCacheEntry[] = [];
+  readonly controllerIds: number[] = [];
+  /** The bridge whose pipeline the packet is in. */
+  ofproto: Ofproto;
+  trace: TraceNode[] | null;
+  slow: SlowPathReason | null = null;
+  error: XlateError = 'ok';
+  exit = false;
+  rule: Rule | null = null;
+  tableId = 0;
+  depth = 0;
+  resubmits = 0;
+  stack: Uint8Array[] = [];
+  actionSet: OfAction[] = [];
+  inActionSet = false;
+
+  constructor(readonly xin: XlateIn) {
+    this.flow = xin.flow.slice();
+    this.flow[W_ACTSET_OUTPUT] = OFPP_UNSET_WORD;
+    this.base = xin.flow.slice();
+    this.ofproto = xin.ofproto;
+    this.trace = xin.trace ?? null;
+  }
+
+  get inPort(): number {
+    return this.flow[W_IN_PORT] >>> 0;
+  }
+
+  port(ofPort: number): OfPort | null {
+    return this.ofproto.portByNo(ofPort);
+  }
+
+  emit(action: OdpAction): void {
+    this.actions.push(action);
+  }
+
+  /** Adds a line to the trace, if there is one. */
+  report(type: TraceNodeType, text: string): void {
+    if (this.trace !== null) traceNode(this.trace, type, text);
+  }
+
+  /** A line that other lines go under until `leave` gets the returned value back. */
+  enter(type: TraceNodeType, text: string): TraceNode[] | null {
+    const old = this.trace;
+    if (old !== null) this.trace = traceNode(old, type, text).subs;
+    return old;
+  }
+
+  leave(old: TraceNode[] | null): void {
+    this.trace = old;
+  }
+
+  /** A problem worth a warning in the log when a packet met it. */
+  reportError(text: string): void {
+    if (this.trace !== null) traceNode(this.trace, 'error', text);
+    else if (this.xin.hasPacket) log.warn(this.whilst(text));
+  }
+
+  /** Something that surprises users often enough to be logged at info level. */
+  reportInfo(text: string): void {
+    if (this.trace !== null) traceNode(this.trace, 'warn', text);
+    else if (this.xin.hasPacket && log.enabled('info')) log.info(this.whilst(text));
+  }
+
+  reportDebug(text: string): void {
+    if (this.trace !== null) traceNode(this.trace, 'detail', text);
+    else if (this.xin.hasPacket && log.enabled('dbg'))
+      log.dbg(`bridge ${this.ofproto.name}: ${text}`);
+  }
+
+  private whilst(text: string): string {
+    return `${text} on bridge ${this.ofproto.name} while processing ${formatFlowText(this.base)}`;
+  }
+}

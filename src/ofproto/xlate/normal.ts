@@ -1,0 +1,207 @@
+/**
+ * NORMAL: what a switch does without OpenFlow. Learn the source, look the destination up, forward to
+ * its port or flood, within the packet's VLAN.
+ *
+ * Consulted: both MAC addresses, the outer VID, and for ARP what tells a gratuitous one.
+ */
+
+import { OFPP } from '../../openflow/actions.js';
+import {
+  ETH_TYPE_ARP,
+  type FlowWords,
+  VLAN_CFI,
+  VLAN_PCP_MASK,
+  VLAN_VID_MASK,
+  W_NW,
+  W_NW_DST,
+  W_NW_SRC,
+  W_VLAN0,
+  W_VLAN1,
+} from '../../packet/flow-layout.js';
+import type { Bundle } from '../bundle.js';
+import {
+  dlDst,
+  dlSrc,
+  dlType,
+  MAC_BROADCAST,
+  type MacNumber,
+  macText,
+  nwProto,
+  unwildcardDlDst,
+  unwildcardDlSrc,
+  vlanTci,
+} from '../flow-access.js';
+import type { OfPort } from '../port.js';
+import { isReservedMac } from '../reserved-mac.js';
+import type { XlateContext } from './context.js';
+import { composeOutput } from './output.js';
+import {
+  extractTags,
+  includesVlan,
+  inputTranslate,
+  inputVidProblem,
+  outputTranslate,
+  putTags,
+  type Tags,
+  unwildcardInnerTag,
+} from './vlan.js';
+
+const ARP_OP_REQUEST = 1;
+const ARP_OP_REPLY = 2;
+
+export function executeNormal(ctx: XlateContext): void {
+  const { flow, wc, inPort } = ctx;
+  unwildcardDlSrc(wc);
+  unwildcardDlDst(wc);
+  wc[W_VLAN0] |= VLAN_VID_MASK | VLAN_CFI;
+
+  const port = ctx.port(inPort);
+  const bundle = port?.bundle ?? null;
+  // Packets that a controller makes up may come from no port at all.
+  const fromNowhere = bundle === null && (inPort === OFPP.CONTROLLER || inPort === OFPP.NONE);
+  if (bundle === null && !fromNowhere) {
+    ctx.reportError(`received packet on unknown port ${inPort}`);
+    ctx.report('warn', 'no input bundle, dropping');
+    return;
+  }
+  const tags = receivedTags(ctx, bundle);
+  if (tags === null) return;
+  const vlan = tags[0].vid;
+  if (port !== null && bundle !== null) {
+    if (!isAdmissible(ctx, port, bundle, vlan)) return;
+    learnSource(ctx, bundle, vlan);
+  }
+  forward(ctx, bundle, tags, vlan, dlDst(flow));
+}
+
+/** The packet's tags inside the bridge, or null when it may not come in with those it has. */
+function receivedTags(ctx: XlateContext, bundle: Bundle | null): Tags | null {
+  const received = extractTags(ctx.flow);
+  if (bundle === null) return received;
+  const problem = inputVidProblem(bundle, received[0].vid);
+  if (problem !== null) {
+    ctx.reportError(problem);
+    ctx.report('warn', 'disallowed VLAN VID for this input port, dropping');
+    return null;
+  }
+  if (bundle.vlanMode === 'dot1q-tunnel') unwildcardInnerTag(ctx.flow, ctx.wc);
+  return inputTranslate(bundle, received);
+}
+
+/** Whether NORMAL takes the packet at all; says why not. */
+function isAdmissible(ctx: XlateContext, port: OfPort, bundle: Bundle, vlan: number): boolean {
+  const { flow, ofproto } = ctx;
+  if (!ofproto.forwardBpdu && isReservedMac(dlDst(flow))) {
+    ctx.report('detail', 'packet has reserved destination MAC, dropping');
+    return false;
+  }
+  if (bundle.bond === null) return true;
+  switch (bundle.bond.checkAdmissibility(port.device, dlDst(flow))) {
+    case 'accept':
+      return true;
+    case 'drop':
+      ctx.report('detail', 'bonding refused admissibility, dropping');
+      return false;
+    case 'drop-if-moved': {
+      const entry = ofproto.macs.lookup(dlSrc(flow), vlan);
+      if (entry === null || entry.bundle === bundle) return true;
+      if (isGratuitousArp(flow, ctx.wc) && !ofproto.macs.isGratArpLocked(entry)) return true;
+      ctx.report('detail', 'SLB bond thinks this packet looped back, dropping');
+      return false;
+    }
+  }
+}
+
+function learnSource(ctx: XlateContext, bundle: Bundle, vlan: number): void {
+  const { flow, ofproto } = ctx;
+  const mac = dlSrc(flow);
+  const gratuitousArp = isGratuitousArp(flow, ctx.wc);
+  if (ctx.xin.sideEffects && ofproto.learn(bundle, mac, vlan, gratuitousArp)) {
+    ctx.reportDebug(`learned that ${macText(mac)} is on port ${bundle.name} in VLAN ${vlan}`);
+  }
+  ctx.cache.push({ type: 'normal', ofproto, bundle, mac, vlan, gratuitousArp });
+}
+
+/** A host that moved says so by broadcasting its own address. */
+function isGratuitousArp(flow: FlowWords, wc: FlowWords): boolean {
+  if (dlType(flow) !== ETH_TYPE_ARP) return false;
+  unwildcardDlDst(wc);
+  if (dlDst(flow) !== MAC_BROADCAST) return false;
+  wc[W_NW] |= 0xff000000;
+  if (nwProto(flow) === ARP_OP_REPLY) return true;
+  if (nwProto(flow) !== ARP_OP_REQUEST) return false;
+  wc[W_NW_SRC] = -1;
+  wc[W_NW_DST] = -1;
+  return flow[W_NW_SRC] === flow[W_NW_DST];
+}
+
+function forward(
+  ctx: XlateContext,
+  inBundle: Bundle | null,
+  tags: Tags,
+  vlan: number,
+  dst: MacNumber,
+): void {
+  const entry = ctx.ofproto.macs.lookup(dst, vlan);
+  if (entry === null) {
+    ctx.report('detail', 'no learned MAC for destination, flooding');
+    flood(ctx, inBundle, tags);
+  } else if (entry.bundle === inBundle) {
+    ctx.report('detail', 'learned port is input port, dropping');
+  } else {
+    ctx.report('detail', 'forwarding to learned port');
+    outputNormal(ctx, entry.bundle, tags);
+  }
+}
+
+function flood(ctx: XlateContext, inBundle: Bundle | null, tags: Tags): void {
+  for (const bundle of ctx.ofproto.bundles()) {
+    if (bundle === inBundle || !bundle.floodable) continue;
+    if (readsInnerTag(bundle)) unwildcardInnerTag(ctx.flow, ctx.wc);
+    if (includesVlan(bundle, tags)) outputNormal(ctx, bundle, tags);
+  }
+}
+
+function readsInnerTag(bundle: Bundle): boolean {
+  return bundle.vlanMode === 'access' || bundle.vlanMode === 'dot1q-tunnel';
+}
+
+/** Outputs to a bundle: its VLAN translation, then its port, or the member that its bond picks. */
+function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
+  const { flow, wc } = ctx;
+  if (bundle.vlanMode === 'dot1q-tunnel' && bundle.cvlans !== null) wc[W_VLAN1] |= 0xffff;
+  const out = outputTranslate(bundle, tags);
+  if (bundle.priorityTags !== 'never') out[0].pcp = vlanTci(flow) & VLAN_PCP_MASK;
+  // Whether a tag with VID 0 is sent at all depends on its priority.
+  for (let i = 0; i < 2; i++) if (out[i].vid === 0) readPriority(flow, wc, i);
+  const port = choosePort(ctx, bundle, out[0].vid);
+  if (port === null) return;
+  const old0 = flow[W_VLAN0];
+  const old1 = flow[W_VLAN1];
+  putTags(flow, out, bundle.priorityTags === 'always');
+  composeOutput(ctx, port.ofPort);
+  flow[W_VLAN0] = old0;
+  flow[W_VLAN1] = old1;
+}
+
+/** Tag `i` may be the packet's outer or inner one: whichever it has counts as read. */
+function readPriority(flow: FlowWords, wc: FlowWords, i: number): void {
+  for (let level = i; level < 2; level++) {
+    const present = (flow[W_VLAN0 + level] & VLAN_CFI) !== 0;
+    if (present && (flow[W_VLAN0 + level] & VLAN_VID_MASK) === 0) {
+      wc[W_VLAN0 + level] |= VLAN_PCP_MASK | VLAN_VID_MASK | VLAN_CFI;
+    }
+  }
+}
+
+function choosePort(ctx: XlateContext, bundle: Bundle, vid: number): OfPort | null {
+  const { bond } = bundle;
+  if (bond === null) return bundle.ports[0] ?? null;
+  const member = bond.chooseOutput(ctx.flow, ctx.wc, vid);
+  if (member === null) {
+    ctx.report('detail', `no enabled member in bond ${bundle.name}, dropping`);
+    return null;
+  }
+  ctx.cache.push({ type: 'bond', bond, flow: ctx.flow.slice(), vid });
+  return bundle.portOf(member.link);
+}

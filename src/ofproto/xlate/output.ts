@@ -1,0 +1,191 @@
+/**
+ * Outputs: to a port, through a patch cable into the peer bridge, to all ports, to the controller.
+ *
+ * Not for: NORMAL (normal.ts), which chooses ports and then comes here.
+ */
+import { OFPP } from '../../openflow/actions.js';
+import {
+  N_REGS,
+  W_ACTSET_OUTPUT,
+  W_CT_STATE,
+  W_IN_PORT,
+  W_METADATA,
+  W_REG0,
+} from '../../packet/flow-layout.js';
+import { dlDst } from '../flow-access.js';
+import { OFPPC, type OfPort } from '../port.js';
+import { runActionSet, tableAction } from './actions.js';
+import { commitActions } from './commit.js';
+import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
+import { executeNormal } from './normal.js';
+
+/** Packet-in reasons. */
+export const OFPR = {
+  NO_MATCH: 0,
+  ACTION: 1,
+  INVALID_TTL: 2,
+  ACTION_SET: 3,
+  GROUP: 4,
+  PACKET_OUT: 5,
+} as const;
+
+/** The destination of spanning tree protocol frames. */
+const MAC_STP = 0x0180c2000000;
+
+/** The whole packet, in a controller action. */
+export const CONTROLLER_LEN_ALL = 0xffff;
+
+/** The output action: a port, or one of OpenFlow's reserved numbers. */
+export function outputAction(
+  ctx: XlateContext,
+  port: number,
+  maxLen: number,
+  mayPacketIn: boolean,
+): void {
+  switch (port) {
+    case OFPP.IN_PORT:
+      composeOutput(ctx, ctx.inPort);
+      return;
+    case OFPP.TABLE:
+      tableAction(ctx, ctx.inPort, 0, { mayPacketIn, honorMiss: true });
+      return;
+    case OFPP.NORMAL:
+      executeNormal(ctx);
+      return;
+    case OFPP.FLOOD:
+      floodPorts(ctx, false);
+      return;
+    case OFPP.ALL:
+      floodPorts(ctx, true);
+      return;
+    case OFPP.CONTROLLER:
+      controllerAction(ctx, maxLen, controllerReason(ctx), 0);
+      return;
+    case OFPP.NONE:
+      return;
+    default:
+      if (port === ctx.inPort) ctx.reportInfo('skipping output to input port');
+      else composeOutput(ctx, port);
+  }
+}
+
+function controllerReason(ctx: XlateContext): number {
+  if (ctx.xin.inPacketOut) return OFPR.PACKET_OUT;
+  return ctx.inActionSet ? OFPR.ACTION_SET : OFPR.ACTION;
+}
+
+/** Outputs to one port of the current bridge. */
+export function composeOutput(ctx: XlateContext, ofPort: number): void {
+  const port = ctx.port(ofPort);
+  if (port === null) {
+    ctx.report('warn', 'Nonexistent output port');
+    return;
+  }
+  if ((port.config & OFPPC.NO_FWD) !== 0) {
+    ctx.report('detail', 'OFPPC_NO_FWD set, skipping output');
+    return;
+  }
+  if (port.bundle?.isProtected && ctx.port(ctx.inPort)?.bundle?.isProtected) {
+    ctx.report('warn', 'Flow is between protected ports, skipping output.');
+    return;
+  }
+  if (port.isPatch) {
+    const peer = port.peer();
+    if (peer !== null) patchOutput(ctx, port, peer);
+    return;
+  }
+  if (port.odpPort === null) return;
+  commitActions(ctx);
+  ctx.emit({ type: 'output', port: port.odpPort });
+}
+
+function floodPorts(ctx: XlateContext, all: boolean): void {
+  for (const port of ctx.ofproto.ports()) {
+    if (port.ofPort === ctx.inPort) continue;
+    if (all || (port.config & OFPPC.NO_FLOOD) === 0) composeOutput(ctx, port.ofPort);
+  }
+}
+
+/** Whether the port takes packets in. */
+export function mayReceive(port: OfPort, ctx: XlateContext): boolean {
+  const isStp = dlDst(ctx.flow) === MAC_STP;
+  return (port.config & (isStp ? OFPPC.NO_RECV_STP : OFPPC.NO_RECV)) === 0;
+}
+
+/**
+ * Runs the peer bridge's pipeline on the packet as it is now. Header changes there do not come
+ * back, nor do registers, the stack, an exit or an error.
+ */
+function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
+  if (!withinLimits(ctx)) return;
+  ctx.cache.push({ type: 'patch', out, in: peer });
+  const saved = {
+    flow: ctx.flow,
+    ofproto: ctx.ofproto,
+    stack: ctx.stack,
+    actionSet: ctx.actionSet,
+    rule: ctx.rule,
+    tableId: ctx.tableId,
+    exit: ctx.exit,
+  };
+  ctx.flow = saved.flow.slice();
+  ctx.flow[W_IN_PORT] = peer.ofPort;
+  ctx.flow.fill(0, W_METADATA, W_METADATA + 2);
+  ctx.flow.fill(0, W_REG0, W_REG0 + N_REGS);
+  ctx.flow[W_ACTSET_OUTPUT] = OFPP_UNSET_WORD;
+  ctx.flow[W_CT_STATE] = 0;
+  ctx.stack = [];
+  ctx.actionSet = [];
+  ctx.ofproto = peer.ofproto;
+  const trace = ctx.enter('bridge', `bridge("${peer.ofproto.name}")`);
+  if (mayReceive(peer, ctx)) {
+    ctx.depth += 1;
+    tableAction(ctx, peer.ofPort, 0, { mayPacketIn: true, honorMiss: true });
+    runActionSet(ctx);
+    ctx.depth -= 1;
+  }
+  ctx.leave(trace);
+  Object.assign(ctx, saved);
+  ctx.error = 'ok';
+}
+
+/** Checked before anything that goes deeper: a loop of patch cables or resubmits ends here. */
+export function withinLimits(ctx: XlateContext): boolean {
+  const { limits } = ctx;
+  if (ctx.depth >= limits.depth) {
+    ctx.reportError(`over max translation depth ${limits.depth}`);
+    ctx.error = 'recursion-too-deep';
+  } else if (ctx.resubmits >= limits.resubmits) {
+    ctx.reportError(`over ${limits.resubmits} resubmit actions`);
+    ctx.error = 'too-many-resubmits';
+  } else if (ctx.actions.length > limits.actions) {
+    ctx.reportError('resubmits yielded over 64 kB of actions');
+    ctx.exit = true;
+  } else return true;
+  return false;
+}
+
+/** Sends the packet to controllers with the given reason. */
+export function controllerAction(
+  ctx: XlateContext,
+  maxLen: number,
+  reason: number,
+  controllerId: number,
+  userdata?: Uint8Array,
+): void {
+  commitActions(ctx);
+  const isMiss = reason === OFPR.ACTION && ctx.rule?.isTableMiss === true;
+  const id = ctx.ofproto.backer.controllerActions.intern({
+    ofproto: ctx.ofproto,
+    tableId: ctx.tableId,
+    cookie: ctx.rule?.cookie ?? 0xffffffffffffffffn,
+    flow: ctx.flow,
+    controllerId,
+    reason: isMiss ? OFPR.NO_MATCH : reason,
+    explicitMiss: isMiss,
+    userdata,
+  });
+  ctx.controllerIds.push(id);
+  const cookie = { type: 'controller', id, maxLen, dontSend: false, reason } as const;
+  ctx.emit({ type: 'userspace', cookie });
+}

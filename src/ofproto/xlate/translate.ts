@@ -1,0 +1,120 @@
+/**
+ * Translation: from a packet's flow and the state of a bridge to datapath actions and the mask of
+ * every bit that the result depends on.
+ *
+ *     translate(in)  in_port's bridge -> table 0 -> rule -> actions -> ... -> action set
+ *                    -> actions, wc, cache (what statistics belong to), trace
+ *
+ * The mask is sound: any packet that agrees with this one under it translates to the same actions, as
+ * long as the bridge's state is the same.
+ */
+import {
+  DP_FLOW_WORDS,
+  ETH_TYPE_IP,
+  ETH_TYPE_IPV6,
+  ETH_TYPE_MPLS,
+  ETH_TYPE_MPLS_MCAST,
+  type FlowWords,
+  NW_FRAG_LATER,
+  VLAN_CFI,
+  W_DL_TYPE,
+  W_IN_PORT,
+  W_MPLS,
+  W_PACKET_TYPE,
+  W_RECIRC_ID,
+  W_TCP_FLAGS,
+  W_TP,
+  W_VLAN0,
+  W_VLAN1,
+} from '../../packet/flow-layout.js';
+import { dlType, isIp, nwFrag, nwProto } from '../flow-access.js';
+import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
+import { XlateContext, type XlateIn, type XlateOut } from './context.js';
+import { mayReceive } from './output.js';
+
+const DL_TYPE_BITS = 0xffff0000 | 0;
+const NW_FRAG_BITS = 0x00000300;
+
+/** Translates a flow. Never throws for what a packet or a table may contain. */
+export function translate(xin: XlateIn): XlateOut {
+  const ctx = new XlateContext(xin);
+  initMask(ctx);
+  const top = ctx.enter('bridge', `bridge("${ctx.ofproto.name}")`);
+  runPipeline(ctx);
+  ctx.leave(top);
+  if (ctx.error !== 'ok') ctx.actions.length = 0;
+  finishMask(ctx.wc, xin.flow);
+  return {
+    actions: ctx.actions,
+    wc: ctx.wc,
+    slow: ctx.error === 'ok' ? ctx.slow : null,
+    cache: ctx.cache,
+    controllerIds: ctx.controllerIds,
+    error: ctx.error,
+    finalFlow: ctx.flow,
+  };
+}
+
+function runPipeline(ctx: XlateContext): void {
+  const { xin } = ctx;
+  const port = ctx.port(ctx.inPort);
+  let actions = xin.actions;
+  if (actions === undefined) {
+    const rule = lookup(ctx, ctx.inPort, { mayPacketIn: true, honorMiss: true });
+    ctx.rule = rule;
+    enterRule(ctx, rule, ctx.tableId);
+    actions = rule.actions;
+  }
+  if (port !== null && !mayReceive(port, ctx)) {
+    ctx.report('warn', `port ${port.name} does not take packets in, dropping`);
+    return;
+  }
+  executeActions(ctx, actions);
+  runActionSet(ctx);
+}
+
+/** What always counts as consulted. */
+function initMask(ctx: XlateContext): void {
+  const { wc } = ctx;
+  wc[W_PACKET_TYPE] = -1;
+  wc[W_IN_PORT] = -1;
+  wc[W_RECIRC_ID] = -1;
+  wc[W_DL_TYPE] |= DL_TYPE_BITS;
+  if (isIp(ctx.xin.flow)) wc[W_DL_TYPE] |= NW_FRAG_BITS;
+}
+
+/** Takes out what the datapath cannot or need not compare. */
+function finishMask(wc: FlowWords, flow: FlowWords): void {
+  wc.fill(0, DP_FLOW_WORDS);
+  const type = dlType(flow);
+  const icmp =
+    (type === ETH_TYPE_IP && nwProto(flow) === 1) ||
+    (type === ETH_TYPE_IPV6 && nwProto(flow) === 58);
+  if (icmp) wc[W_TP] &= 0x00ff00ff;
+  if ((nwFrag(flow) & NW_FRAG_LATER) !== 0) {
+    wc[W_TP] = 0;
+    wc[W_TCP_FLAGS] = 0;
+  }
+  // Header changes may have marked headers that this kind of packet does not have at all.
+  if (type !== ETH_TYPE_MPLS && type !== ETH_TYPE_MPLS_MCAST) wc.fill(0, W_MPLS, W_MPLS + 3);
+  for (const word of [W_VLAN0, W_VLAN1]) {
+    if ((flow[word] & VLAN_CFI) === 0) wc[word] = 0;
+    else if (wc[word] !== 0) wc[word] |= VLAN_CFI;
+  }
+}
+
+/**
+ * The mask to install: as translation gave it, and the presence of each tag, on which the meaning of
+ * everything behind the tags depends.
+ */
+export function megaflowMask(wc: FlowWords, flow: FlowWords): FlowWords {
+  const mask = wc.slice();
+  const tagged = (word: number): boolean => (flow[word] & VLAN_CFI) !== 0;
+  mask[W_VLAN0] |= VLAN_CFI;
+  if (tagged(W_VLAN0)) {
+    mask[W_VLAN0] |= 0xffff0000;
+    mask[W_VLAN1] |= VLAN_CFI;
+    if (tagged(W_VLAN1)) mask[W_VLAN1] |= 0xffff0000;
+  }
+  return mask;
+}
