@@ -54,7 +54,8 @@ export type OfAction =
       field: string;
       value: Uint8Array;
       mask: Uint8Array;
-      form: 'set_field' | 'load' | 'mod';
+      /** 'set': set_vlan_vid and set_vlan_pcp, which unlike mod_vlan_* add no tag. */
+      form: 'set_field' | 'load' | 'mod' | 'set';
       /** For 'load': which bits. */
       sub?: SubField;
     }
@@ -78,7 +79,19 @@ export type OfAction =
   | { type: 'fin_timeout'; idle: number; hard: number }
   | { type: 'set_tunnel'; id: bigint; form: 'set_tunnel' | 'set_tunnel64' }
   | { type: 'check_pkt_larger'; size: number; dst: SubField }
-  | { type: 'ct'; flags: number; zone: number | SubField; table?: number; actions: OfAction[] }
+  | {
+      type: 'ct';
+      /** commit 1, force 2. */
+      flags: number;
+      zone: number | SubField;
+      table?: number;
+      /** Helper's well-known port (ftp 21, tftp 69); 0 or absent: none. */
+      alg?: number;
+      /** A leading 'nat' is the nat argument; the rest is exec(...). */
+      actions: OfAction[];
+    }
+  | { type: 'nat'; nat: NatSpec }
+  | { type: 'delete_field'; field: string }
   | { type: 'ct_clear' }
   /** Instructions, in the order in which OpenFlow executes them. */
   | { type: 'clear_actions' }
@@ -110,6 +123,16 @@ export interface SampleSpec {
   obsPointId: number;
   samplingPort: number;
   direction: 'default' | 'ingress' | 'egress';
+}
+
+export interface NatSpec {
+  /** src 1, dst 2, persistent 4, hash 8, random 16. */
+  flags: number;
+  /** Address range, 4 or 16 bytes each; absent: none. */
+  addrMin?: Uint8Array;
+  addrMax?: Uint8Array;
+  portMin: number;
+  portMax: number;
 }
 
 export interface LearnSpec {

@@ -7,6 +7,8 @@
  */
 import type { OfAction } from './actions.js';
 import type { Match } from './match.js';
+import type { ControlMessage } from './messages-control.js';
+import type { StatsMessage } from './messages-stats.js';
 
 /** Protocol versions as on the wire. */
 export const OFP_VERSION = {
@@ -49,6 +51,8 @@ export interface FlowMod {
 
 export interface FlowStatsRequest {
   type: 'flow_stats_request';
+  /** Nicira's form of OpenFlow 1.0; the reply is to have the same. */
+  nx?: boolean;
   aggregate: boolean;
   table: number;
   match: Match;
@@ -98,6 +102,8 @@ export interface PacketIn {
   /** Metadata fields of the packet, as a match (registers, tunnel, in_port...). */
   metadata: Match;
   userdata?: Uint8Array;
+  /** Sent in this form over OpenFlow 1.0 and, for the Nicira forms, any version. */
+  format?: 'standard' | 'nxt_packet_in' | 'nxt_packet_in2';
 }
 
 export interface FlowRemoved {
@@ -184,5 +190,23 @@ export interface OfError {
   type: 'error';
   /** Name as in the specification's enumerations: 'OFPBRC_BAD_TYPE', 'OFPFMFC_TABLE_FULL'... */
   error: string;
+  /** The message that was refused (its beginning), or for OFPHFC_* a text. */
   data: Uint8Array;
+  /** As on the wire when `error` is 'unknown'. */
+  errorType?: number;
+  errorCode?: number;
 }
+
+/** Any OpenFlow message. */
+export type OfMessage =
+  | FlowMod
+  | FlowStatsRequest
+  | PacketOut
+  | PacketIn
+  | FlowRemoved
+  | FeaturesReply
+  | PortMod
+  | PortStatus
+  | OfError
+  | ControlMessage
+  | StatsMessage;

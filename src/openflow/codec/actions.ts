@@ -1,0 +1,225 @@
+/**
+ * Lists of actions and of instructions, in every protocol version: dispatch over the rows of actions-*.ts.
+ *
+ * Reading is total: an unknown or ill-formed action throws an OfpError with the right OpenFlow error.
+ * Source: OpenFlow 1.0 section 5.2.4; OpenFlow 1.1 to 1.5 sections 'Action Structures' and 'Instructions'.
+ */
+import type { OfAction } from '../actions.js';
+import { fail, NX_VENDOR_ID, ONF_VENDOR_ID } from '../errors.js';
+import type { Match } from '../match.js';
+import {
+  type ActionContext,
+  type ActionRow,
+  close,
+  type Encoder,
+  openNx,
+} from './action-context.js';
+import { encodeLearn, LEARN_ROWS } from './actions-learn.js';
+import { NESTED_ENCODERS, NESTED_ROWS } from './actions-nested.js';
+import { NICIRA_ENCODERS, NICIRA_ROWS } from './actions-nicira.js';
+import { encodeSetField, SET_ROWS } from './actions-set.js';
+import { STANDARD_ENCODERS, STANDARD_ROWS } from './actions-standard.js';
+import type { Reader, Writer } from './buffer.js';
+
+/** How deep clone and ct may nest; deeper lists are refused. */
+const MAX_DEPTH = 64;
+
+const ROWS: readonly ActionRow[] = [
+  ...STANDARD_ROWS,
+  ...SET_ROWS,
+  ...NICIRA_ROWS,
+  ...LEARN_ROWS,
+  ...NESTED_ROWS,
+];
+
+const rowByKey = new Map<string, ActionRow>();
+for (const row of ROWS) {
+  for (let v = row.min; v <= row.max; v++) rowByKey.set(`${v}:${row.kind}:${row.number}`, row);
+}
+
+function getAction(r: Reader, ctx: ActionContext): OfAction {
+  const type = r.u16();
+  const length = r.u16();
+  let row: ActionRow | undefined;
+  let headerLength = 4;
+  if (type === 0xffff) {
+    if (length < 16) fail('OFPBAC_BAD_LEN');
+    const vendor = r.u32();
+    if (vendor !== NX_VENDOR_ID && vendor !== ONF_VENDOR_ID) fail('OFPBAC_BAD_VENDOR');
+    const kind = vendor === NX_VENDOR_ID ? 'nx' : 'onf';
+    row = rowByKey.get(`${ctx.version}:${kind}:${r.u16()}`);
+    if (row === undefined) fail('OFPBAC_BAD_VENDOR_TYPE');
+    headerLength = 10;
+  } else {
+    row = rowByKey.get(`${ctx.version}:of:${type}`);
+    if (row === undefined) fail('OFPBAC_BAD_TYPE');
+  }
+  if (length < row.length || (length > row.length && row.open !== true)) fail('OFPBAC_BAD_LEN');
+  return row.decode(r.sub(length - headerLength, 'OFPBAC_BAD_LEN'), ctx);
+}
+
+function readActions(r: Reader, length: number, ctx: ActionContext): OfAction[] {
+  if (ctx.depth > MAX_DEPTH) fail('OFPBAC_TOO_MANY');
+  if (length % 8 !== 0 || length > r.left) fail('OFPBRC_BAD_LEN');
+  const list = r.sub(length, 'OFPBAC_BAD_LEN');
+  const actions: OfAction[] = [];
+  while (list.left > 0) {
+    const size = list.peek16(2);
+    if (size < 8 || size % 8 !== 0 || size > list.left) fail('OFPBAC_BAD_LEN');
+    actions.push(getAction(list.sub(size, 'OFPBAC_BAD_LEN'), ctx));
+  }
+  return actions;
+}
+
+const ENCODERS: { [T in OfAction['type']]?: Encoder<T> } = {
+  ...STANDARD_ENCODERS,
+  ...NICIRA_ENCODERS,
+  ...NESTED_ENCODERS,
+  set_field: encodeSetField,
+  learn: encodeLearn,
+  // OpenFlow 1.0 has no instructions; these two are said as actions there.
+  goto_table(w, a) {
+    const start = openNx(w, 14);
+    w.u16(0xfff8).u8(a.table);
+    close(w, start);
+  },
+  write_metadata(w, a) {
+    const start = openNx(w, 22);
+    w.zeros(6).u64(a.metadata).u64(a.mask);
+    close(w, start);
+  },
+};
+
+function writeActions(w: Writer, actions: readonly OfAction[], ctx: ActionContext): void {
+  for (const action of actions) {
+    const encode = ENCODERS[action.type] as Encoder<typeof action.type> | undefined;
+    encode?.(w, action as never, ctx);
+  }
+}
+
+function context(version: number, match?: Match): ActionContext {
+  return { version, match, depth: 0, getActions: readActions, putActions: writeActions };
+}
+
+/** Reads `length` bytes of actions. Throws OfpError. */
+export function getActions(r: Reader, length: number, version: number): OfAction[] {
+  return readActions(r, length, context(version));
+}
+
+/** Writes actions. `match` tells which transport protocol set_tp_src and _dst mean. */
+export function putActions(
+  w: Writer,
+  actions: readonly OfAction[],
+  version: number,
+  match?: Match,
+): void {
+  writeActions(w, actions, context(version, match));
+}
+
+/** Instruction numbers, in the order in which OpenFlow executes them. */
+const INST = { GOTO: 1, WRITE_METADATA: 2, WRITE: 3, APPLY: 4, CLEAR: 5, METER: 6 } as const;
+const EXEC_ORDER: OfAction['type'][] = [
+  'meter',
+  'clear_actions',
+  'write_actions',
+  'write_metadata',
+  'goto_table',
+];
+
+/** The parts of a flow's actions that are instructions, sorted, with the others before write_actions. */
+function sortInstructions(parts: Map<number, OfAction[]>): OfAction[] {
+  const order = [INST.METER, INST.APPLY, INST.CLEAR, INST.WRITE, INST.WRITE_METADATA, INST.GOTO];
+  return order.flatMap((type) => parts.get(type) ?? []);
+}
+
+function getInstruction(r: Reader, type: number, version: number): OfAction[] {
+  switch (type) {
+    case INST.GOTO:
+      return [{ type: 'goto_table', table: r.u8() }];
+    case INST.WRITE_METADATA:
+      r.skip(4);
+      return [{ type: 'write_metadata', metadata: r.u64(), mask: r.u64() }];
+    case INST.WRITE:
+      r.skip(4);
+      return [{ type: 'write_actions', actions: getActions(r, r.left, version) }];
+    case INST.APPLY:
+      r.skip(4);
+      return getActions(r, r.left, version);
+    case INST.CLEAR:
+      r.skip(4);
+      return [{ type: 'clear_actions' }];
+    default:
+      return [{ type: 'meter', meter: r.u32() }];
+  }
+}
+
+const INST_LENGTH: Record<number, number> = { 1: 8, 2: 24, 5: 8, 6: 8 };
+
+/** Reads `length` bytes of instructions (1.1 and later) or, in 1.0, actions. */
+export function getInstructions(r: Reader, length: number, version: number): OfAction[] {
+  if (version === 1) return getActions(r, length, version);
+  if (length % 8 !== 0 || length > r.left) fail('OFPBIC_BAD_LEN');
+  const list = r.sub(length, 'OFPBIC_BAD_LEN');
+  const parts = new Map<number, OfAction[]>();
+  while (list.left > 0) {
+    const size = list.peek16(2);
+    if (size < 8 || size % 8 !== 0 || size > list.left) fail('OFPBIC_BAD_LEN');
+    const inst = list.sub(size, 'OFPBIC_BAD_LEN');
+    const type = inst.u16();
+    inst.skip(2);
+    if (type === 0xffff) fail('OFPBIC_BAD_EXPERIMENTER');
+    if (type < 1 || type > 6 || (type === 6 && version < 4)) fail('OFPBIC_UNKNOWN_INST');
+    if (INST_LENGTH[type] !== undefined && INST_LENGTH[type] !== size) fail('OFPBIC_BAD_LEN');
+    if (parts.has(type)) fail('OFPBIC_DUP_INST');
+    parts.set(type, getInstruction(inst, type, version));
+  }
+  return sortInstructions(parts);
+}
+
+/** Writes a flow's actions: as actions in 1.0, as instructions from 1.1 on. */
+export function putInstructions(
+  w: Writer,
+  actions: readonly OfAction[],
+  version: number,
+  match?: Match,
+): void {
+  if (version === 1) {
+    putActions(w, actions, version, match);
+    return;
+  }
+  // meter is an instruction in 1.3 and 1.4 and an action in 1.5.
+  const isInstruction = (a: OfAction): boolean =>
+    EXEC_ORDER.includes(a.type) && !(a.type === 'meter' && version >= 6);
+  for (const a of actions) {
+    if (a.type === 'meter' && version >= 4 && version < 6) w.u16(INST.METER).u16(8).u32(a.meter);
+  }
+  const apply = actions.filter((a) => !isInstruction(a));
+  if (apply.length > 0) {
+    const start = w.length;
+    w.u16(INST.APPLY).u16(0).zeros(4);
+    putActions(w, apply, version, match);
+    w.setU16(start + 2, w.length - start);
+  }
+  for (const a of actions) putInstruction(w, a, version, match);
+}
+
+function putInstruction(w: Writer, a: OfAction, version: number, match?: Match): void {
+  const start = w.length;
+  switch (a.type) {
+    case 'clear_actions':
+      w.u16(INST.CLEAR).u16(8).zeros(4);
+      return;
+    case 'write_actions':
+      w.u16(INST.WRITE).u16(0).zeros(4);
+      putActions(w, a.actions, version, match);
+      w.setU16(start + 2, w.length - start);
+      return;
+    case 'write_metadata':
+      w.u16(INST.WRITE_METADATA).u16(24).zeros(4).u64(a.metadata).u64(a.mask);
+      return;
+    case 'goto_table':
+      w.u16(INST.GOTO).u16(8).u8(a.table).zeros(3);
+      return;
+    default:
+  }
+}

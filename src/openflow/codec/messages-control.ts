@@ -1,0 +1,369 @@
+/**
+ * Rows for messages that manage a connection: hello, error, echo, features, configuration, barrier, roles,
+ * asynchronous settings and Nicira's per-connection switches.
+ * Source: OpenFlow 1.0 sections 5.3 and 5.5; OpenFlow 1.3 section 7.3 and 7.5.
+ */
+import { portFrom16, portTo16 } from '../../packet/fields.js';
+import { errorName, errorNumbers, fail, NX_VENDOR_ID } from '../errors.js';
+import type { OfError } from '../messages.js';
+import type { AsyncConfig, PortConfigQueue, Role, Simple } from '../messages-control.js';
+import type { Reader, Writer } from './buffer.js';
+import { type MessageClass, type MessageRow, row } from './message-row.js';
+
+const ALL = { min: 1, max: 6 };
+const HELLO_VERSION_BITMAP = 1;
+const NX_ERROR_TYPE = 0xb0c2;
+const EXPERIMENTER_ERROR = 0xffff;
+
+function simple(
+  type: Simple['type'],
+  cls: MessageClass,
+  number: number,
+  min: number,
+  max: number,
+): MessageRow {
+  return row({ type, cls, number, min, max, body: 0, decode: () => ({ type }), encode: () => {} });
+}
+
+/** Versions up to the sender's own, or those of a version bitmap; unknown elements are passed over. */
+function getHello(r: Reader, version: number): number[] {
+  const fromHeader = Array.from({ length: version }, (_, i) => i + 1);
+  while (r.left >= 4) {
+    const type = r.peek16(0);
+    const length = r.peek16(2);
+    const padded = (length + 7) & ~7;
+    if (length < 4 || padded > r.left) return fromHeader;
+    const element = r.sub(padded).skip(4);
+    if (type !== HELLO_VERSION_BITMAP || length < 8) continue;
+    const bitmap = element.u32();
+    const versions: number[] = [];
+    for (let v = 1; v < 32; v++) if ((bitmap & (1 << v)) !== 0) versions.push(v);
+    if (versions.length > 0) return versions;
+  }
+  return fromHeader;
+}
+
+function getError(r: Reader, version: number): OfError {
+  let type = r.u16();
+  let code = r.u16();
+  let vendor = 0;
+  const [wireType, wireCode] = [type, code];
+  if (type === NX_ERROR_TYPE && code === 0 && r.left >= 8) {
+    vendor = r.u32();
+    type = r.u16();
+    code = r.u16();
+  } else if (type === EXPERIMENTER_ERROR && r.left >= 4) {
+    vendor = r.u32();
+    type = code;
+    code = 0;
+  }
+  const error = errorName(version, vendor, type, code);
+  if (error !== undefined) return { type: 'error', error, data: r.rest() };
+  return {
+    type: 'error',
+    error: 'unknown',
+    data: r.rest(),
+    errorType: wireType,
+    errorCode: wireCode,
+  };
+}
+
+function putError(w: Writer, msg: OfError, version: number): void {
+  if (msg.error === 'unknown') {
+    w.u16(msg.errorType ?? 0).u16(msg.errorCode ?? 0);
+    w.put(msg.data);
+    return;
+  }
+  const numbers = errorNumbers(msg.error, version);
+  if (numbers.vendor === 0) w.u16(numbers.type).u16(numbers.code);
+  else if (version <= 2) {
+    w.u16(NX_ERROR_TYPE).u16(0).u32(NX_VENDOR_ID).u16(numbers.type).u16(numbers.code);
+  } else w.u16(EXPERIMENTER_ERROR).u16(numbers.type).u32(numbers.vendor);
+  w.put(msg.data);
+}
+
+/** Roles by number: OpenFlow's, and Nicira's, which lacks 'no change'. */
+const ROLES: readonly Role[] = ['nochange', 'equal', 'primary', 'secondary'];
+const NX_ROLES: readonly Role[] = ['equal', 'primary', 'secondary'];
+
+function roleRows(type: 'role_request' | 'role_reply', number: number, nx: number): MessageRow[] {
+  return [
+    row({
+      type,
+      cls: 'msg',
+      number,
+      min: 3,
+      max: 6,
+      body: 16,
+      decode(r) {
+        const role = ROLES[r.u32()];
+        if (role === undefined) fail('OFPRRFC_BAD_ROLE');
+        r.skip(4);
+        return { type, role, generationId: r.u64() };
+      },
+      encode(w, msg) {
+        w.u32(ROLES.indexOf(msg.role)).zeros(4);
+        w.u64(msg.generationId ?? 0xffffffffffffffffn);
+      },
+    }),
+    row({
+      type,
+      cls: 'nx',
+      number: nx,
+      min: 1,
+      max: 6,
+      body: 4,
+      decode(r) {
+        const role = NX_ROLES[r.u32()];
+        if (role === undefined) fail('OFPRRFC_BAD_ROLE');
+        return { type, role };
+      },
+      encode: (w, msg) => void w.u32(Math.max(0, NX_ROLES.indexOf(msg.role))),
+    }),
+  ];
+}
+
+function getMasks(r: Reader): [number, number] {
+  return [r.u32(), r.u32()];
+}
+
+function asyncRow(
+  type: AsyncConfig['type'],
+  cls: MessageClass,
+  number: number,
+  min: number,
+  max: number,
+): MessageRow {
+  return row({
+    type,
+    cls,
+    number,
+    min,
+    max,
+    body: 24,
+    decode: (r) => ({
+      type,
+      packetIn: getMasks(r),
+      portStatus: getMasks(r),
+      flowRemoved: getMasks(r),
+    }),
+    encode(w, msg) {
+      for (const pair of [msg.packetIn, msg.portStatus, msg.flowRemoved]) {
+        w.u32(pair[0]).u32(pair[1]);
+      }
+    },
+  });
+}
+
+function configRow(type: 'get_config_reply' | 'set_config', number: number): MessageRow {
+  return row({
+    type,
+    cls: 'msg',
+    number,
+    ...ALL,
+    body: 4,
+    decode(r, ctx) {
+      const flags = r.u16();
+      const invalidTtl = ctx.version < 4 && (flags & 4) !== 0;
+      return {
+        type,
+        fragHandling: flags & 3,
+        ...(ctx.version < 4 && { invalidTtlToController: invalidTtl }),
+        missSendLen: r.u16(),
+      };
+    },
+    encode(w, msg, ctx) {
+      const ttl = msg.invalidTtlToController === true && ctx.version < 4 ? 4 : 0;
+      w.u16((msg.fragHandling & 3) | ttl).u16(msg.missSendLen);
+    },
+  });
+}
+
+const QUEUE_PROP_MIN_RATE = 1;
+const QUEUE_PROP_MAX_RATE = 2;
+
+function getQueue(r: Reader, version: number): PortConfigQueue {
+  const queue: PortConfigQueue = { queue: r.u32() };
+  if (version >= 3) r.skip(4);
+  const length = r.u16();
+  r.skip(version >= 3 ? 6 : 2);
+  const header = version >= 3 ? 16 : 8;
+  if (length < header) fail('OFPBRC_BAD_LEN');
+  const props = r.sub(length - header);
+  while (props.left > 0) {
+    const type = props.u16();
+    const size = props.u16();
+    if (size < 8) fail('OFPBRC_BAD_LEN');
+    const body = props.skip(4).sub(size - 8);
+    if (type === QUEUE_PROP_MIN_RATE) queue.minRate = body.u16();
+    else if (type === QUEUE_PROP_MAX_RATE) queue.maxRate = body.u16();
+  }
+  return queue;
+}
+
+function putQueue(w: Writer, queue: PortConfigQueue, port: number, version: number): void {
+  const start = w.length;
+  w.u32(queue.queue);
+  if (version >= 3) w.u32(port);
+  const lengthAt = w.length;
+  w.u16(0).zeros(version >= 3 ? 6 : 2);
+  const put = (type: number, rate: number | undefined): void => {
+    if (rate !== undefined) w.u16(type).u16(16).zeros(4).u16(rate).zeros(6);
+  };
+  put(QUEUE_PROP_MIN_RATE, queue.minRate);
+  if (version >= 3) put(QUEUE_PROP_MAX_RATE, queue.maxRate);
+  w.setU16(lengthAt, w.length - start);
+}
+
+function queueRows(request: number, reply: number, min: number, max: number): MessageRow[] {
+  const wide = min > 1;
+  return [
+    row({
+      type: 'queue_get_config_request',
+      cls: 'msg',
+      number: request,
+      min,
+      max,
+      body: wide ? 8 : 4,
+      decode: (r) => ({
+        type: 'queue_get_config_request',
+        port: wide ? r.u32() : portFrom16(r.u16()),
+      }),
+      encode(w, msg) {
+        if (wide) w.u32(msg.port).zeros(4);
+        else w.u16(portTo16(msg.port)).zeros(2);
+      },
+    }),
+    row({
+      type: 'queue_get_config_reply',
+      cls: 'msg',
+      number: reply,
+      min,
+      max,
+      body: 8,
+      unit: 8,
+      decode(r, ctx) {
+        const port = wide ? r.u32() : portFrom16(r.u16());
+        r.skip(wide ? 4 : 6);
+        const queues: PortConfigQueue[] = [];
+        while (r.left > 0) queues.push(getQueue(r, ctx.version));
+        return { type: 'queue_get_config_reply', port, queues };
+      },
+      encode(w, msg, ctx) {
+        if (wide) w.u32(msg.port).zeros(4);
+        else w.u16(portTo16(msg.port)).zeros(6);
+        for (const queue of msg.queues) putQueue(w, queue, msg.port, ctx.version);
+      },
+    }),
+  ];
+}
+
+export const CONTROL_ROWS: readonly MessageRow[] = [
+  row({
+    type: 'hello',
+    cls: 'msg',
+    number: 0,
+    ...ALL,
+    body: 0,
+    unit: 1,
+    decode: (r, ctx) => ({ type: 'hello', versions: getHello(r, ctx.version) }),
+    encode(w, msg, ctx) {
+      // Versions 1 to our own need no bitmap: that is what a bare hello says.
+      const contiguous = msg.versions.length === ctx.version;
+      if (contiguous) return;
+      let bitmap = 0;
+      for (const v of msg.versions) bitmap |= 1 << v;
+      w.u16(HELLO_VERSION_BITMAP).u16(8).u32(bitmap);
+    },
+  }),
+  row({
+    type: 'error',
+    cls: 'msg',
+    number: 1,
+    ...ALL,
+    body: 4,
+    unit: 1,
+    decode: (r, ctx) => getError(r, ctx.version),
+    encode: (w, msg, ctx) => putError(w, msg, ctx.version),
+  }),
+  ...(['echo_request', 'echo_reply'] as const).map((type, i) =>
+    row({
+      type,
+      cls: 'msg',
+      number: 2 + i,
+      ...ALL,
+      body: 0,
+      unit: 1,
+      decode: (r) => ({ type, data: r.rest() }),
+      encode: (w, msg) => void w.put(msg.data),
+    }),
+  ),
+  simple('features_request', 'msg', 5, 1, 6),
+  simple('get_config_request', 'msg', 7, 1, 6),
+  configRow('get_config_reply', 8),
+  configRow('set_config', 9),
+  simple('barrier_request', 'msg', 18, 1, 1),
+  simple('barrier_request', 'msg', 20, 2, 6),
+  simple('barrier_reply', 'msg', 19, 1, 1),
+  simple('barrier_reply', 'msg', 21, 2, 6),
+  ...queueRows(20, 21, 1, 1),
+  ...queueRows(22, 23, 2, 4),
+  ...roleRows('role_request', 24, 10),
+  ...roleRows('role_reply', 25, 11),
+  simple('get_async_request', 'msg', 26, 4, 6),
+  asyncRow('get_async_reply', 'msg', 27, 4, 4),
+  asyncRow('set_async', 'msg', 28, 4, 4),
+  asyncRow('set_async', 'nx', 19, 1, 6),
+  row({
+    type: 'nx_set_flow_format',
+    cls: 'nx',
+    number: 12,
+    min: 1,
+    max: 1,
+    body: 4,
+    decode(r) {
+      const format = r.u32();
+      if (format !== 0 && format !== 2) fail('OFPBRC_EPERM');
+      return { type: 'nx_set_flow_format', format: format === 0 ? 'openflow10' : 'nxm' };
+    },
+    encode: (w, msg) => void w.u32(msg.format === 'nxm' ? 2 : 0),
+  }),
+  row({
+    type: 'nx_flow_mod_table_id',
+    cls: 'nx',
+    number: 15,
+    ...ALL,
+    body: 8,
+    decode: (r) => ({ type: 'nx_flow_mod_table_id', enable: r.u8() !== 0 }),
+    encode: (w, msg) => void w.u8(msg.enable ? 1 : 0).zeros(7),
+  }),
+  row({
+    type: 'nx_set_packet_in_format',
+    cls: 'nx',
+    number: 16,
+    ...ALL,
+    body: 4,
+    decode: (r) => ({ type: 'nx_set_packet_in_format', format: r.u32() }),
+    encode: (w, msg) => void w.u32(msg.format),
+  }),
+  simple('nx_flow_age', 'nx', 18, 1, 6),
+  row({
+    type: 'nx_set_controller_id',
+    cls: 'nx',
+    number: 20,
+    ...ALL,
+    body: 8,
+    decode: (r) => ({ type: 'nx_set_controller_id', id: r.skip(6).u16() }),
+    encode: (w, msg) => void w.zeros(6).u16(msg.id),
+  }),
+  row({
+    type: 'table_mod',
+    cls: 'msg',
+    number: 17,
+    min: 2,
+    max: 4,
+    body: 8,
+    decode: (r) => ({ type: 'table_mod', table: r.u8(), config: r.skip(3).u32() }),
+    encode: (w, msg) => void w.u8(msg.table).zeros(3).u32(msg.config),
+  }),
+];

@@ -1,0 +1,594 @@
+/**
+ * Rows for flow mods, flow removed, packet-in and packet-out, in the specification's and Nicira's forms.
+ * Source: OpenFlow 1.0 sections 5.3.3 and 5.4; OpenFlow 1.3 section 7.3.4 and 7.4; Nicira extensions.
+ */
+
+import { portFrom16, portTo16 } from '../../packet/fields.js';
+import * as L from '../../packet/flow-layout.js';
+import { OFPP } from '../actions.js';
+import { fail } from '../errors.js';
+import { type Match, matchAny } from '../match.js';
+import type { FlowMod, FlowRemoved, PacketIn, PacketOut } from '../messages.js';
+import { normalizeMatch } from '../normalize.js';
+import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
+import type { Reader, Writer } from './buffer.js';
+import { getMatch10, matchFits10, putMatch10 } from './match10.js';
+import { type MessageContext, type MessageRow, row } from './message-row.js';
+import { getEntries, getNxMatch, getOxmMatch, putEntries, putNxMatch, putOxmMatch } from './oxm.js';
+import { getProperty, putProperty } from './props.js';
+
+const COMMANDS = ['add', 'modify', 'modify_strict', 'delete', 'delete_strict'] as const;
+const NO_COOKIE = 0xffffffffffffffffn;
+const TABLE_ALL = 255;
+const BUFFER_NONE = 0xffffffff;
+
+const FLAG = {
+  SEND_FLOW_REM: 1,
+  CHECK_OVERLAP: 2,
+  EMERG10: 4,
+  RESET12: 4,
+  NO_PKT13: 8,
+  NO_BYT13: 16,
+};
+
+/** Reads flow mod flags; those a version does not know are an error. */
+export function getFlowFlags(raw: number, version: number): FlowMod['flags'] {
+  let known = FLAG.SEND_FLOW_REM | FLAG.CHECK_OVERLAP;
+  if (version === 1) known |= FLAG.EMERG10;
+  if (version >= 3) known |= FLAG.RESET12;
+  if (version >= 4) known |= FLAG.NO_PKT13 | FLAG.NO_BYT13;
+  if ((raw & ~known) !== 0) fail('OFPFMFC_BAD_FLAGS');
+  return {
+    sendFlowRem: (raw & FLAG.SEND_FLOW_REM) !== 0,
+    checkOverlap: (raw & FLAG.CHECK_OVERLAP) !== 0,
+    resetCounts: version >= 3 && (raw & FLAG.RESET12) !== 0,
+    noPktCounts: (raw & FLAG.NO_PKT13) !== 0,
+    noByteCounts: (raw & FLAG.NO_BYT13) !== 0,
+  };
+}
+
+/** Flags as bits; those a version does not know are left out. */
+export function flowFlagBits(flags: FlowMod['flags'], version: number): number {
+  let raw = 0;
+  if (flags.sendFlowRem) raw |= FLAG.SEND_FLOW_REM;
+  if (flags.checkOverlap) raw |= FLAG.CHECK_OVERLAP;
+  if (flags.resetCounts && version >= 3) raw |= FLAG.RESET12;
+  if (flags.noPktCounts && version >= 4) raw |= FLAG.NO_PKT13;
+  if (flags.noByteCounts && version >= 4) raw |= FLAG.NO_BYT13;
+  return raw;
+}
+
+/** The fields of 1.0's flow mods, both forms, between the match and the actions. */
+interface RawFlowMod10 {
+  match: Match;
+  cookie: bigint;
+  /** From an nx_match. */
+  matchCookie: bigint;
+  matchCookieMask: bigint;
+  command: number;
+  idleTimeout: number;
+  hardTimeout: number;
+  priority: number;
+  bufferId: number;
+  outPort: number;
+  rawFlags: number;
+}
+
+function finishFlowMod10(raw: RawFlowMod10, r: Reader, ctx: MessageContext): FlowMod {
+  const useTable = ctx.options.tableId === true;
+  const command = COMMANDS[useTable ? raw.command & 0xff : raw.command];
+  if (command === undefined) fail('OFPFMFC_BAD_COMMAND');
+  if (command === 'add' && raw.matchCookieMask !== 0n) fail('NXBRC_NXM_INVALID');
+  const actions = getActions(r, r.left, 1);
+  const flags = getFlowFlags(raw.rawFlags, 1);
+  if ((raw.rawFlags & FLAG.EMERG10) !== 0) {
+    fail(
+      raw.idleTimeout !== 0 || raw.hardTimeout !== 0
+        ? 'OFPFMFC_BAD_EMERG_TIMEOUT'
+        : 'OFPFMFC_TABLE_FULL',
+    );
+  }
+  flags.resetCounts = command === 'add';
+  return {
+    type: 'flow_mod',
+    command,
+    table: useTable ? raw.command >> 8 : TABLE_ALL,
+    match: raw.match,
+    priority: raw.priority,
+    cookie: command === 'add' ? raw.cookie : raw.matchCookie,
+    cookieMask: raw.matchCookieMask,
+    newCookie: raw.cookie === NO_COOKIE ? null : raw.cookie,
+    idleTimeout: raw.idleTimeout,
+    hardTimeout: raw.hardTimeout,
+    importance: 0,
+    bufferId: raw.bufferId,
+    outPort: raw.outPort,
+    outGroup: 0xffffffff,
+    flags,
+    actions,
+  };
+}
+
+function command10(msg: FlowMod, ctx: MessageContext): number {
+  const command = COMMANDS.indexOf(msg.command);
+  return ctx.options.tableId === true ? (msg.table << 8) | command : command;
+}
+
+/** Cookie field of 1.0's flow mods: the one to set, or all ones for none. */
+function cookie10(msg: FlowMod): bigint {
+  if (msg.command === 'add') return msg.newCookie ?? msg.cookie;
+  return msg.newCookie ?? NO_COOKIE;
+}
+
+/** Whether a message goes in Nicira's form over OpenFlow 1.0. */
+function wantsNxm(match: Match, cookieMask: bigint, ctx: MessageContext): boolean {
+  const format = ctx.options.flowFormat;
+  if (format !== undefined) return format === 'nxm';
+  return cookieMask !== 0n || !matchFits10(match);
+}
+
+const FLOW_MOD_10 = row({
+  type: 'flow_mod',
+  cls: 'msg',
+  number: 14,
+  min: 1,
+  max: 1,
+  body: 64,
+  unit: 8,
+  decode(r, ctx) {
+    const { match, exact } = getMatch10(r);
+    normalizeMatch(match);
+    const raw: RawFlowMod10 = {
+      match,
+      cookie: r.u64(),
+      matchCookie: 0n,
+      matchCookieMask: 0n,
+      command: r.u16(),
+      idleTimeout: r.u16(),
+      hardTimeout: r.u16(),
+      priority: r.u16(),
+      bufferId: r.u32(),
+      outPort: portFrom16(r.u16()),
+      rawFlags: r.u16(),
+    };
+    // OpenFlow 1.0: a flow that matches exactly has the highest priority of all.
+    if (exact) raw.priority = 0xffff;
+    return finishFlowMod10(raw, r, ctx);
+  },
+  encode(w, msg, ctx) {
+    putMatch10(w, msg.match);
+    w.u64(cookie10(msg)).u16(command10(msg, ctx)).u16(msg.idleTimeout).u16(msg.hardTimeout);
+    w.u16(msg.priority).u32(msg.bufferId).u16(portTo16(msg.outPort));
+    w.u16(flowFlagBits(msg.flags, 1));
+    putActions(w, msg.actions, 1, msg.match);
+  },
+  serves: (msg, ctx) => !wantsNxm(msg.match, msg.cookieMask, ctx),
+});
+
+const NX_FLOW_MOD = row({
+  type: 'flow_mod',
+  cls: 'nx',
+  number: 13,
+  min: 1,
+  max: 1,
+  body: 32,
+  unit: 8,
+  decode(r, ctx) {
+    const cookie = r.u64();
+    const command = r.u16();
+    const [idleTimeout, hardTimeout, priority] = [r.u16(), r.u16(), r.u16()];
+    const bufferId = r.u32();
+    const outPort = portFrom16(r.u16());
+    const rawFlags = r.u16();
+    const matchLength = r.u16();
+    const m = getNxMatch(r.skip(6), matchLength, true);
+    const numbers = { command, idleTimeout, hardTimeout, priority, bufferId, outPort, rawFlags };
+    return finishFlowMod10(
+      { match: m.match, cookie, matchCookie: m.cookie, matchCookieMask: m.cookieMask, ...numbers },
+      r,
+      ctx,
+    );
+  },
+  encode(w, msg, ctx) {
+    w.u64(cookie10(msg)).u16(command10(msg, ctx)).u16(msg.idleTimeout).u16(msg.hardTimeout);
+    w.u16(msg.priority).u32(msg.bufferId).u16(portTo16(msg.outPort));
+    w.u16(flowFlagBits(msg.flags, 1));
+    const lengthAt = w.length;
+    w.u16(0).zeros(6);
+    const mask = msg.command === 'add' ? 0n : msg.cookieMask;
+    w.setU16(lengthAt, putNxMatch(w, msg.match, msg.cookie, mask));
+    putActions(w, msg.actions, 1, msg.match);
+  },
+});
+
+/** Ports of 1.1 and later messages: ours end where 1.0's do. */
+export function getPort32(r: Reader): number {
+  const port = r.u32();
+  if (port >= 0xff00 && port < OFPP.MAX) fail('OFPBAC_BAD_OUT_PORT');
+  return port;
+}
+
+const FLOW_MOD_11 = row({
+  type: 'flow_mod',
+  cls: 'msg',
+  number: 14,
+  min: 3,
+  max: 6,
+  body: 40,
+  unit: 8,
+  decode(r, ctx) {
+    const [cookie, cookieMask] = [r.u64(), r.u64()];
+    const table = r.u8();
+    const command = COMMANDS[r.u8()];
+    const [idleTimeout, hardTimeout, priority] = [r.u16(), r.u16(), r.u16()];
+    const bufferId = r.u32();
+    const outPort = getPort32(r);
+    const outGroup = r.u32();
+    const rawFlags = r.u16();
+    const importance = r.u16();
+    const match = getOxmMatch(r);
+    if (command === undefined) fail('OFPFMFC_BAD_COMMAND');
+    const isAdd = command === 'add';
+    const isDelete = command === 'delete' || command === 'delete_strict';
+    if (table === TABLE_ALL && !isDelete) fail('OFPFMFC_BAD_TABLE_ID');
+    const actions = getInstructions(r, r.left, ctx.version);
+    return {
+      ...{ type: 'flow_mod', command, table, match, priority, cookie },
+      cookieMask: isAdd ? 0n : cookieMask,
+      newCookie: isAdd ? cookie : null,
+      ...{ idleTimeout, hardTimeout },
+      importance: ctx.version >= 5 && isAdd ? importance : 0,
+      ...{ bufferId, outPort },
+      outGroup: isDelete ? outGroup : 0xffffffff,
+      flags: getFlowFlags(rawFlags, ctx.version),
+      actions,
+    };
+  },
+  encode(w, msg, ctx) {
+    const isAdd = msg.command === 'add';
+    const isDelete = msg.command.startsWith('delete');
+    w.u64(isAdd ? (msg.newCookie ?? msg.cookie) : msg.cookie & msg.cookieMask);
+    w.u64(isAdd ? 0n : msg.cookieMask);
+    w.u8(msg.table === TABLE_ALL && !isDelete ? 0 : msg.table);
+    w.u8(COMMANDS.indexOf(msg.command)).u16(msg.idleTimeout).u16(msg.hardTimeout);
+    w.u16(msg.priority).u32(msg.bufferId).u32(msg.outPort).u32(msg.outGroup);
+    w.u16(flowFlagBits(msg.flags, ctx.version));
+    w.u16(ctx.version >= 5 && isAdd ? msg.importance : 0);
+    putOxmMatch(w, msg.match, ctx.version);
+    putInstructions(w, msg.actions, ctx.version, msg.match);
+  },
+});
+
+const FLOW_REMOVED_10 = row({
+  type: 'flow_removed',
+  cls: 'msg',
+  number: 11,
+  min: 1,
+  max: 1,
+  body: 80,
+  decode(r) {
+    const { match } = getMatch10(r);
+    const cookie = r.u64();
+    const [priority, reason] = [r.u16(), r.u8()];
+    const [durationSec, durationNsec] = [r.skip(1).u32(), r.u32()];
+    const idleTimeout = r.u16();
+    const [packets, bytes] = [r.skip(2).u64(), r.u64()];
+    return {
+      ...{ type: 'flow_removed', match, table: TABLE_ALL, priority, cookie, reason },
+      ...{ durationSec, durationNsec, idleTimeout, hardTimeout: 0, packets, bytes },
+    };
+  },
+  encode(w, msg) {
+    putMatch10(w, msg.match);
+    w.u64(msg.cookie).u16(msg.priority).u8(reason10(msg.reason)).zeros(1);
+    w.u32(msg.durationSec).u32(msg.durationNsec).u16(msg.idleTimeout).zeros(2);
+    w.u64(msg.packets).u64(msg.bytes);
+  },
+  serves: (msg, ctx) => !wantsNxm(msg.match, 0n, ctx),
+});
+
+/** Reasons that 1.0 does not know are deletions. */
+const reason10 = (reason: number): number => Math.min(reason, 2);
+
+const NX_FLOW_REMOVED = row({
+  type: 'flow_removed',
+  cls: 'nx',
+  number: 14,
+  min: 1,
+  max: 1,
+  body: 40,
+  unit: 8,
+  decode(r) {
+    const cookie = r.u64();
+    const [priority, reason, table] = [r.u16(), r.u8(), r.u8()];
+    const [durationSec, durationNsec] = [r.u32(), r.u32()];
+    const idleTimeout = r.u16();
+    const matchLength = r.u16();
+    const [packets, bytes] = [r.u64(), r.u64()];
+    const { match } = getNxMatch(r, matchLength);
+    return {
+      ...{ type: 'flow_removed', match, priority, cookie, reason, durationSec, durationNsec },
+      table: table === 0 ? TABLE_ALL : table - 1,
+      ...{ idleTimeout, hardTimeout: 0, packets, bytes },
+    };
+  },
+  encode(w, msg) {
+    w.u64(msg.cookie)
+      .u16(msg.priority)
+      .u8(reason10(msg.reason))
+      .u8((msg.table + 1) & 0xff);
+    w.u32(msg.durationSec).u32(msg.durationNsec).u16(msg.idleTimeout);
+    const lengthAt = w.length;
+    w.u16(0).u64(msg.packets).u64(msg.bytes);
+    w.setU16(lengthAt, putNxMatch(w, msg.match));
+  },
+});
+
+const FLOW_REMOVED_11 = row({
+  type: 'flow_removed',
+  cls: 'msg',
+  number: 11,
+  min: 3,
+  max: 5,
+  body: 40,
+  unit: 8,
+  decode(r) {
+    const cookie = r.u64();
+    const [priority, reason, table] = [r.u16(), r.u8(), r.u8()];
+    const [durationSec, durationNsec] = [r.u32(), r.u32()];
+    const [idleTimeout, hardTimeout] = [r.u16(), r.u16()];
+    const [packets, bytes] = [r.u64(), r.u64()];
+    const out: FlowRemoved = {
+      ...{ type: 'flow_removed', match: getOxmMatch(r), table, priority, cookie, reason },
+      ...{ durationSec, durationNsec, idleTimeout, hardTimeout, packets, bytes },
+    };
+    return out;
+  },
+  encode(w, msg, ctx) {
+    w.u64(msg.cookie).u16(msg.priority).u8(msg.reason).u8(msg.table);
+    w.u32(msg.durationSec).u32(msg.durationNsec).u16(msg.idleTimeout).u16(msg.hardTimeout);
+    w.u64(msg.packets).u64(msg.bytes);
+    putOxmMatch(w, msg.match, ctx.version);
+  },
+});
+
+/** Reasons from 3 on exist since 1.4; before, they are 'action'. */
+function packetInReason(reason: number, version: number): number {
+  return version < 5 && reason > 2 ? 1 : reason;
+}
+
+/** Metadata of a packet-in that carries the input port alone. */
+function inPortMatch(inPort: number): Match {
+  const match = matchAny();
+  match.flow[L.W_IN_PORT] = inPort;
+  match.mask[L.W_IN_PORT] = -1;
+  return match;
+}
+
+function packetIn(fields: Partial<PacketIn> & { data: Uint8Array }): PacketIn {
+  const metadata = fields.metadata ?? inPortMatch(fields.inPort ?? 0);
+  const inPort = metadata.mask[L.W_IN_PORT] !== 0 ? metadata.flow[L.W_IN_PORT] >>> 0 : 0;
+  return {
+    ...{ type: 'packet_in', bufferId: BUFFER_NONE, totalLen: fields.data.length, reason: 0 },
+    ...{ table: 0, cookie: NO_COOKIE, inPort, metadata },
+    ...fields,
+  };
+}
+
+const PACKET_IN_ROWS: MessageRow[] = [
+  row({
+    type: 'packet_in',
+    cls: 'msg',
+    number: 10,
+    min: 1,
+    max: 1,
+    body: 10,
+    unit: 1,
+    decode(r) {
+      const [bufferId, totalLen] = [r.u32(), r.u16()];
+      const inPort = portFrom16(r.u16());
+      const reason = r.u8();
+      const data = r.skip(1).rest();
+      return packetIn({ format: 'standard', bufferId, totalLen, inPort, reason, data });
+    },
+    encode(w, msg, ctx) {
+      w.u32(msg.bufferId).u16(msg.totalLen).u16(portTo16(msg.inPort));
+      w.u8(packetInReason(msg.reason, ctx.version)).zeros(1).put(msg.data);
+    },
+    serves: (msg) => msg.format === undefined || msg.format === 'standard',
+  }),
+  row({
+    type: 'packet_in',
+    cls: 'msg',
+    number: 10,
+    min: 3,
+    max: 6,
+    body: 8,
+    unit: 1,
+    decode(r, ctx) {
+      const [bufferId, totalLen, reason, table] = [r.u32(), r.u16(), r.u8(), r.u8()];
+      const cookie = ctx.version >= 4 ? r.u64() : NO_COOKIE;
+      const metadata = getOxmMatch(r, true);
+      const data = r.skip(2).rest();
+      const head = { bufferId, totalLen, reason, table, cookie, metadata };
+      return packetIn({ format: 'standard', ...head, data });
+    },
+    encode(w, msg, ctx) {
+      w.u32(msg.bufferId).u16(msg.totalLen);
+      w.u8(packetInReason(msg.reason, ctx.version)).u8(msg.table);
+      if (ctx.version >= 4) w.u64(msg.cookie);
+      putOxmMatch(w, msg.metadata, ctx.version);
+      w.zeros(2).put(msg.data);
+    },
+    serves: (msg) => msg.format === undefined || msg.format === 'standard',
+  }),
+  row({
+    type: 'packet_in',
+    cls: 'nx',
+    number: 17,
+    min: 1,
+    max: 6,
+    body: 24,
+    unit: 1,
+    decode(r) {
+      const [bufferId, totalLen, reason, table] = [r.u32(), r.u16(), r.u8(), r.u8()];
+      const cookie = r.u64();
+      const matchLength = r.u16();
+      const metadata = getNxMatch(r.skip(6), matchLength, false, true).match;
+      const data = r.skip(2).rest();
+      const head = { bufferId, totalLen, reason, table, cookie, metadata };
+      return packetIn({ format: 'nxt_packet_in', ...head, data });
+    },
+    encode(w, msg, ctx) {
+      w.u32(msg.bufferId).u16(msg.totalLen);
+      w.u8(packetInReason(msg.reason, ctx.version)).u8(msg.table).u64(msg.cookie);
+      const lengthAt = w.length;
+      w.u16(0).zeros(6);
+      w.setU16(lengthAt, putNxMatch(w, msg.metadata));
+      w.zeros(2).put(msg.data);
+    },
+    serves: (msg) => msg.format === 'nxt_packet_in',
+  }),
+  row({
+    type: 'packet_in',
+    cls: 'nx',
+    number: 30,
+    min: 1,
+    max: 6,
+    body: 0,
+    unit: 8,
+    decode: (r) => getPacketIn2(r),
+    encode: (w, msg, ctx) => putPacketIn2(w, msg, ctx.version),
+    serves: (msg) => msg.format === 'nxt_packet_in2',
+  }),
+];
+
+function getPacketIn2(r: Reader): PacketIn {
+  const out: Partial<PacketIn> = { format: 'nxt_packet_in2', metadata: matchAny() };
+  while (r.left > 0) {
+    const { type, payload } = getProperty(r);
+    if (type === 0) out.data = payload.rest();
+    else if (type === 1) out.totalLen = payload.u32();
+    else if (type === 2) out.bufferId = payload.u32();
+    else if (type === 3) out.table = payload.u8();
+    else if (type === 4) out.cookie = payload.skip(4).u64();
+    else if (type === 5) out.reason = payload.u8();
+    else if (type === 6) out.metadata = getEntries(payload, false, true).match;
+    else if (type === 7) out.userdata = payload.rest();
+    else if (type !== 8) fail('OFPBPC_BAD_TYPE');
+  }
+  const { data } = out;
+  if (data === undefined || data.length === 0) fail('OFPBRC_BAD_LEN');
+  if (out.totalLen !== undefined && out.totalLen < data.length) fail('OFPBRC_BAD_LEN');
+  return packetIn({ ...out, data });
+}
+
+function putPacketIn2(w: Writer, msg: PacketIn, version: number): void {
+  putProperty(w, 0, (p) => p.put(msg.data));
+  if (msg.totalLen !== msg.data.length) putProperty(w, 1, (p) => p.u32(msg.totalLen));
+  if (msg.bufferId !== BUFFER_NONE) putProperty(w, 2, (p) => p.u32(msg.bufferId));
+  putProperty(w, 3, (p) => p.u8(msg.table));
+  if (msg.cookie !== NO_COOKIE) putProperty(w, 4, (p) => p.zeros(4).u64(msg.cookie));
+  putProperty(w, 5, (p) => p.u8(packetInReason(msg.reason, version)));
+  putProperty(w, 6, (p) => putEntries(p, msg.metadata, version));
+  const { userdata } = msg;
+  if (userdata !== undefined) putProperty(w, 7, (p) => p.put(userdata));
+}
+
+function checkInPort(port: number): number {
+  if (port < 0xff00 || port === OFPP.LOCAL || port === OFPP.NONE || port === OFPP.CONTROLLER) {
+    return port;
+  }
+  return fail('OFPBRC_BAD_PORT');
+}
+
+function finishPacketOut(r: Reader, bufferId: number, inPort: number, length: number, v: number) {
+  const actions = getActions(r, length, v);
+  const data = bufferId === BUFFER_NONE ? r.rest() : new Uint8Array(0);
+  const msg: PacketOut = {
+    type: 'packet_out',
+    bufferId,
+    inPort: checkInPort(inPort),
+    data,
+    actions,
+  };
+  return msg;
+}
+
+const PACKET_OUT_ROWS: MessageRow[] = [
+  row({
+    type: 'packet_out',
+    cls: 'msg',
+    number: 13,
+    min: 1,
+    max: 1,
+    body: 8,
+    unit: 1,
+    decode(r) {
+      const [bufferId, inPort, length] = [r.u32(), portFrom16(r.u16()), r.u16()];
+      return finishPacketOut(r, bufferId, inPort, length, 1);
+    },
+    encode(w, msg) {
+      w.u32(msg.bufferId).u16(portTo16(msg.inPort)).u16(0);
+      const start = w.length;
+      putActions(w, msg.actions, 1);
+      w.setU16(start - 2, w.length - start);
+      w.put(msg.data);
+    },
+  }),
+  row({
+    type: 'packet_out',
+    cls: 'msg',
+    number: 13,
+    min: 2,
+    max: 5,
+    body: 16,
+    unit: 1,
+    decode(r, ctx) {
+      const [bufferId, inPort, length] = [r.u32(), getPort32(r), r.u16()];
+      return finishPacketOut(r.skip(6), bufferId, inPort, length, ctx.version);
+    },
+    encode(w, msg, ctx) {
+      w.u32(msg.bufferId).u32(msg.inPort).u16(0).zeros(6);
+      const start = w.length;
+      putActions(w, msg.actions, ctx.version);
+      w.setU16(start - 8, w.length - start);
+      w.put(msg.data);
+    },
+  }),
+  row({
+    type: 'packet_out',
+    cls: 'msg',
+    number: 13,
+    min: 6,
+    max: 6,
+    body: 8,
+    unit: 1,
+    decode(r, ctx) {
+      const [bufferId, length] = [r.u32(), r.u16()];
+      const match = getOxmMatch(r.skip(2), true);
+      if (match.mask[L.W_IN_PORT] === 0) fail('OFPBRC_BAD_PORT');
+      return finishPacketOut(r, bufferId, match.flow[L.W_IN_PORT] >>> 0, length, ctx.version);
+    },
+    encode(w, msg, ctx) {
+      w.u32(msg.bufferId).u16(0).zeros(2);
+      const lengthAt = w.length - 4;
+      putOxmMatch(w, inPortMatch(msg.inPort), ctx.version);
+      const start = w.length;
+      putActions(w, msg.actions, ctx.version);
+      w.setU16(lengthAt, w.length - start);
+      w.put(msg.data);
+    },
+  }),
+];
+
+export const FLOW_ROWS: readonly MessageRow[] = [
+  FLOW_MOD_10,
+  NX_FLOW_MOD,
+  FLOW_MOD_11,
+  FLOW_REMOVED_10,
+  NX_FLOW_REMOVED,
+  FLOW_REMOVED_11,
+  ...PACKET_IN_ROWS,
+  ...PACKET_OUT_ROWS,
+];

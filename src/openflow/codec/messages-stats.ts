@@ -1,0 +1,401 @@
+/**
+ * Rows for statistics: description, flows, aggregates, tables, queues and table features.
+ * Port statistics are in ports.ts.
+ * Source: OpenFlow 1.0 section 5.3.5; OpenFlow 1.3 section 7.3.5; Nicira extensions.
+ */
+import { portFrom16, portTo16 } from '../../packet/fields.js';
+import { fail } from '../errors.js';
+import type { FlowStatsEntry, FlowStatsRequest } from '../messages.js';
+import type {
+  FlowStatsReply,
+  QueueStatsEntry,
+  StatsMessage,
+  TableFeaturesEntry,
+  TableStatsEntry,
+} from '../messages-stats.js';
+import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
+import type { Reader, Writer } from './buffer.js';
+import { getMatch10, matchFits10, putMatch10 } from './match10.js';
+import { type MessageClass, type MessageContext, type MessageRow, row } from './message-row.js';
+import { flowFlagBits, getFlowFlags, getPort32 } from './messages-flow.js';
+import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
+
+const NO_GROUP = 0xffffffff;
+
+function emptyRequest(
+  type: Extract<StatsMessage['type'], `${string}_request`>,
+  number: number,
+  min: number,
+  max: number,
+): MessageRow {
+  const r = {
+    ...{ type, cls: 'stats_request', number, min, max, body: 0 },
+    decode: () => ({ type }),
+    encode: () => {},
+  };
+  return r as unknown as MessageRow;
+}
+
+/** A reply that is a list of entries. */
+function listReply<E>(
+  type: StatsMessage['type'],
+  place: { cls?: MessageClass; number: number; min: number; max: number; unit: number },
+  get: (r: Reader, ctx: MessageContext) => E,
+  put: (w: Writer, entry: E, ctx: MessageContext) => void,
+  extra: object = {},
+): MessageRow {
+  const r = {
+    ...{ type, cls: 'stats_reply', body: 0, ...place },
+    decode(reader: Reader, ctx: MessageContext) {
+      const entries: E[] = [];
+      while (reader.left > 0) entries.push(get(reader, ctx));
+      return { type, more: ctx.more, entries, ...extra };
+    },
+    encode: () => {},
+    encodeEntry: put,
+  };
+  return r as unknown as MessageRow;
+}
+
+function flowRequestRows(number: number, nxNumber: number, aggregate: boolean): MessageRow[] {
+  const type = 'flow_stats_request' as const;
+  const mine = (msg: FlowStatsRequest): boolean => msg.aggregate === aggregate;
+  const none = { outGroup: NO_GROUP, cookie: 0n, cookieMask: 0n };
+  return [
+    row({
+      ...{ type, cls: 'stats_request', number, min: 1, max: 1, body: 44 },
+      decode(r) {
+        const { match } = getMatch10(r);
+        const table = r.u8();
+        const outPort = portFrom16(r.skip(1).u16());
+        return { type, aggregate, table, match, outPort, ...none };
+      },
+      encode(w, msg) {
+        putMatch10(w, msg.match);
+        w.u8(msg.table).zeros(1).u16(portTo16(msg.outPort));
+      },
+      serves: (msg) => mine(msg) && msg.nx === false,
+    }),
+    row({
+      ...{ type, cls: 'nx_stats_request', number: nxNumber, min: 1, max: 1, body: 8, unit: 8 },
+      decode(r) {
+        const outPort = portFrom16(r.u16());
+        const length = r.u16();
+        const table = r.u8();
+        const m = getNxMatch(r.skip(3), length, true);
+        return { type, nx: true, aggregate, table, outPort, outGroup: NO_GROUP, ...m };
+      },
+      encode(w, msg) {
+        w.u16(portTo16(msg.outPort)).u16(0).u8(msg.table).zeros(3);
+        const lengthAt = w.length - 6;
+        w.setU16(lengthAt, putNxMatch(w, msg.match, msg.cookie, msg.cookieMask));
+      },
+      serves: (msg) => mine(msg) && msg.nx !== false,
+    }),
+    row({
+      ...{ type, cls: 'stats_request', number, min: 3, max: 6, body: 32, unit: 8 },
+      decode(r) {
+        const table = r.u8();
+        const outPort = getPort32(r.skip(3));
+        const outGroup = r.u32();
+        const [cookie, cookieMask] = [r.skip(4).u64(), r.u64()];
+        const match = getOxmMatch(r);
+        return { type, aggregate, table, match, outPort, outGroup, cookie, cookieMask };
+      },
+      encode(w, msg, ctx) {
+        w.u8(msg.table).zeros(3).u32(msg.outPort).u32(msg.outGroup).zeros(4);
+        w.u64(msg.cookie & msg.cookieMask).u64(msg.cookieMask);
+        putOxmMatch(w, msg.match, ctx.version);
+      },
+      serves: mine,
+    }),
+  ];
+}
+
+const NO_FLAGS = {
+  sendFlowRem: false,
+  checkOverlap: false,
+  resetCounts: false,
+  noPktCounts: false,
+  noByteCounts: false,
+};
+
+function getFlow10(r: Reader): FlowStatsEntry {
+  const length = r.u16();
+  if (length < 88) fail('OFPBRC_BAD_LEN');
+  const e = r.sub(length - 2);
+  const table = e.u8();
+  const { match } = getMatch10(e.skip(1));
+  const [durationSec, durationNsec] = [e.u32(), e.u32()];
+  const [priority, idleTimeout, hardTimeout] = [e.u16(), e.u16(), e.u16()];
+  const [cookie, packets, bytes] = [e.skip(6).u64(), e.u64(), e.u64()];
+  const actions = getActions(e, e.left, 1);
+  return {
+    ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
+    ...{ idleAge: -1, hardAge: -1, importance: 0, packets, bytes, flags: { ...NO_FLAGS }, actions },
+  };
+}
+
+function putFlow10(w: Writer, e: FlowStatsEntry): void {
+  const start = w.length;
+  w.u16(0).u8(e.table).zeros(1);
+  putMatch10(w, e.match);
+  w.u32(e.durationSec).u32(e.durationNsec).u16(e.priority).u16(e.idleTimeout).u16(e.hardTimeout);
+  w.zeros(6).u64(e.cookie).u64(e.packets).u64(e.bytes);
+  putActions(w, e.actions, 1, e.match);
+  w.setU16(start, w.length - start);
+}
+
+const getAge = (raw: number): number => (raw === 0 ? -1 : raw - 1);
+const ageBits = (age: number): number => (age < 0 ? 0 : Math.min(age + 1, 0xffff));
+
+function getNxFlow(r: Reader): FlowStatsEntry {
+  const length = r.u16();
+  if (length < 48) fail('OFPBRC_BAD_LEN');
+  const e = r.sub(length - 2);
+  const table = e.u8();
+  const [durationSec, durationNsec] = [e.skip(1).u32(), e.u32()];
+  const [priority, idleTimeout, hardTimeout] = [e.u16(), e.u16(), e.u16()];
+  const matchLength = e.u16();
+  const [idleAge, hardAge] = [getAge(e.u16()), getAge(e.u16())];
+  const [cookie, packets, bytes] = [e.u64(), e.u64(), e.u64()];
+  const { match } = getNxMatch(e, matchLength);
+  const actions = getActions(e, e.left, 1);
+  return {
+    ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
+    ...{ idleAge, hardAge, importance: 0, packets, bytes, flags: { ...NO_FLAGS }, actions },
+  };
+}
+
+function putNxFlow(w: Writer, e: FlowStatsEntry): void {
+  const start = w.length;
+  w.u16(0).u8(e.table).zeros(1).u32(e.durationSec).u32(e.durationNsec);
+  w.u16(e.priority).u16(e.idleTimeout).u16(e.hardTimeout).u16(0);
+  w.u16(ageBits(e.idleAge)).u16(ageBits(e.hardAge));
+  w.u64(e.cookie).u64(e.packets).u64(e.bytes);
+  const matchLength = putNxMatch(w, e.match);
+  w.setU16(start + 18, matchLength);
+  putActions(w, e.actions, 1, e.match);
+  w.setU16(start, w.length - start);
+}
+
+function getFlow13(r: Reader, ctx: MessageContext): FlowStatsEntry {
+  const length = r.u16();
+  if (length < 56) fail('OFPBRC_BAD_LEN');
+  const e = r.sub(length - 2);
+  const table = e.u8();
+  const [durationSec, durationNsec] = [e.skip(1).u32(), e.u32()];
+  const [priority, idleTimeout, hardTimeout] = [e.u16(), e.u16(), e.u16()];
+  const rawFlags = e.u16();
+  const importance = e.u16();
+  const [cookie, packets, bytes] = [e.skip(2).u64(), e.u64(), e.u64()];
+  const match = getOxmMatch(e);
+  const actions = getInstructions(e, e.left, ctx.version);
+  return {
+    ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
+    ...{ idleAge: -1, hardAge: -1, packets, bytes, actions },
+    importance: ctx.version >= 5 ? importance : 0,
+    flags: ctx.version >= 4 ? getFlowFlags(rawFlags, ctx.version) : { ...NO_FLAGS },
+  };
+}
+
+function putFlow13(w: Writer, e: FlowStatsEntry, ctx: MessageContext): void {
+  const start = w.length;
+  w.u16(0).u8(e.table).zeros(1).u32(e.durationSec).u32(e.durationNsec);
+  w.u16(e.priority).u16(e.idleTimeout).u16(e.hardTimeout);
+  w.u16(ctx.version >= 4 ? flowFlagBits(e.flags, ctx.version) : 0);
+  w.u16(ctx.version >= 5 ? e.importance : 0).zeros(2);
+  w.u64(e.cookie).u64(e.packets).u64(e.bytes);
+  putOxmMatch(w, e.match, ctx.version);
+  putInstructions(w, e.actions, ctx.version, e.match);
+  w.setU16(start, w.length - start);
+}
+
+/** Flows that 1.0's own match cannot express are in Nicira's replies alone. */
+export const flowFits10 = (e: FlowStatsEntry): boolean => matchFits10(e.match);
+
+const nxReply = (msg: FlowStatsReply): boolean => msg.nx === true;
+
+const FLOW_REPLIES: MessageRow[] = [
+  {
+    ...listReply('flow_stats_reply', { number: 1, min: 1, max: 1, unit: 1 }, getFlow10, putFlow10),
+    serves: (msg) => !nxReply(msg as never),
+  },
+  {
+    ...listReply(
+      'flow_stats_reply',
+      { cls: 'nx_stats_reply', number: 0, min: 1, max: 1, unit: 1 },
+      getNxFlow,
+      putNxFlow,
+      { nx: true },
+    ),
+    serves: (msg) => nxReply(msg as never),
+  },
+  listReply('flow_stats_reply', { number: 1, min: 3, max: 5, unit: 1 }, getFlow13, putFlow13),
+];
+
+function aggregateRow(cls: MessageClass, number: number, min: number, max: number): MessageRow {
+  const nx = cls === 'nx_stats_reply';
+  return row({
+    ...{ type: 'aggregate_stats_reply', cls, number, min, max, body: 24 },
+    decode(r) {
+      const [packets, bytes, flows] = [r.u64(), r.u64(), r.u32()];
+      return { type: 'aggregate_stats_reply', ...(nx && { nx }), packets, bytes, flows };
+    },
+    encode: (w, msg) => void w.u64(msg.packets).u64(msg.bytes).u32(msg.flows).zeros(4),
+    serves: (msg, ctx) => ctx.version !== 1 || (msg.nx === true) === nx,
+  });
+}
+
+function getTable10(r: Reader): TableStatsEntry {
+  const table = r.u8();
+  const name = r.skip(3).text(32);
+  const [wildcards, maxEntries, active] = [r.u32(), r.u32(), r.u32()];
+  return { table, name, wildcards, maxEntries, active, lookups: r.u64(), matched: r.u64() };
+}
+
+function putTable10(w: Writer, e: TableStatsEntry): void {
+  w.u8(e.table).zeros(3).text(e.name, 32).u32(e.wildcards).u32(e.maxEntries).u32(e.active);
+  w.u64(e.lookups).u64(e.matched);
+}
+
+function getTable13(r: Reader): TableStatsEntry {
+  const table = r.u8();
+  const active = r.skip(3).u32();
+  const counts = { active, lookups: r.u64(), matched: r.u64() };
+  return { table, name: '', wildcards: 0, maxEntries: 0, ...counts };
+}
+
+function putTable13(w: Writer, e: TableStatsEntry): void {
+  w.u8(e.table).zeros(3).u32(e.active).u64(e.lookups).u64(e.matched);
+}
+
+function getQueueStats(r: Reader, ctx: MessageContext): QueueStatsEntry {
+  let port: number;
+  if (ctx.version === 1) {
+    port = portFrom16(r.u16());
+    r.skip(2);
+  } else port = r.u32();
+  const entry = {
+    ...{ port, queue: r.u32(), txBytes: r.u64(), txPackets: r.u64(), txErrors: r.u64() },
+    ...{ durationSec: 0xffffffff, durationNsec: 0xffffffff },
+  };
+  if (ctx.version < 4) return entry;
+  return { ...entry, durationSec: r.u32(), durationNsec: r.u32() };
+}
+
+function putQueueStats(w: Writer, e: QueueStatsEntry, ctx: MessageContext): void {
+  if (ctx.version === 1) w.u16(portTo16(e.port)).zeros(2);
+  else w.u32(e.port);
+  w.u32(e.queue).u64(e.txBytes).u64(e.txPackets).u64(e.txErrors);
+  if (ctx.version >= 4) w.u32(e.durationSec).u32(e.durationNsec);
+}
+
+function queueRequest(min: number, max: number): MessageRow {
+  return row({
+    ...{ type: 'queue_stats_request', cls: 'stats_request', number: 5, min, max, body: 8 },
+    decode(r) {
+      const port = min === 1 ? portFrom16(r.u16()) : r.u32();
+      if (min === 1) r.skip(2);
+      return { type: 'queue_stats_request', port, queue: r.u32() };
+    },
+    encode(w, msg) {
+      if (min === 1) w.u16(portTo16(msg.port)).zeros(2);
+      else w.u32(msg.port);
+      w.u32(msg.queue);
+    },
+  });
+}
+
+const FEATURES_LENGTH = 64;
+
+function getTableFeatures(r: Reader): TableFeaturesEntry {
+  const length = r.u16();
+  if (length < FEATURES_LENGTH || length % 8 !== 0) fail('OFPTFFC_BAD_FEATURES');
+  const e = r.sub(length - 2);
+  const table = e.u8();
+  const name = e.skip(5).text(32);
+  const [metadataMatch, metadataWrite] = [e.u64(), e.u64()];
+  const [config, maxEntries] = [e.u32(), e.u32()];
+  const properties: TableFeaturesEntry['properties'] = [];
+  while (e.left >= 4) {
+    const type = e.peek16(0);
+    const size = e.peek16(2);
+    const padded = (size + 7) & ~7;
+    if (size < 4 || padded > e.left) fail('OFPBPC_BAD_LEN');
+    const body = e.sub(padded).skip(4);
+    properties.push({ type, data: body.take8(size - 4) });
+  }
+  return { table, name, metadataMatch, metadataWrite, config, maxEntries, properties };
+}
+
+function putTableFeatures(w: Writer, e: TableFeaturesEntry): void {
+  const start = w.length;
+  w.u16(0).u8(e.table).zeros(5).text(e.name, 32).u64(e.metadataMatch).u64(e.metadataWrite);
+  w.u32(e.config).u32(e.maxEntries);
+  for (const p of e.properties) {
+    const at = w.length;
+    w.u16(p.type)
+      .u16(4 + p.data.length)
+      .put(p.data)
+      .align(at);
+  }
+  w.setU16(start, w.length - start);
+}
+
+const DESC_LENGTHS = {
+  mfrDesc: 256,
+  hwDesc: 256,
+  swDesc: 256,
+  serialNum: 32,
+  dpDesc: 256,
+} as const;
+
+export const STATS_ROWS: readonly MessageRow[] = [
+  emptyRequest('desc_stats_request', 0, 1, 6),
+  row({
+    ...{ type: 'desc_stats_reply', cls: 'stats_reply', number: 0, min: 1, max: 6, body: 1056 },
+    decode: (r) => ({
+      type: 'desc_stats_reply',
+      mfrDesc: r.text(DESC_LENGTHS.mfrDesc),
+      hwDesc: r.text(DESC_LENGTHS.hwDesc),
+      swDesc: r.text(DESC_LENGTHS.swDesc),
+      serialNum: r.text(DESC_LENGTHS.serialNum),
+      dpDesc: r.text(DESC_LENGTHS.dpDesc),
+    }),
+    encode(w, msg) {
+      for (const key of Object.keys(DESC_LENGTHS) as (keyof typeof DESC_LENGTHS)[]) {
+        w.text(msg[key], DESC_LENGTHS[key]);
+      }
+    },
+  }),
+  ...flowRequestRows(1, 0, false),
+  ...flowRequestRows(2, 1, true),
+  ...FLOW_REPLIES,
+  aggregateRow('stats_reply', 2, 1, 5),
+  aggregateRow('nx_stats_reply', 1, 1, 1),
+  emptyRequest('table_stats_request', 3, 1, 6),
+  listReply('table_stats_reply', { number: 3, min: 1, max: 1, unit: 64 }, getTable10, putTable10),
+  listReply('table_stats_reply', { number: 3, min: 4, max: 6, unit: 24 }, getTable13, putTable13),
+  queueRequest(1, 1),
+  queueRequest(2, 6),
+  listReply(
+    'queue_stats_reply',
+    { number: 5, min: 1, max: 3, unit: 32 },
+    getQueueStats,
+    putQueueStats,
+  ),
+  listReply(
+    'queue_stats_reply',
+    { number: 5, min: 4, max: 4, unit: 40 },
+    getQueueStats,
+    putQueueStats,
+  ),
+  emptyRequest('table_features_request', 12, 4, 6),
+  listReply(
+    'table_features_reply',
+    { number: 12, min: 4, max: 6, unit: 8 },
+    getTableFeatures,
+    putTableFeatures,
+  ),
+];

@@ -1,0 +1,357 @@
+/**
+ * OfConnection: OpenFlow over a connected stream socket, for both sides of a connection.
+ *
+ *     socket bytes --> framing --> hello? --> echo? --> reply to a request? --> onMessage
+ *     send() --> queue (the socket's own, bounded) --> socket bytes
+ *
+ * What it does by itself: sends hello and negotiates the version (hello elements understood), answers echo
+ * requests, answers messages that cannot be decoded with the right OFPT_ERROR, matches replies to requests
+ * by transaction id. What it does not: connecting, reconnecting and inactivity probes (the owner's).
+ *
+ *     const c = new OfConnection(socket, { versions: [1], onOpen, onMessage, onClose });
+ *     const xid = c.send({ type: 'barrier_request' });
+ *     const replies = await c.request({ type: 'desc_stats_request' });   // every part of the reply
+ *     const error = await c.transactNoReply([flowMod]);                  // null when all went well
+ *
+ * Source: OpenFlow 1.3.5 section 6.3.1 (connection setup).
+ */
+import type { Socket } from 'node:net';
+import { type CodecOptions, decodeMessage, encodeReplies, HEADER_LENGTH } from './codec/index.js';
+import type { OfErrorName } from './errors.js';
+import type { OfError, OfMessage } from './messages.js';
+import type { Hello } from './messages-control.js';
+
+/** Transaction ids; several connections of one program may share a counter. */
+export class XidCounter {
+  private next = 1;
+
+  take(): number {
+    const xid = this.next;
+    this.next = this.next === 0xffffffff ? 1 : this.next + 1;
+    return xid;
+  }
+}
+
+/** Why a connection ended; null when the peer closed it in good order. */
+export type CloseReason = Error | null;
+
+export interface OfConnectionOptions {
+  /** Protocol versions to offer (wire numbers). */
+  versions: readonly number[];
+  xids?: XidCounter;
+  /** Frames waiting for the peer beyond this many bytes are refused. Default 64 MiB. */
+  queueBytesMax?: number;
+  /** The version is agreed; messages may be sent from now on. */
+  onOpen?(version: number): void;
+  /** A message that is neither hello, echo nor a reply that was waited for. */
+  onMessage?(msg: OfMessage, xid: number, frame: Uint8Array): void;
+  /** Every frame received, before anything else looks at it (for snooping and printing). */
+  onFrame?(frame: Uint8Array): void;
+  /** A frame that does not decode; return true to keep the connection from answering it. */
+  onBadFrame?(error: OfErrorName, xid: number, frame: Uint8Array): boolean;
+  /** The queue became empty after having been congested. */
+  onDrain?(): void;
+  onClose?(reason: CloseReason): void;
+}
+
+/** A reply in parts, as received. */
+export interface Reply {
+  msg: OfMessage;
+  frame: Uint8Array;
+}
+
+interface Waiter {
+  parts: Reply[];
+  resolve(parts: Reply[]): void;
+  reject(error: Error): void;
+}
+
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** Above this many queued bytes producers of long replies should wait for onDrain. */
+const CONGESTED_BYTES = 256 * 1024;
+/** As much of a refused message as its error carries. */
+const ERROR_DATA_BYTES = 64;
+
+/** Thrown to those who wait for a reply when the connection ends; code as errno names. */
+export class ConnectionError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'ConnectionError';
+  }
+}
+
+export class OfConnection {
+  /** 0 until the version is agreed. */
+  version = 0;
+  /** Settings that change how OpenFlow 1.0 messages read; the owner changes them as it is told. */
+  readonly codec: CodecOptions = {};
+  closed = false;
+  /** Frames refused because the queue was full. */
+  framesRefused = 0;
+  readonly counts = { received: 0, sent: 0 };
+
+  private readonly xids: XidCounter;
+  private readonly queueBytesMax: number;
+  private readonly waiters = new Map<number, Waiter>();
+  private chunks: Buffer[] = [];
+  private chunkBytes = 0;
+  private wasCongested = false;
+  private readonly opened: Promise<number>;
+  private resolveOpen!: (version: number) => void;
+  private rejectOpen!: (error: Error) => void;
+
+  constructor(
+    readonly socket: Socket,
+    private readonly options: OfConnectionOptions,
+  ) {
+    this.xids = options.xids ?? new XidCounter();
+    this.queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.opened = new Promise((resolve, reject) => {
+      this.resolveOpen = resolve;
+      this.rejectOpen = reject;
+    });
+    this.opened.catch(() => {});
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('error', (e: Error) => this.end(e));
+    socket.on('close', () => this.end(null));
+    socket.on('drain', () => this.drained());
+    this.sendHello();
+  }
+
+  /** The agreed version, once there is one. */
+  whenOpen(): Promise<number> {
+    return this.opened;
+  }
+
+  /** Bytes queued for the peer. */
+  get queuedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  /** True while producers of long replies should wait for onDrain. */
+  get congested(): boolean {
+    return this.socket.writableLength > CONGESTED_BYTES;
+  }
+
+  nextXid(): number {
+    return this.xids.take();
+  }
+
+  /**
+   * Sends a message.
+   * @param xid of the request that it answers; a fresh one otherwise.
+   * @returns the transaction id, or 0 when the queue is full or the connection is closed.
+   * @throws OfpError when the agreed version has no such message.
+   */
+  send(msg: OfMessage, xid = this.xids.take()): number {
+    for (const frame of encodeReplies(this.version, msg, xid, this.codec)) {
+      if (!this.sendFrame(frame)) return 0;
+    }
+    return xid;
+  }
+
+  /** Sends an encoded frame; false when the queue is full or the connection is closed. */
+  sendFrame(frame: Uint8Array): boolean {
+    if (this.closed) return false;
+    if (this.socket.writableLength + frame.length > this.queueBytesMax) {
+      this.framesRefused++;
+      return false;
+    }
+    this.socket.write(frame);
+    this.counts.sent++;
+    if (this.congested) this.wasCongested = true;
+    return true;
+  }
+
+  /** Sends the error that a received frame deserves. */
+  sendError(error: string, xid: number, frame: Uint8Array): void {
+    this.send({ type: 'error', error, data: frame.slice(0, ERROR_DATA_BYTES) }, xid);
+  }
+
+  /** Sends a request and waits for its reply, all parts of it, or for an error message. */
+  async request(msg: OfMessage): Promise<OfMessage[]> {
+    return (await this.requestFrames(msg)).map((part) => part.msg);
+  }
+
+  /** As request, with the frames received. */
+  requestFrames(msg: OfMessage, xid = this.xids.take()): Promise<Reply[]> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) {
+        reject(new ConnectionError('ENOTCONN', 'connection is closed'));
+        return;
+      }
+      this.waiters.set(xid, { parts: [], resolve, reject });
+      if (this.send(msg, xid) === 0) {
+        this.waiters.delete(xid);
+        reject(new ConnectionError('ENOBUFS', 'output queue is full'));
+      }
+    });
+  }
+
+  /**
+   * Sends messages that are answered only when they fail, and a barrier.
+   * @returns the first error with its frame, or null.
+   */
+  async transactNoReply(
+    msgs: readonly OfMessage[],
+  ): Promise<{ error: OfError; frame: Uint8Array } | null> {
+    let failed: { error: OfError; frame: Uint8Array } | null = null;
+    const xids: number[] = [];
+    for (const msg of msgs) {
+      const xid = this.xids.take();
+      xids.push(xid);
+      this.waiters.set(xid, {
+        parts: [],
+        resolve(parts) {
+          const [part] = parts;
+          if (failed === null && part.msg.type === 'error') {
+            failed = { error: part.msg, frame: part.frame };
+          }
+        },
+        reject: () => {},
+      });
+      this.send(msg, xid);
+    }
+    await this.request({ type: 'barrier_request' });
+    for (const xid of xids) this.waiters.delete(xid);
+    return failed;
+  }
+
+  /** Closes at once; whoever waits for a reply is told. */
+  close(): void {
+    this.end(null);
+    this.socket.destroy();
+  }
+
+  private sendHello(): void {
+    const versions = [...this.options.versions].sort((a, b) => a - b);
+    const hello: Hello = { type: 'hello', versions };
+    const highest = versions[versions.length - 1];
+    for (const frame of encodeReplies(highest, hello, this.xids.take())) this.sendFrame(frame);
+  }
+
+  private drained(): void {
+    if (!this.wasCongested) return;
+    this.wasCongested = false;
+    this.options.onDrain?.();
+  }
+
+  private receive(chunk: Buffer): void {
+    this.chunks.push(chunk);
+    this.chunkBytes += chunk.length;
+    while (!this.closed && this.chunkBytes >= HEADER_LENGTH) {
+      const head = this.gather(HEADER_LENGTH);
+      const length = head.readUInt16BE(2);
+      if (length < HEADER_LENGTH) {
+        this.fail('EPROTO', `received too-short ofp_header (${length} bytes)`);
+        return;
+      }
+      if (this.chunkBytes < length) return;
+      const all = this.gather(length);
+      const frame = new Uint8Array(all.subarray(0, length));
+      this.chunks[0] = all.subarray(length);
+      this.chunkBytes -= length;
+      if (this.chunks[0].length === 0) this.chunks.shift();
+      this.handle(frame);
+    }
+  }
+
+  /** The first chunk, made at least n bytes long. */
+  private gather(n: number): Buffer {
+    if (this.chunks[0].length < n) this.chunks = [Buffer.concat(this.chunks)];
+    return this.chunks[0];
+  }
+
+  private handle(frame: Uint8Array): void {
+    this.counts.received++;
+    this.options.onFrame?.(frame);
+    const decoded = decodeMessage(this.version, frame, this.codec);
+    const { xid } = decoded;
+    if (this.version === 0) {
+      this.negotiate(decoded.msg, xid, frame);
+      return;
+    }
+    if (decoded.error !== undefined) {
+      if (this.options.onBadFrame?.(decoded.error, xid, frame) === true) return;
+      this.refuse(decoded.error, xid, frame);
+      return;
+    }
+    const { msg } = decoded;
+    if (msg.type === 'echo_request') this.send({ type: 'echo_reply', data: msg.data }, xid);
+    else if (msg.type !== 'hello' && !this.deliver(msg, xid, frame)) {
+      this.options.onMessage?.(msg, xid, frame);
+    }
+  }
+
+  /** Answers a frame that does not decode; whoever waits for that reply is told instead. */
+  private refuse(error: OfErrorName, xid: number, frame: Uint8Array): void {
+    const waiter = this.waiters.get(xid);
+    if (waiter === undefined) {
+      this.sendError(error, xid, frame);
+      return;
+    }
+    this.waiters.delete(xid);
+    waiter.reject(new ConnectionError('EPROTO', `reply does not decode (${error})`));
+  }
+
+  /** Hands a reply to whoever waits for it; false when nobody does. */
+  private deliver(msg: OfMessage, xid: number, frame: Uint8Array): boolean {
+    const waiter = this.waiters.get(xid);
+    if (waiter === undefined) return false;
+    waiter.parts.push({ msg, frame });
+    if ('more' in msg && msg.more === true) return true;
+    this.waiters.delete(xid);
+    waiter.resolve(waiter.parts);
+    return true;
+  }
+
+  private negotiate(msg: OfMessage | undefined, xid: number, frame: Uint8Array): void {
+    if (msg === undefined || msg.type !== 'hello') {
+      const what = msg?.type === 'error' ? `error ${msg.error}` : `message type ${frame[1]}`;
+      this.fail('EPROTO', `received ${what} while expecting OFPT_HELLO`);
+      return;
+    }
+    const theirs = new Set(msg.versions);
+    const common = this.options.versions.filter((v) => theirs.has(v));
+    if (common.length === 0) {
+      const text =
+        `We support ${versionNames(this.options.versions)}, ` +
+        `you support ${versionNames(msg.versions)}, no common versions.`;
+      this.version = Math.max(...this.options.versions);
+      this.send({ type: 'error', error: 'OFPHFC_INCOMPATIBLE', data: Buffer.from(text) }, xid);
+      this.socket.end();
+      this.end(new ConnectionError('EPROTO', text));
+      return;
+    }
+    this.version = Math.max(...common);
+    this.resolveOpen(this.version);
+    this.options.onOpen?.(this.version);
+  }
+
+  private fail(code: string, message: string): void {
+    this.end(new ConnectionError(code, message));
+    this.socket.destroy();
+  }
+
+  private end(reason: CloseReason): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.chunks = [];
+    this.chunkBytes = 0;
+    const error = reason ?? new ConnectionError('EOF', 'End of file');
+    this.rejectOpen(error);
+    const waiters = [...this.waiters.values()];
+    this.waiters.clear();
+    for (const waiter of waiters) waiter.reject(error);
+    this.options.onClose?.(reason);
+  }
+}
+
+/** 'version 0x01' or 'versions 0x01, 0x04'. */
+function versionNames(versions: readonly number[]): string {
+  const names = versions.map((v) => `0x${v.toString(16).padStart(2, '0')}`);
+  return `${names.length === 1 ? 'version' : 'versions'} ${names.join(', ')}`;
+}
