@@ -61,7 +61,9 @@ function eachStrongRef(
   const each = (base: BaseType | null, atoms: readonly Atom[] | null) => {
     if (!base?.isStrongRef || !atoms) return;
     const target = row.table.target(base);
-    for (const uuid of atoms as readonly string[]) if (uuid !== row.uuid) visit(target, uuid);
+    for (const uuid of atoms as readonly string[]) {
+      if (uuid !== row.uuid || target !== row.table) visit(target, uuid);
+    }
   };
   each(column.type.key, datum.keys);
   each(column.type.value, datum.values);

@@ -60,8 +60,9 @@ export class LogFile {
     lockFile: LockFile = lockWithPid,
   ): LogFile {
     const target = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
-    const lock = lockFile(lockFileOf(target));
+    let lock: Lock | null = null;
     try {
+      lock = lockFile(lockFileOf(target));
       if (!fs.existsSync(target) || fs.statSync(target).size === 0) {
         if (initial.length === 0) throw new Error('no such database');
         writeNewFile(target, initial);
@@ -71,7 +72,7 @@ export class LogFile {
       file.read(onRecord);
       return file;
     } catch (error) {
-      lock.release();
+      lock?.release();
       throw error instanceof TapswitchError ? error : fileError(name, error);
     }
   }
