@@ -3,14 +3,16 @@
  * what the datapath sends is counted, captured, and given to whoever listens.
  *
  *     netdev-dummy/receive ──> receive() ──> queue (100 frames) ──> onReceive handler (datapath)
- *     capture, test <── onTransmit, tx_pcap <── send() <── datapath
+ *     wire, test <── onTransmit, tx_pcap <── send() <── datapath
  *
- * Options: pcap (both directions), rxq_pcap, tx_pcap: files to append to; ifindex.
+ * Options: pcap (both directions), rxq_pcap, tx_pcap: files to append to; ifindex; pstream, stream:
+ * a wire to another dummy (dummy-wires.ts).
  */
 import type { Clock } from '../common/clock.js';
 import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import { errnoName, strerror } from './device-error.js';
+import type { DummyWires } from './dummy-wires.js';
 import { type Netdev, NetdevBase, type NetdevFeatures, type NetdevStatistics } from './netdev.js';
 import { PcapWriter } from './pcap-writer.js';
 
@@ -48,6 +50,7 @@ export class DummyNetdev extends NetdevBase implements Netdev {
     readonly type: string,
     number: number,
     private readonly clock: Clock,
+    private readonly wires: DummyWires,
     options: Readonly<Record<string, string>> = {},
   ) {
     super();
@@ -59,6 +62,7 @@ export class DummyNetdev extends NetdevBase implements Netdev {
   /** Applies Interface.options. A capture that cannot be opened is warned of and left out. */
   setOptions(options: Readonly<Record<string, string>>): void {
     this.closePcaps();
+    this.wires.configure(this, options);
     this.index = Math.max(0, Number.parseInt(options.ifindex ?? '0', 10) || 0);
     if (options.pcap !== undefined) {
       this.rxqPcap = this.txPcap = this.openPcap(options.pcap);
@@ -105,11 +109,12 @@ export class DummyNetdev extends NetdevBase implements Netdev {
     this.counters.tx_packets += 1;
     this.counters.tx_bytes += frame.length;
     this.txPcap?.write(frame);
+    this.wires.transmit(this, frame);
     this.transmitListener?.(frame);
     return true;
   }
 
-  /** Who sees each frame sent: a test, or the other end of a connection. */
+  /** Who sees each frame sent, for tests. */
   onTransmit(listener: ((frame: Uint8Array) => void) | null): void {
     this.transmitListener = listener;
   }
@@ -189,6 +194,7 @@ export class DummyNetdev extends NetdevBase implements Netdev {
     this.receiver = null;
     this.transmitListener = null;
     this.waiting.length = 0;
+    this.wires.unplug(this);
     this.closePcaps();
     this.emitClosed();
   }

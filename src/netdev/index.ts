@@ -3,6 +3,7 @@
  */
 export { deviceError, openError, strerror } from './device-error.js';
 export { DummyNetdev, type DummyReceiver, dummyPortNumber } from './dummy-netdev.js';
+export type { WireState } from './dummy-wires.js';
 export {
   type DatapathQueue,
   hasQueues,

@@ -68,6 +68,9 @@ export interface Netdev {
   /** For type 'patch': the peer's port name. */
   readonly patchPeer?: string | null;
 
+  /** Applies Interface.options, where the type has any. @throws TapswitchError */
+  setOptions?(options: Readonly<Record<string, string>>): void;
+
   /** False once 'gone' was emitted. */
   present(): boolean;
   /** 0 when the device has none. */

@@ -12,6 +12,7 @@ import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
 import { openError } from './device-error.js';
 import { DummyNetdev } from './dummy-netdev.js';
+import { DummyWires, type WireState } from './dummy-wires.js';
 import type { LinuxContext } from './linux-netdev.js';
 import type { Netdev } from './netdev.js';
 import { PatchNetdev } from './patch-netdev.js';
@@ -32,6 +33,8 @@ export interface NetdevRegistryOptions {
   dummy?: 'off' | 'none' | 'system' | 'all';
   /** --disable-system: the machine's interfaces are out of bounds. */
   disableSystem?: boolean;
+  /** Called when run() has something to do: the main loop's wake(). */
+  wake?: () => void;
   /** Sizes of packet sockets. */
   queueSizes?: PacketQueueSizes;
 }
@@ -42,9 +45,11 @@ export class NetdevRegistry {
   private readonly factories = new Map<string, NetdevFactory>();
   private readonly opened = new Map<string, Netdev>();
   private context: LinuxContext | null = null;
+  private readonly wires: DummyWires;
   private dummies = 0;
 
   constructor(private readonly options: NetdevRegistryOptions) {
+    this.wires = new DummyWires(options.wake);
     const dummy: NetdevFactory = (name, type, settings) => this.openDummy(name, type, settings);
     const mode = options.dummy ?? 'off';
     if (!options.disableSystem)
@@ -110,6 +115,21 @@ export class NetdevRegistry {
     return this.linux().links;
   }
 
+  /** netdev-dummy/conn-state of one device; 'unknown' for what is no dummy. */
+  dummyConnState(name: string): WireState {
+    const netdev = this.get(name);
+    return netdev instanceof DummyNetdev ? this.wires.state(netdev) : 'unknown';
+  }
+
+  /** Gives dummies that are wired to others what those sent. */
+  run(_now: number): void {
+    this.wires.run();
+  }
+
+  nextWake(): number {
+    return this.wires.nextWake();
+  }
+
   /** Closes what is still open, queues too, and the link monitor. No worker may be left. */
   close(): void {
     for (const netdev of this.devices()) netdev.close();
@@ -132,7 +152,7 @@ export class NetdevRegistry {
 
   private openDummy(name: string, type: string, options: NetdevOptions): Netdev {
     const number = this.dummies++;
-    return new DummyNetdev(name, type, number, this.options.clock, options);
+    return new DummyNetdev(name, type, number, this.options.clock, this.wires, options);
   }
 }
 

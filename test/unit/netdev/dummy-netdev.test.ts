@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../../src/common/clock.js';
 import { DummyNetdev, dummyPortNumber } from '../../../src/netdev/dummy-netdev.js';
+import { DummyWires } from '../../../src/netdev/dummy-wires.js';
 
 let folder: string;
 beforeEach(() => {
@@ -15,7 +16,14 @@ afterEach(() => {
 });
 
 function dummy(options: Record<string, string> = {}): DummyNetdev {
-  return new DummyNetdev('p1', 'dummy', 3, stoppedClock(1_700_000_000_250), options);
+  return new DummyNetdev(
+    'p1',
+    'dummy',
+    3,
+    stoppedClock(1_700_000_000_250),
+    new DummyWires(),
+    options,
+  );
 }
 
 /** Frames of a classic pcap file. */
