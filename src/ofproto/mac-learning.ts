@@ -63,6 +63,8 @@ export class MacLearning<B extends object> {
   /** Each bundle's entries, least recently used first. */
   private readonly perBundle = new Map<B, Set<MacEntry<B>>>();
   private nStatic = 0;
+  /** Monotonic seconds when the next gratuitous ARP lock ends. */
+  private lockEnds = Number.POSITIVE_INFINITY;
   readonly statistics: MacStatistics = { learned: 0, expired: 0, evicted: 0, moved: 0 };
 
   /** @param nowSec monotonic seconds, whole */
@@ -141,8 +143,10 @@ export class MacLearning<B extends object> {
     entry.expires = this.nowSec() + this.idleSec;
     if (sighting.isGratuitousArp) {
       // What arrives by a bond within the lock may be our own broadcast coming back.
-      if (!sighting.isBond) entry.gratArpLockUntil = this.nowSec() + GRAT_ARP_LOCK_SEC;
-      else if (this.isGratArpLocked(entry)) return known === undefined;
+      if (!sighting.isBond) {
+        entry.gratArpLockUntil = this.nowSec() + GRAT_ARP_LOCK_SEC;
+        this.lockEnds = Math.min(this.lockEnds, entry.gratArpLockUntil);
+      } else if (this.isGratArpLocked(entry)) return known === undefined;
     }
     if (known === undefined) return true;
     if (entry.bundle === bundle) return false;
@@ -254,10 +258,14 @@ export class MacLearning<B extends object> {
     return any;
   }
 
-  /** Lets old entries go, and what is above the limit. @returns true when any went */
+  /**
+   * Lets old entries go, and what is above the limit.
+   * @returns true when installed flows may be wrong now
+   */
   run(): boolean {
     const now = this.nowSec();
-    let any = false;
+    let any = now >= this.lockEnds;
+    if (any) this.findLockEnd(now);
     for (const entry of this.lru) {
       if (entry.expires === STATIC) continue;
       if (now < entry.expires) break;
@@ -272,9 +280,18 @@ export class MacLearning<B extends object> {
     return any;
   }
 
+  private findLockEnd(now: number): void {
+    this.lockEnds = Number.POSITIVE_INFINITY;
+    for (const { gratArpLockUntil } of this.lru) {
+      if (gratArpLockUntil > now) this.lockEnds = Math.min(this.lockEnds, gratArpLockUntil);
+    }
+  }
+
   /** Monotonic seconds when `run` is needed next; Infinity for never. */
   nextExpiry(): number {
-    for (const entry of this.lru) if (entry.expires !== STATIC) return entry.expires;
-    return Number.POSITIVE_INFINITY;
+    for (const entry of this.lru) {
+      if (entry.expires !== STATIC) return Math.min(entry.expires, this.lockEnds);
+    }
+    return this.lockEnds;
   }
 }

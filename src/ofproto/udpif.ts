@@ -46,7 +46,8 @@ export class Ukey implements ClassifierRule {
     out: XlateOut,
     nowMs: number,
   ) {
-    this.match = { flow: dpFlow.key, mask: dpFlow.mask };
+    const { mask } = dpFlow;
+    this.match = { flow: flow.map((word, i) => word & mask[i]), mask };
     this.cache = out.cache;
     this.controllerIds = out.controllerIds;
     this.usedMs = nowMs;
@@ -121,15 +122,16 @@ export class Udpif {
       return;
     }
     const mask = megaflowMask(out.wc, key);
-    const masked = key.map((word, i) => word & mask[i]);
+    // The whole key, for the text of dumps: bits outside the mask do not count.
+    const flow = key.slice();
     const old = this.index.lookup(key, null);
     if (old !== null) {
       if (odpActionsEqual(old.dpFlow.actions, installed(out)) && masksEqual(old, mask)) return;
       this.remove(old);
     }
     try {
-      const dpFlow = this.backer.dpif.flowPut({ key: masked, mask, actions: installed(out) });
-      const ukey = new Ukey(key.slice(), dpFlow, out, this.backer.clock.now());
+      const dpFlow = this.backer.dpif.flowPut({ key: flow, mask, actions: installed(out) });
+      const ukey = new Ukey(flow, dpFlow, out, this.backer.clock.now());
       this.backer.controllerActions.ref(ukey.controllerIds);
       this.ukeys.add(ukey);
       this.index.insert(ukey);
