@@ -23,13 +23,13 @@ const references = (min = 0) =>
     .uniqueArray(reference, { selector: ([, text]) => text, minLength: min })
     .map((members) => ['set', members]);
 const name = fc.constantFrom('a', 'b', 'c', 'd');
-const area = fc.nat(110);
+const area = fc.nat(103);
 
 const room = fc.record(
   {
     doors: references(),
     area,
-    tags: fc.uniqueArray(name, { maxLength: 4 }).map((t) => ['set', t]),
+    tags: fc.uniqueArray(name, { maxLength: 3 }).map((t) => ['set', t]),
   },
   { requiredKeys: [] },
 );
@@ -65,9 +65,45 @@ const operation: fc.Arbitrary<object> = fc.oneof(
   }),
   fc.record({ op: fc.constant('delete'), table: fc.constantFrom('Room', 'Sign', 'Door'), where }),
 );
-const transactions = fc.array(fc.array(operation, { minLength: 1, maxLength: 5 }), {
-  maxLength: 25,
+const mutateDoors = (mutator: string, id: string, rows: unknown[] = []) => ({
+  op: 'mutate',
+  table: 'Room',
+  where: rows,
+  mutations: [['doors', mutator, ['uuid', id]]],
 });
+const doorWithLock = (id: string, lock: string) => [
+  { op: 'insert', table: 'Lock', uuid: lock, row: {} },
+  { op: 'insert', table: 'Door', uuid: id, row: { lock: ['uuid', lock] } },
+];
+
+/** Operations that make sense together, most of the time. */
+const step: fc.Arbitrary<object[]> = fc.oneof(
+  fc.tuple(uuid, uuid, name).map(([id, doorId, text]) => [
+    { op: 'insert', table: 'Door', uuid: doorId, row: {} },
+    { op: 'insert', table: 'Room', uuid: id, row: { name: text, doors: ['uuid', doorId] } },
+  ]),
+  fc
+    .tuple(uuid, uuid, where)
+    .map(([id, lock, rows]) => [...doorWithLock(id, lock), mutateDoors('insert', id, rows)]),
+  uuid.map((id) => [mutateDoors('delete', id)]),
+  fc
+    .tuple(uuid, uuid)
+    .map(([id, doorId]) => [
+      {
+        op: 'insert',
+        table: 'Sign',
+        uuid: id,
+        row: { to: ['uuid', doorId], must: ['uuid', doorId] },
+      },
+    ]),
+  uuid.map((id) => [{ op: 'delete', table: 'Sign', where: [['_uuid', '==', ['uuid', id]]] }]),
+  uuid.map((id) => [{ op: 'delete', table: 'Room', where: [['_uuid', '==', ['uuid', id]]] }]),
+  operation.map((one) => [one]),
+);
+const transactions = fc.array(
+  fc.array(step, { minLength: 1, maxLength: 2 }).map((steps) => steps.flat()),
+  { minLength: 10, maxLength: 40, size: 'max' },
+);
 
 function contents(database: Database): Rows {
   const all: Rows = {};
