@@ -1,5 +1,5 @@
 /**
- * Command lines that ovs-vsctl and our vsctl must answer alike, one after the other on one database.
+ * Command lines that ovs-vsctl and our vsctl must answer alike, in this order on one database.
  *
  * `sorted`: the order of the lines is that of random UUIDs, so they are compared in sorted order.
  */

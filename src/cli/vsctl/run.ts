@@ -153,7 +153,7 @@ export class VsctlRun {
     }
   }
 
-  /** Until the switch has taken up the change; then tells of interfaces that it could not set up. */
+  /** Until the switch has taken up the change; then tells which interfaces it could not set up. */
   private async waitForSwitch(run: RunContext, result: TxnResult): Promise<void> {
     const wanted = result.incremented ?? 0;
     this.idl.enableReconnect();

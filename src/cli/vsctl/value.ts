@@ -6,7 +6,7 @@
  *     map      k=v,k2=v2  {k=v}  {}
  *
  * A token ends at any of `: = , space [ ] { } ! < >` outside quotes; a backslash takes the next
- * character as it is. Writing is in src/ovsdb (Datum.toText), and what it writes reads back the same.
+ * character as it is. Datum.toText writes values; what it writes reads back the same.
  *
  * Not for: `column:key=value` (column-spec.ts).
  */

@@ -186,8 +186,8 @@ export class Idl {
   }
 
   /**
-   * Asks for the lock `name` (RFC 7047 section 4.1.8), on this and every later connection; null gives
-   * it back. While a lock is wanted, transactions commit only if it is held.
+   * Asks for the lock `name` (RFC 7047 section 4.1.8), on this and every later connection; null
+   * gives it back. While a lock is wanted, transactions commit only if it is held.
    */
   setLock(name: string | null): void {
     if (name === this.lock) return;

@@ -23,7 +23,7 @@
  *     const port = txn.insert('Port', { name: 'p0', interfaces: [iface] });
  *     txn.mutate(bridge, 'ports', 'insert', [port]);      // or txn.verify(...) and txn.set(...)
  *     txn.increment(openVSwitch, 'next_cfg');
- *     const { status, error } = await txn.commit();       // 'success' | 'unchanged' | 'try again'...
+ *     const { status, error } = await txn.commit();       // 'success', 'try again'...
  *     txn.insertedUuid(port);                             // the UUID that the server gave
  *
  * `idl.seqno` rises with every change of the replica; a transaction that said 'try again' is worth

@@ -36,8 +36,8 @@ export class IdlRow {
   ) {}
 
   /**
-   * The column's value. A scalar is the value itself, an optional column the value or null, a set an
-   * array, a map a Map. References are rows; those that do not resolve are left out.
+   * The column's value. A scalar is the value itself, an optional column the value or null, a set
+   * an array, a map a Map. References are rows; those that do not resolve are left out.
    * Throws E_OVSDB_NO_COLUMN if the table has no such column.
    */
   get<T = RowValue>(column: string): T {
@@ -205,8 +205,8 @@ export class Replica {
 const log = getLogger('ovsdb_idl');
 
 /**
- * Columns of a row as received. Columns that the schema does not have are passed over; so are values
- * that do not fit it, with a warning.
+ * Columns of a row as received. Columns that the schema does not have are passed over; so are
+ * values that do not fit it, with a warning.
  */
 export function parseRow(table: IdlTable, json: JsonValue | undefined): Map<string, Datum> {
   const data = new Map<string, Datum>();

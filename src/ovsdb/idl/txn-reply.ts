@@ -39,8 +39,8 @@ function sortedText(json: JsonValue): string {
 }
 
 /**
- * The errors in a reply, by what they call for. A null stands for an operation that an earlier failure
- * kept from running; 'timed out' is a verified column that changed.
+ * The errors in a reply, by what they call for. A null stands for an operation that an earlier
+ * failure kept from running; 'timed out' is a verified column that changed.
  */
 function judge(results: JsonValue[]): { status: TxnStatus; error?: string } {
   let status: TxnStatus = 'success';

@@ -5,9 +5,9 @@
  *     commit      ── wait ops (verify), insert, delete, update, mutate, increment, comment
  *
  * Rows that it inserts have a UUID of its own making until the commit; references to them travel as
- * named-uuid, and the server's UUIDs come back with the result. Deleting a row of a table that is not
- * in the root set sends nothing: the server collects it once nothing refers to it, and would refuse
- * the deletion before that.
+ * named-uuid, and the server's UUIDs come back with the result. Deleting a row of a table that is
+ * not in the root set sends nothing: the server collects it once nothing refers to it, and would
+ * refuse the deletion before that.
  *
  * Not for: retrying. On 'try again' wait for `idl.seqno` to change and make a new transaction.
  */
@@ -111,7 +111,7 @@ export class IdlTxn {
     if (edit.kind === 'insert') row.data.set(name, datum);
   }
 
-  /** The column as a value (see IdlRow.get), with what this transaction wrote. Not with mutations. */
+  /** The column as a value (see IdlRow.get), with what this transaction wrote, not mutated. */
   get<T = RowValue>(row: IdlRow, column: string): T {
     return datumToValue(this.datum(row, column), row.table.column(column).type, this.resolve) as T;
   }
@@ -182,8 +182,8 @@ export class IdlTxn {
   }
 
   /**
-   * Adds 1 to an integer column if the transaction changes anything else (or in any case, if `force`).
-   * The result's `incremented` is the new value.
+   * Adds 1 to an integer column if the transaction changes anything else (or in any case, if
+   * `force`). The result's `incremented` is the new value.
    */
   increment(row: IdlRow, column: string, force = false): void {
     this.counter = { row, column, force };

@@ -90,7 +90,7 @@ function mapDatum(value: ColumnValue, type: ColumnType): Datum {
 }
 
 /**
- * A datum from a JavaScript value, as the table above has it. Constraints are the server's to check.
+ * A datum from a JavaScript value, as the table above has it. Checking constraints is the server's.
  * Throws E_OVSDB_VALUE where the value does not fit the column's type.
  */
 export function datumFromValue(value: ColumnValue, type: ColumnType): Datum {
