@@ -94,7 +94,7 @@ export interface PacketIo {
   /** Adds a descriptor (EPOLLIN, level-triggered) under a tag that `wait` will report. */
   watch(fd: number, tag: number): void;
   unwatch(fd: number): void;
-  /** Fence: ring slots read before, released after (TPACKET status words on weakly ordered CPUs). */
+  /** Fence: ring slots read before, released after (TPACKET status words, weakly ordered CPUs). */
   fence(): void;
   close(): void;
 }

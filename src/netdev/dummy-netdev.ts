@@ -1,6 +1,6 @@
 /**
- * Type 'dummy': a device in memory, for tests. What is injected with receive() goes to the datapath;
- * what the datapath sends is counted, captured, and given to whoever listens.
+ * Type 'dummy': a device in memory, for tests. What is injected with receive() goes to the
+ * datapath; what the datapath sends is counted, captured, and given to whoever listens.
  *
  *     netdev-dummy/receive ──> receive() ──> queue (100 frames) ──> onReceive handler (datapath)
  *     wire, test <── onTransmit, tx_pcap <── send() <── datapath

@@ -1,6 +1,6 @@
 /**
- * Type 'patch': one end of a wire between two bridges. It has no frames of its own: translation goes
- * on in the peer's bridge.
+ * Type 'patch': one end of a wire between two bridges. It has no frames of its own: translation
+ * goes on in the peer's bridge.
  */
 import { TapswitchError } from '../common/errors.js';
 import { type Netdev, NetdevBase, type NetdevFeatures, type NetdevStatistics } from './netdev.js';

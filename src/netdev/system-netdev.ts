@@ -2,9 +2,10 @@
  * Type 'system': an Ethernet interface that exists already (veth, physical), read and written
  * through packet sockets with a ring each.
  *
- * Memory of a port, whatever the frame size: slots * slotBytes of ring in the kernel, mapped into one
- * worker's arena (2 MiB); at most 2 * rcvBufBytes of queued frames that are larger than a slot
- * (2 MiB), and 2 * sndBufBytes of frames on their way out (1 MiB). 200 ports: 1 GiB at most.
+ * Memory of a port, whatever the frame size: slots * slotBytes of ring in the kernel, mapped
+ * into one worker's arena (2 MiB); at most 2 * rcvBufBytes of queued frames that are larger than
+ * a slot (2 MiB), and 2 * sndBufBytes of frames on their way out (1 MiB). 200 ports: 1 GiB at
+ * most.
  *
  * Opening does not set the interface up: that is its owner's affair.
  */

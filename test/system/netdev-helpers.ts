@@ -1,5 +1,5 @@
 /**
- * A network namespace for the test process's own main thread, and a worker's view of packet sockets.
+ * A network namespace for the test process's main thread, and a worker's view of packet sockets.
  *
  * Everything made inside goes away with the namespace.
  */

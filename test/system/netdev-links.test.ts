@@ -1,4 +1,4 @@
-/** LinkMonitor and real devices against the kernel: events, changes, loss and return of interfaces. */
+/** LinkMonitor and real devices against the kernel: events, changes, loss and return. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../src/common/clock.js';
 import { loadNative } from '../../src/native/binding.js';

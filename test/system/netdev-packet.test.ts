@@ -1,4 +1,4 @@
-/** Packet sockets on veth: frames of all sizes and tags, what the host sees, what memory they take. */
+/** Packet sockets on veth: frames of all sizes and tags, what the host sees, memory. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -269,7 +269,8 @@ describe('memory', () => {
     const script = `
       const native = require(${JSON.stringify(addonPath())});
       const { readFileSync } = require('node:fs');
-      const available = () => Number(/MemAvailable: +(\\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))[1]);
+      const available = () =>
+        Number(/MemAvailable: +(\\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))[1]);
       native.setns('/run/netns/${namespace.name}');
       const arena = native.arenaCreate(1 << 30);
       const before = available();
