@@ -45,15 +45,16 @@ function embedded(options: DaemonOptions): Promise<EmbeddedDatabase> {
 
 function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): RunningDaemon {
   const { clock, loop, unixctl } = options;
-  const netdevs = new NetdevRegistry({ clock, native: loadNative, dummy: options.dummy });
-  const registry = new OfprotoRegistry({ clock, wake: () => loop.wake() });
+  const wake = () => loop.wake();
+  const netdevs = new NetdevRegistry({ clock, native: loadNative, dummy: options.dummy, wake });
+  const registry = new OfprotoRegistry({ clock, wake });
   let vswitch: Vswitch | null = null;
   const idl = new Idl({
     remote: remoteOf(options, database),
     clock,
     tls: options.ssl,
     onChange: (changes: Changes) => vswitch?.databaseChanged(changes),
-    onWake: () => loop.wake(),
+    onWake: wake,
   });
   const removals: (() => void)[] = [];
   const ready = new Promise<void>((resolve) => {
@@ -61,12 +62,12 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       idl,
       clock,
       registry,
-      openDpif: (type) => createDpif(type, { clock, native: loadNative, wake: () => loop.wake() }),
+      openDpif: (type) => createDpif(type, { clock, native: loadNative, wake }),
       openDevice: (iface, datapathType) => openDevice(netdevs, iface, datapathType, () => vswitch),
       runDir: options.runDir,
       version: OVS_INTERFACE_VERSION,
       dbVersion: () => idl.schema?.version ?? '',
-      wake: () => loop.wake(),
+      wake,
       onReady: resolve,
     });
   });
@@ -81,7 +82,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
     );
   }
   if (database) removals.push(loop.add(database.server));
-  removals.push(loop.add(idl), loop.add(registry), loop.add(running));
+  removals.push(loop.add(idl), loop.add(netdevs), loop.add(registry), loop.add(running));
   for (const command of registry.commands()) {
     unixctl.register(
       command.name,

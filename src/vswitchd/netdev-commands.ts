@@ -28,4 +28,9 @@ export function registerNetdevCommands(unixctl: UnixctlServer, netdevs: NetdevRe
     }
     return 'OK';
   });
+  unixctl.register('netdev-dummy/conn-state', '[netdev]', 0, 1, (_command, args) => {
+    if (args.length === 1) return netdevs.dummyConnState(args[0]);
+    const names = netdevs.devices().filter((netdev) => netdev instanceof DummyNetdev);
+    return names.map(({ name }) => `${name}: ${netdevs.dummyConnState(name)}`).join('\n');
+  });
 }
