@@ -174,6 +174,20 @@ export class Engine implements Recirculator {
     this.executor.run(program, 0, 0);
   }
 
+  /** Classifies a packet again that missed when it was received (it is counted already). */
+  reinject(off: number, len: number, floor: number, metadata: Int32Array): void {
+    this.executor.start(off, len, floor);
+    this.extractor.key[W_IN_PORT] = metadata[W_IN_PORT];
+    const cls = this.extractor.parseL2(off, len);
+    this.extractor.parseRest();
+    this.executor.keyFull = true;
+    this.classify(cls, 0);
+  }
+
+  countDrop(reason: number): void {
+    this.stats.drops[reason] += 1;
+  }
+
   /** Sends what waits and empties the slab. Nothing refers to any frame after it. */
   endBatch(): void {
     if (this.egress.pending) this.egress.flush();

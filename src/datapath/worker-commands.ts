@@ -1,0 +1,229 @@
+/**
+ * Commands from the main thread to a worker.
+ *
+ * Frequent ones (flows, packets) are packed into one Int32Array per turn of the main loop; ports are
+ * plain messages. Both travel on one MessagePort, in order, each under a sequence number that the
+ * worker acknowledges once it is in force.
+ *
+ *     CMD_FLOW_PUT     slot | n | words n | masks n | values n | length | program
+ *     CMD_FLOW_MODIFY  slot | length | program
+ *     CMD_FLOW_DEL     slot
+ *     CMD_EXECUTE      metadata (5) | length | program | packet
+ *     CMD_REINJECT     in_port | packet                   classify again: a flow is there now
+ *     packet           frame bytes | virtio_net_hdr (3 words) | frame, padded to a word
+ */
+import { VNET_HDR_LEN } from '../native/binding.js';
+import { W_IN_PORT } from '../packet/flow-layout.js';
+import type { ActionProgram } from './action-program.js';
+import { DropReason } from './drop-reasons.js';
+import { type Engine, EXECUTE_METADATA } from './engine.js';
+import { type FrameMemory, HEADROOM } from './frame-memory.js';
+import type { MaskedKey } from './megaflow-table.js';
+
+const CMD_FLOW_PUT = 1;
+const CMD_FLOW_MODIFY = 2;
+const CMD_FLOW_DEL = 3;
+const CMD_EXECUTE = 4;
+const CMD_REINJECT = 5;
+const VNET_WORDS = 3;
+
+/** A frame with its virtio header; without one: no offload. */
+export interface PacketBytes {
+  data: Uint8Array;
+  vnetHdr?: Uint8Array;
+}
+
+/** What travels besides packed commands. */
+export type WorkerMessage =
+  | { type: 'commands'; seq: number; words: Int32Array; length: number }
+  | { type: 'portAdd'; seq: number; port: WorkerPort }
+  | { type: 'portDel'; seq: number; portNo: number }
+  | { type: 'setting'; seq: number; setting: WorkerSettings }
+  /** Writes heap and CPU figures to the counters. */
+  | { type: 'sample'; seq: number }
+  | { type: 'stop'; seq: number };
+
+/** A port's queue for one worker. */
+export interface WorkerPort {
+  portNo: number;
+  kind: 'packet' | 'tap';
+  fd: number;
+  ringBytes: number;
+  slots: number;
+  slotBytes: number;
+}
+
+/** What can be changed while a worker runs. */
+export interface WorkerSettings {
+  /** VLAN tags that are looked behind, 0..2. */
+  vlanLimit?: number;
+  /** Rounds without a frame before the worker sleeps; Infinity: it never does. */
+  spinRounds?: number;
+}
+
+/** Packs commands on the main thread. */
+export class CommandWriter {
+  private words = new Int32Array(1024);
+  private used = 0;
+
+  get empty(): boolean {
+    return this.used === 0;
+  }
+
+  flowPut(slot: number, key: MaskedKey, program: ActionProgram): void {
+    const n = key.words.length;
+    this.put(CMD_FLOW_PUT, slot, n);
+    this.putAll(key.words);
+    this.putAll(key.masks);
+    this.putAll(key.values);
+    this.put(program.length);
+    this.putAll(program);
+  }
+
+  flowModify(slot: number, program: ActionProgram): void {
+    this.put(CMD_FLOW_MODIFY, slot, program.length);
+    this.putAll(program);
+  }
+
+  flowDel(slot: number): void {
+    this.put(CMD_FLOW_DEL, slot);
+  }
+
+  /** @param key whose metadata words the packet has */
+  execute(packet: PacketBytes, key: Int32Array, program: ActionProgram): void {
+    this.put(CMD_EXECUTE);
+    for (const word of EXECUTE_METADATA) this.put(key[word]);
+    this.put(program.length);
+    this.putAll(program);
+    this.packet(packet);
+  }
+
+  reinject(packet: PacketBytes, inPort: number): void {
+    this.put(CMD_REINJECT, inPort);
+    this.packet(packet);
+  }
+
+  /** What was packed since the last call; the writer starts anew. */
+  take(): { words: Int32Array; length: number } {
+    const taken = { words: this.words, length: this.used };
+    this.words = new Int32Array(1024);
+    this.used = 0;
+    return taken;
+  }
+
+  private packet({ data, vnetHdr }: PacketBytes): void {
+    const dataWords = (data.length + 3) >>> 2;
+    this.put(data.length);
+    this.reserve(VNET_WORDS + dataWords);
+    const bytes = new Uint8Array(this.words.buffer);
+    bytes.fill(0, this.used * 4, (this.used + VNET_WORDS) * 4);
+    if (vnetHdr) bytes.set(vnetHdr.subarray(0, VNET_HDR_LEN), this.used * 4);
+    this.used += VNET_WORDS;
+    bytes.set(data, this.used * 4);
+    this.used += dataWords;
+  }
+
+  private put(...values: number[]): void {
+    this.reserve(values.length);
+    for (const value of values) this.words[this.used++] = value;
+  }
+
+  private putAll(values: Int32Array): void {
+    this.reserve(values.length);
+    this.words.set(values, this.used);
+    this.used += values.length;
+  }
+
+  private reserve(n: number): void {
+    if (this.used + n <= this.words.length) return;
+    const grown = new Int32Array(Math.max(2 * this.words.length, this.used + n));
+    grown.set(this.words.subarray(0, this.used));
+    this.words = grown;
+  }
+}
+
+/** Carries packed commands out in a worker. */
+export class CommandReader {
+  private words: Int32Array = new Int32Array(0);
+  private bytes: Uint8Array = new Uint8Array(0);
+  private at = 0;
+  private readonly metadata: Int32Array;
+
+  /**
+   * @param endBatch ends the batch at hand, so that the slab is empty
+   */
+  constructor(
+    private readonly engine: Engine,
+    private readonly memory: FrameMemory,
+    private readonly endBatch: () => void,
+  ) {
+    this.metadata = new Int32Array(Math.max(...EXECUTE_METADATA) + 1);
+  }
+
+  run(words: Int32Array, length: number): void {
+    this.words = words;
+    this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    this.at = 0;
+    while (this.at < length) this.command();
+    this.endBatch();
+  }
+
+  private command(): void {
+    const code = this.words[this.at++];
+    if (code === CMD_FLOW_PUT) {
+      const slot = this.words[this.at++];
+      const n = this.words[this.at++];
+      const key = { words: this.slice(n), masks: this.slice(n), values: this.slice(n) };
+      this.engine.flowPut(slot, key, this.slice(this.words[this.at++]));
+    } else if (code === CMD_FLOW_MODIFY) {
+      const slot = this.words[this.at++];
+      this.engine.flowModify(slot, this.slice(this.words[this.at++]));
+    } else if (code === CMD_FLOW_DEL) {
+      this.engine.flowDel(this.words[this.at++]);
+    } else if (code === CMD_EXECUTE) {
+      this.execute();
+    } else if (code === CMD_REINJECT) {
+      const inPort = this.words[this.at++];
+      const len = this.words[this.at];
+      const off = this.packet();
+      if (off < 0) return;
+      this.metadata.fill(0);
+      this.metadata[W_IN_PORT] = inPort;
+      this.engine.reinject(off, len, off - HEADROOM, this.metadata);
+    } else {
+      throw new Error(`unknown datapath command ${code}`);
+    }
+  }
+
+  private execute(): void {
+    for (const word of EXECUTE_METADATA) this.metadata[word] = this.words[this.at++];
+    const program = this.slice(this.words[this.at++]);
+    const len = this.words[this.at];
+    const off = this.packet();
+    if (off >= 0) this.engine.execute(off, len, off - HEADROOM, this.metadata, program);
+  }
+
+  /** Puts the packet of a command into the slab: its offset, or -1 when it cannot be. */
+  private packet(): number {
+    const len = this.words[this.at++];
+    const vnet = this.at * 4;
+    this.at += VNET_WORDS;
+    const frame = this.at * 4;
+    this.at += (len + 3) >>> 2;
+    if (!this.memory.rxHasRoom) this.endBatch();
+    const off = this.memory.rxOffset;
+    if (off + len > this.memory.rxEnd) {
+      this.engine.countDrop(DropReason.frameTooLong);
+      return -1;
+    }
+    this.memory.rxCommit(len);
+    this.memory.u8.set(this.bytes.subarray(vnet, vnet + VNET_HDR_LEN), off - VNET_HDR_LEN);
+    this.memory.u8.set(this.bytes.subarray(frame, frame + len), off);
+    return off;
+  }
+
+  private slice(n: number): Int32Array {
+    this.at += n;
+    return this.words.slice(this.at - n, this.at);
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * The main thread's side of one forwarding worker: its thread, its commands, its acknowledgements.
+ *
+ *     commands --pack--> flush (once per turn) --MessagePort + control descriptor--> worker
+ *     upcalls, acks <---- shared memory <------------- notify descriptor ----------- worker
+ *
+ * Commands are bounded: while more than MAX_WORDS_IN_FLIGHT wait for the worker, packets are refused
+ * (flows and ports are bounded by their own limits).
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { errorMessage } from '../common/errors.js';
+import { getLogger } from '../common/log.js';
+import type { FdWatcher, NativeBinding } from '../native/binding.js';
+import {
+  C_CPU_US,
+  C_HEAP_USED,
+  CTL_ACK,
+  CTL_ENDED,
+  CTL_NOTIFIED,
+  SharedStats,
+} from './shared-stats.js';
+import { type UpcallRecord, UpcallRing, upcallRingBuffer } from './upcall-ring.js';
+import type { WorkerInit, WorkerReport } from './worker.js';
+import { CommandWriter, type WorkerMessage, type WorkerSettings } from './worker-commands.js';
+
+const logger = getLogger('dpif_netdev');
+
+/** Packed words on their way to a worker above which packets are refused: 16 MiB. */
+const MAX_WORDS_IN_FLIGHT = 4 << 20;
+/** Upcalls handled in one go, before the main loop gets its turn. */
+const UPCALL_BUDGET = 64;
+/** How long the main thread waits for an acknowledgement at most. */
+const ACK_TIMEOUT_MS = 3000;
+/** How long a worker may take to end by itself. */
+const STOP_TIMEOUT_MS = 2000;
+
+export interface WorkerHandleOptions {
+  native: NativeBinding;
+  url: URL;
+  index: number;
+  /** -1: not pinned. */
+  cpu: number;
+  arenaBytes: number;
+  maxPorts: number;
+  flowSlots: number;
+  upcallRingBytes?: number;
+  settings: WorkerSettings;
+  onUpcall: (record: UpcallRecord, worker: number) => void;
+  onReport: (report: WorkerReport, worker: number) => void;
+  /** The thread ended without being told to. */
+  onDeath: (worker: number, reason: string) => void;
+}
+
+type Unsequenced<T> = T extends { seq: number } ? Omit<T, 'seq'> : never;
+
+export class WorkerHandle {
+  readonly index: number;
+  readonly cpu: number;
+  readonly stats: SharedStats;
+  readonly commands = new CommandWriter();
+  private readonly upcalls: UpcallRing;
+  private readonly native: NativeBinding;
+  private readonly controlFd: number;
+  private readonly notifyFd: number;
+  private readonly port: MessagePort;
+  private readonly thread: Worker;
+  private readonly watcher: FdWatcher;
+  private seq = 0;
+  private flushScheduled = false;
+  private wordsInFlight = 0;
+  private sent: { seq: number; words: number }[] = [];
+  private waiters: { seq: number; done: () => void }[] = [];
+  private readonly exited: Promise<void>;
+  private stopping = false;
+  private dead = false;
+
+  constructor(private readonly options: WorkerHandleOptions) {
+    const { native } = options;
+    this.native = native;
+    this.index = options.index;
+    this.cpu = options.cpu;
+    this.stats = SharedStats.create(options);
+    const ring = upcallRingBuffer(options.upcallRingBytes);
+    this.upcalls = new UpcallRing(ring);
+    this.controlFd = native.eventfd();
+    this.notifyFd = native.eventfd();
+    const channel = new MessageChannel();
+    this.port = channel.port1;
+    const init: WorkerInit = {
+      index: options.index,
+      name: `pmd-c${String(Math.max(options.cpu, 0)).padStart(2, '0')}/id:${options.index}`,
+      cpu: options.cpu,
+      arenaBytes: options.arenaBytes,
+      maxPorts: options.maxPorts,
+      flowSlots: options.flowSlots,
+      port: channel.port2,
+      controlFd: this.controlFd,
+      notifyFd: this.notifyFd,
+      stats: this.stats.buffers,
+      upcalls: ring,
+      settings: options.settings,
+    };
+    this.thread = new Worker(options.url, { workerData: init, transferList: [channel.port2] });
+    this.watcher = native.watchFd(this.notifyFd, () => this.notified());
+    this.port.on('message', (report: WorkerReport) => options.onReport(report, this.index));
+    this.port.unref();
+    let reason = 'it ended';
+    this.thread.on('error', (error) => {
+      reason = errorMessage(error);
+    });
+    this.exited = new Promise((resolve) => {
+      this.thread.on('exit', () => {
+        this.died(reason);
+        resolve();
+      });
+    });
+  }
+
+  get alive(): boolean {
+    return !this.dead;
+  }
+
+  /** Schedules what was packed to be sent at the end of this turn of the main thread. */
+  schedule(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    queueMicrotask(() => {
+      this.flushScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** False while too much is on its way: packets are to be refused then. */
+  get acceptsPackets(): boolean {
+    return this.wordsInFlight < MAX_WORDS_IN_FLIGHT;
+  }
+
+  /** Sends an unpacked message, behind what was packed before. */
+  post(message: Unsequenced<WorkerMessage>): void {
+    this.flush();
+    this.send({ ...message, seq: this.nextSeq() } as WorkerMessage);
+  }
+
+  /** Sends what was packed now. */
+  flush(): void {
+    if (this.commands.empty) return;
+    const { words, length } = this.commands.take();
+    const seq = this.nextSeq();
+    this.wordsInFlight += length;
+    this.sent.push({ seq, words: length });
+    this.send({ type: 'commands', seq, words, length }, [words.buffer as ArrayBuffer]);
+  }
+
+  /** Calls `done` once everything sent or packed so far is in force (or the worker is dead). */
+  whenAcked(done: () => void): void {
+    this.flush();
+    if (this.dead || !this.after(this.seq, this.acked)) done();
+    else this.waiters.push({ seq: this.seq, done });
+  }
+
+  /**
+   * Blocks until everything sent or packed so far is in force. For what must not go on before, such
+   * as closing descriptors: a worker answers between two batches, well under a millisecond once
+   * it has started. Gives up, with a log line, after ACK_TIMEOUT_MS.
+   */
+  waitAcked(): void {
+    this.flush();
+    const deadline = process.hrtime.bigint() + BigInt(ACK_TIMEOUT_MS) * 1_000_000n;
+    for (let acked = this.acked; !this.dead && this.after(this.seq, acked); acked = this.acked) {
+      const leftMs = Number(deadline - process.hrtime.bigint()) / 1e6;
+      const ended = Atomics.load(this.stats.control, CTL_ENDED) === 1;
+      if (ended || leftMs <= 0) {
+        if (!ended) logger.err(`forwarding worker ${this.index} does not answer`);
+        return;
+      }
+      Atomics.wait(this.stats.control, CTL_ACK, acked, Math.min(leftMs, 50));
+    }
+  }
+
+  /** CPU time (microseconds) and heap bytes of the thread, as of the last sample; asks for anew. */
+  sample(): { cpuUs: number; heapBytes: number } {
+    const counters = this.stats.counters;
+    const result = { cpuUs: counters[C_CPU_US], heapBytes: counters[C_HEAP_USED] };
+    this.post({ type: 'sample' });
+    return result;
+  }
+
+  /** Ends the thread and frees its descriptors. */
+  async close(): Promise<void> {
+    if (this.stopping) return this.exited;
+    this.stopping = true;
+    if (!this.dead) {
+      this.post({ type: 'stop' });
+      const timer = setTimeout(() => void this.thread.terminate(), STOP_TIMEOUT_MS);
+      await this.exited;
+      clearTimeout(timer);
+    }
+    this.watcher.close();
+    this.port.close();
+    this.native.close(this.controlFd);
+    this.native.close(this.notifyFd);
+  }
+
+  private nextSeq(): number {
+    this.seq = (this.seq + 1) | 0;
+    return this.seq;
+  }
+
+  private get acked(): number {
+    return Atomics.load(this.stats.control, CTL_ACK);
+  }
+
+  /** Whether a comes after b (modulo 2^32). */
+  private after(a: number, b: number): boolean {
+    return ((a - b) | 0) > 0;
+  }
+
+  private send(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
+    if (this.dead) return;
+    this.port.postMessage(message, transfer);
+    this.native.eventfdWrite(this.controlFd);
+  }
+
+  /** The worker has acknowledged something or sent packets up. */
+  private notified(): void {
+    this.native.eventfdDrain(this.notifyFd);
+    Atomics.store(this.stats.control, CTL_NOTIFIED, 0);
+    this.settleAcks();
+    this.drainUpcalls();
+  }
+
+  private settleAcks(): void {
+    const acked = this.dead ? this.seq : this.acked;
+    while (this.sent.length > 0 && !this.after(this.sent[0].seq, acked)) {
+      this.wordsInFlight -= this.sent.shift()!.words;
+    }
+    while (this.waiters.length > 0 && !this.after(this.waiters[0].seq, acked)) {
+      this.waiters.shift()!.done();
+    }
+  }
+
+  private drainUpcalls(): void {
+    for (let n = 0; n < UPCALL_BUDGET; n++) {
+      const record = this.upcalls.pop();
+      if (!record) return;
+      this.options.onUpcall(record, this.index);
+    }
+    this.flush();
+    // More may wait: go on after whatever else the main thread has to do.
+    if (!this.stopping) this.native.eventfdWrite(this.notifyFd);
+  }
+
+  private died(reason: string): void {
+    this.dead = true;
+    const ended = Atomics.load(this.stats.control, CTL_ENDED) === 1;
+    this.settleAcks();
+    if (this.stopping && ended) return;
+    if (!this.stopping) {
+      logger.err(`forwarding worker ${this.index} ended: ${reason}`);
+      this.options.onDeath(this.index, reason);
+    }
+  }
+}

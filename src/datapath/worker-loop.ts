@@ -1,0 +1,178 @@
+/**
+ * The loop of a forwarding worker: poll, forward, send; sleep in the kernel when there is nothing.
+ *
+ *     +-> active queues: receive -> engine --+-> end of batch: send, release slots, empty slab
+ *     |                                      |
+ *     +-- something came: go on              +-- nothing for a while: wait in epoll
+ *     +-- now and then: look at the other descriptors (epoll, no timeout)
+ *
+ * Rings are polled by their status words, which costs no system call. A queue is polled while it is
+ * `active`: from the moment epoll names it until it has been idle for a while. A TAP has no status
+ * word: it is read once when epoll names it, and again for as long as reads come back with frames.
+ *
+ * Commands from the main thread come in when its event descriptor is ready.
+ */
+import type { PacketIo } from '../native/binding.js';
+import type { Engine } from './engine.js';
+import { KIND_TAP, type ReceiveQueue, type Receiver } from './receive-queue.js';
+import { C_BUSY_ROUNDS, C_IDLE_ROUNDS, C_SLEEPS, type SharedStats } from './shared-stats.js';
+
+/** Frames of one queue in one turn, and frames at which a batch is sent in any case. */
+const TURN_BUDGET = 64;
+const BATCH_FRAMES = 128;
+/** Busy rounds between two looks at the other descriptors. */
+const LOOK_INTERVAL = 8;
+/** Idle rounds between two looks at the other descriptors while spinning. */
+const SPIN_LOOK_INTERVAL = 16;
+/** Rounds without a frame after which a ring is no longer polled. */
+const RING_IDLE_ROUNDS = 4096;
+
+/** Rounds without any frame before the worker sleeps. */
+export const DEFAULT_SPIN_ROUNDS = 64;
+/** Tag of the descriptor that announces commands; queues have 0, 1, 2... */
+export const CONTROL_TAG = 0x7fffffff;
+
+export interface WorkerLoopOptions {
+  io: PacketIo;
+  engine: Engine;
+  receiver: Receiver;
+  stats: SharedStats;
+  /** Where io.wait writes tags. */
+  ready: Int32Array;
+  /** Monotonic milliseconds, as flow statistics are to have them. */
+  nowMs: () => number;
+  /** Carries out waiting commands; returns false to end the loop. */
+  onControl: () => boolean;
+}
+
+export class WorkerLoop {
+  spinRounds = DEFAULT_SPIN_ROUNDS;
+  private readonly io: PacketIo;
+  private readonly engine: Engine;
+  private readonly receiver: Receiver;
+  private readonly stats: SharedStats;
+  private readonly ready: Int32Array;
+  private readonly nowMs: () => number;
+  private readonly onControl: () => boolean;
+  /** By tag; null where a queue was removed. */
+  private readonly queues: (ReceiveQueue | null)[] = [];
+  private readonly active: ReceiveQueue[] = [];
+  private nActive = 0;
+  private batchFrames = 0;
+  private running = true;
+
+  constructor(options: WorkerLoopOptions) {
+    this.io = options.io;
+    this.engine = options.engine;
+    this.receiver = options.receiver;
+    this.stats = options.stats;
+    this.ready = options.ready;
+    this.nowMs = options.nowMs;
+    this.onControl = options.onControl;
+  }
+
+  /** Starts receiving from a queue. */
+  add(queue: ReceiveQueue): void {
+    let tag = this.queues.indexOf(null);
+    if (tag < 0) tag = this.queues.push(null) - 1;
+    this.queues[tag] = queue;
+    this.io.watch(queue.fd, tag);
+    this.activate(queue);
+  }
+
+  /** Stops receiving from a port and returns its queues; the batch at hand is ended before. */
+  remove(portNo: number): ReceiveQueue[] {
+    this.endBatch();
+    const removed: ReceiveQueue[] = [];
+    for (let tag = 0; tag < this.queues.length; tag++) {
+      const queue = this.queues[tag];
+      if (queue?.portNo !== portNo) continue;
+      this.io.unwatch(queue.fd);
+      this.queues[tag] = null;
+      const at = this.active.indexOf(queue);
+      if (queue.active && at >= 0) this.deactivate(at);
+      removed.push(queue);
+    }
+    return removed;
+  }
+
+  /** Runs until onControl returns false. */
+  run(): void {
+    const counters = this.stats.counters;
+    let idle = 0;
+    let busy = 0;
+    while (this.running) {
+      if (this.round() > 0) {
+        counters[C_BUSY_ROUNDS] += 1;
+        idle = 0;
+        if (++busy % LOOK_INTERVAL === 0) this.look(0);
+      } else {
+        counters[C_IDLE_ROUNDS] += 1;
+        idle++;
+        if (idle > this.spinRounds) {
+          counters[C_SLEEPS] += 1;
+          this.look(-1);
+          idle = 0;
+        } else if (idle % SPIN_LOOK_INTERVAL === 0) {
+          this.look(0);
+        }
+      }
+    }
+    this.endBatch();
+  }
+
+  /** Sends what waits and gives the slots back. */
+  endBatch(): void {
+    this.batchFrames = 0;
+    this.engine.endBatch();
+    for (let i = 0; i < this.nActive; i++) this.receiver.release(this.active[i]);
+  }
+
+  /** One turn for each active queue; returns how many frames came. */
+  private round(): number {
+    let frames = 0;
+    for (let i = this.nActive - 1; i >= 0; i--) {
+      const queue = this.active[i];
+      const got = this.receiver.receive(queue, TURN_BUDGET);
+      if (got > 0) {
+        queue.idleRounds = 0;
+        frames += got;
+        this.batchFrames += got;
+        if (this.batchFrames >= BATCH_FRAMES) this.endBatch();
+      } else if (queue.kind === KIND_TAP || ++queue.idleRounds > RING_IDLE_ROUNDS) {
+        // Its held slots must not be forgotten.
+        if (queue.held > 0) this.endBatch();
+        this.deactivate(i);
+      }
+    }
+    if (frames > 0) this.endBatch();
+    return frames;
+  }
+
+  /** Asks epoll who has something; -1 waits for it. */
+  private look(timeoutUs: number): void {
+    const n = this.io.wait(timeoutUs);
+    this.engine.nowMs = this.nowMs();
+    for (let i = 0; i < n; i++) {
+      const tag = this.ready[i];
+      if (tag === CONTROL_TAG) {
+        this.running = this.onControl();
+        continue;
+      }
+      const queue = this.queues[tag];
+      if (queue) this.activate(queue);
+    }
+  }
+
+  private activate(queue: ReceiveQueue): void {
+    queue.idleRounds = 0;
+    if (queue.active) return;
+    queue.active = true;
+    this.active[this.nActive++] = queue;
+  }
+
+  private deactivate(at: number): void {
+    this.active[at].active = false;
+    this.active[at] = this.active[--this.nActive];
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * Entry of a forwarding worker thread: sets it up, then runs its loop until it is told to stop.
+ *
+ * The loop never returns to Node's event loop: messages are taken with receiveMessageOnPort when the
+ * control descriptor says so, and the main thread is woken through another descriptor.
+ */
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { loadNative, type NativeBinding } from '../native/binding.js';
+import { ArenaSpace } from './arena-space.js';
+import { PORT_PACKET, PORT_TAP, TX_BATCH } from './egress.js';
+import { Engine } from './engine.js';
+import { FrameMemory } from './frame-memory.js';
+import { KIND_RING, KIND_TAP, ReceiveQueue, Receiver } from './receive-queue.js';
+import {
+  C_CPU_US,
+  C_HEAP_USED,
+  CTL_ACK,
+  CTL_ENDED,
+  CTL_NOTIFIED,
+  SharedStats,
+  type SharedStatsBuffers,
+} from './shared-stats.js';
+import { UpcallRing } from './upcall-ring.js';
+import {
+  CommandReader,
+  type WorkerMessage,
+  type WorkerPort,
+  type WorkerSettings,
+} from './worker-commands.js';
+import { CONTROL_TAG, WorkerLoop } from './worker-loop.js';
+
+/** What a worker is started with. */
+export interface WorkerInit {
+  index: number;
+  name: string;
+  /** CPU to run on, or -1 to leave it to the kernel. */
+  cpu: number;
+  arenaBytes: number;
+  maxPorts: number;
+  flowSlots: number;
+  /** Its end of the channel for WorkerMessage; answers (WorkerReport) go back on it. */
+  port: MessagePort;
+  /** Event descriptor that is written when messages wait. */
+  controlFd: number;
+  /** Event descriptor that wakes the main thread. */
+  notifyFd: number;
+  stats: SharedStatsBuffers;
+  upcalls: ArrayBufferLike;
+  settings: WorkerSettings;
+}
+
+/** What a worker tells besides counters and acknowledgements. */
+export type WorkerReport =
+  /** The port's queue could not be taken up. */
+  { type: 'portFailed'; portNo: number; message: string };
+
+class ForwardingWorker {
+  private readonly native: NativeBinding = loadNative();
+  private readonly stats: SharedStats;
+  private readonly memory: FrameMemory;
+  private readonly space: ArenaSpace;
+  private readonly io;
+  private readonly engine: Engine;
+  private readonly loop: WorkerLoop;
+  private readonly commands: CommandReader;
+  private readonly upcalls: UpcallRing;
+
+  constructor(private readonly init: WorkerInit) {
+    const { native } = this;
+    native.setThreadName(init.name);
+    if (init.cpu >= 0) native.setAffinity([init.cpu]);
+    this.stats = new SharedStats(init.stats);
+    this.upcalls = new UpcallRing(init.upcalls);
+    const arena = native.arenaCreate(init.arenaBytes);
+    this.memory = new FrameMemory(arena);
+    this.space = new ArenaSpace(this.memory.slabBytes, arena.byteLength);
+    const vectorLength = (init.maxPorts + 1) * TX_BATCH;
+    const offsets = new Int32Array(vectorLength);
+    const lengths = new Int32Array(vectorLength);
+    const ready = new Int32Array(256);
+    this.io = new native.PacketIo({ arena, offsets, lengths, ready });
+    const { memory, io, stats } = this;
+    this.engine = new Engine({
+      memory,
+      io,
+      offsets,
+      lengths,
+      stats,
+      maxPorts: init.maxPorts,
+      flowSlots: init.flowSlots,
+      sink: this,
+    });
+    this.loop = new WorkerLoop({
+      io,
+      engine: this.engine,
+      receiver: new Receiver(this.engine, memory, io, offsets, lengths, stats),
+      stats,
+      ready,
+      nowMs: monotonicMs(),
+      onControl: () => this.control(),
+    });
+    this.commands = new CommandReader(this.engine, memory, () => this.loop.endBatch());
+    this.apply(init.settings);
+    io.watch(init.controlFd, CONTROL_TAG);
+  }
+
+  run(): void {
+    try {
+      this.loop.run();
+    } finally {
+      this.io.close();
+      Atomics.store(this.stats.control, CTL_ENDED, 1);
+      Atomics.notify(this.stats.control, CTL_ACK);
+      this.notify();
+    }
+  }
+
+  /** UpcallSink: a packet for the main thread. */
+  upcall(
+    kind: number,
+    off: number,
+    len: number,
+    key: Int32Array,
+    cookie: Int32Array,
+    cookieAt: number,
+  ): boolean {
+    const taken = this.upcalls.push(kind, this.memory.u8, off, len, key, cookie, cookieAt);
+    this.notify();
+    return taken;
+  }
+
+  /** Wakes the main thread, once until it has looked. */
+  private notify(): void {
+    if (Atomics.exchange(this.stats.control, CTL_NOTIFIED, 1) === 0) {
+      this.native.eventfdWrite(this.init.notifyFd);
+    }
+  }
+
+  private control(): boolean {
+    this.native.eventfdDrain(this.init.controlFd);
+    let running = true;
+    for (;;) {
+      const received = receiveMessageOnPort(this.init.port);
+      if (!received) break;
+      const message = received.message as WorkerMessage;
+      running = this.handle(message) && running;
+      Atomics.store(this.stats.control, CTL_ACK, message.seq);
+    }
+    Atomics.notify(this.stats.control, CTL_ACK);
+    this.notify();
+    return running;
+  }
+
+  private handle(message: WorkerMessage): boolean {
+    switch (message.type) {
+      case 'commands':
+        this.commands.run(message.words, message.length);
+        return true;
+      case 'portAdd':
+        this.portAdd(message.port);
+        return true;
+      case 'portDel':
+        this.portDel(message.portNo);
+        return true;
+      case 'setting':
+        this.apply(message.setting);
+        return true;
+      case 'sample':
+        this.stats.counters[C_CPU_US] = this.native.threadCpuTimeUs();
+        this.stats.counters[C_HEAP_USED] = process.memoryUsage().heapUsed;
+        return true;
+      case 'stop':
+        return false;
+    }
+  }
+
+  private apply(settings: WorkerSettings): void {
+    if (settings.vlanLimit !== undefined) this.engine.extractor.vlanLimit = settings.vlanLimit;
+    if (settings.spinRounds !== undefined) this.loop.spinRounds = settings.spinRounds;
+  }
+
+  private portAdd(port: WorkerPort): void {
+    const tap = port.kind === 'tap';
+    let ringOffset = 0;
+    try {
+      if (!tap) {
+        ringOffset = this.space.take(port.ringBytes);
+        if (ringOffset < 0) throw new Error('no address space left for its receive ring');
+        this.native.ringMap(port.fd, this.memory.arena, ringOffset, port.ringBytes);
+      }
+      this.loop.add(
+        new ReceiveQueue(
+          tap ? KIND_TAP : KIND_RING,
+          port.portNo,
+          port.fd,
+          ringOffset,
+          port.ringBytes,
+          port.slots,
+          port.slotBytes,
+        ),
+      );
+      this.engine.egress.portAdd(port.portNo, tap ? PORT_TAP : PORT_PACKET, port.fd);
+    } catch (error) {
+      const report: WorkerReport = {
+        type: 'portFailed',
+        portNo: port.portNo,
+        message: error instanceof Error ? error.message : String(error),
+      };
+      this.init.port.postMessage(report);
+    }
+  }
+
+  private portDel(portNo: number): void {
+    for (const queue of this.loop.remove(portNo)) {
+      if (queue.kind !== KIND_RING) continue;
+      this.native.ringUnmap(this.memory.arena, queue.ringOffset, queue.ringBytes);
+      this.space.give(queue.ringOffset, queue.ringBytes);
+    }
+    this.engine.egress.portDel(portNo);
+  }
+}
+
+/** performance.now() moved to the time base of process.hrtime(), which all threads share. */
+function monotonicMs(): () => number {
+  const [seconds, nanoseconds] = process.hrtime();
+  const offset = seconds * 1e3 + nanoseconds / 1e6 - performance.now();
+  return () => performance.now() + offset;
+}
+
+new ForwardingWorker(workerData as WorkerInit).run();
