@@ -1,0 +1,170 @@
+/**
+ * `tapswitch bench`: one table that compares this switch with the kernel's bridge and Open vSwitch.
+ *
+ *     start all ─> round 1: each switch: RTT, packets/s, TCP ─> round 2 ... ─> medians, ratios
+ *
+ * Rounds are interleaved so that a machine that grows warm or busy does so for all of them. What was
+ * started is ended, and what was made removed, also when it fails or is interrupted.
+ *
+ * Not for: tests. A benchmark prints figures; nothing depends on them.
+ */
+import { availableParallelism, cpus, release } from 'node:os';
+import { errorMessage, TapswitchError } from '../../common/errors.js';
+import { type CliIo, printError } from '../io.js';
+import { installed } from './commands.js';
+import {
+  type MeasureOptions,
+  packetsPerSecond,
+  roundTripUs,
+  tcpGbitPerSecond,
+} from './measures.js';
+import { type BenchOptions, parseBenchOptions } from './options.js';
+import { SUBJECTS, Subject } from './subjects.js';
+import { type Column, formatTable, median, type Row } from './table.js';
+
+const PROGRAMS = ['ip', 'ping', 'iperf3', 'ss', 'taskset', 'ethtool', 'python3'];
+
+/** The command. @returns 0, or 1 when this switch could not be measured */
+export async function runBench(argv: string[], io: CliIo): Promise<number> {
+  const options = parseBenchOptions(argv, io);
+  if (typeof options === 'number') return options;
+  try {
+    requireMachine();
+  } catch (error) {
+    printError(io, error);
+    return 1;
+  }
+  const run = new BenchRun(options, io);
+  const interrupt = () => run.interrupt();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    return await run.all();
+  } catch (error) {
+    printError(io, error);
+    return 1;
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    await run.close();
+  }
+}
+
+/** @throws TapswitchError E_BENCH_MACHINE */
+function requireMachine(): void {
+  const missing = PROGRAMS.filter((program) => !installed(program));
+  if (missing.length > 0) {
+    const hint = 'on Debian: apt-get install iproute2 iputils-ping iperf3 ethtool python3';
+    throw new TapswitchError('E_BENCH_MACHINE', `missing here: ${missing.join(', ')}`, hint);
+  }
+  if (process.getuid?.() !== 0) {
+    const message = 'the benchmark makes network namespaces, which needs root';
+    throw new TapswitchError('E_BENCH_MACHINE', message, 'run it with sudo');
+  }
+}
+
+class BenchRun {
+  private readonly subjects: Subject[] = [];
+  private readonly rows = new Map<Subject, Row>();
+  private readonly columns: Column[];
+  private readonly measure: MeasureOptions;
+  private interrupted = false;
+
+  constructor(
+    private readonly options: BenchOptions,
+    private readonly io: CliIo,
+  ) {
+    const { frameBytes, flows, streams, seconds } = options;
+    this.columns = [
+      { title: 'RTT us', digits: 0, higherIsBetter: false },
+      { title: `Mpps, ${frameBytes} B, ${flows} flows`, digits: 3, higherIsBetter: true },
+      { title: `TCP Gbit/s, ${streams} stream(s)`, digits: 1, higherIsBetter: true },
+    ];
+    this.measure = { seconds, frameBytes, flows, tcpStreams: streams, generatorCpu: 0 };
+  }
+
+  /** Ends the run after the measurement that is under way. */
+  interrupt(): void {
+    this.interrupted = true;
+  }
+
+  async all(): Promise<number> {
+    await this.start();
+    const { rounds } = this.options;
+    for (let round = 1; round <= rounds && !this.interrupted; round += 1) {
+      for (const subject of this.subjects) {
+        if (this.interrupted) break;
+        await this.measureOne(subject, round);
+      }
+    }
+    this.print();
+    const complete = this.options.only.every((name) => name !== 'tapswitch' || this.measured(name));
+    return complete && !this.interrupted ? 0 : 1;
+  }
+
+  private measured(name: string): boolean {
+    return this.subjects.some(({ kind }) => kind.name === name);
+  }
+
+  private async start(): Promise<void> {
+    const switchCpu = availableParallelism() - 1;
+    for (const kind of SUBJECTS) {
+      if (!this.options.only.includes(kind.name) || this.interrupted) continue;
+      const missing = kind.missing();
+      if (missing !== undefined) {
+        this.progress(`${kind.title}: left out, ${missing}`);
+        continue;
+      }
+      this.progress(`starting ${kind.title}`);
+      try {
+        const subject = await Subject.start(kind, switchCpu);
+        this.subjects.push(subject);
+        this.rows.set(subject, { title: kind.title, values: this.columns.map(() => []) });
+      } catch (error) {
+        this.progress(`${kind.title}: left out, ${errorMessage(error)}`);
+      }
+    }
+  }
+
+  private async measureOne(subject: Subject, round: number): Promise<void> {
+    const { values } = this.rows.get(subject)!;
+    const rtt = await roundTripUs(subject);
+    const packets = await packetsPerSecond(subject, this.measure);
+    const tcp = await tcpGbitPerSecond(subject, this.measure);
+    for (const [at, value] of [rtt, packets / 1e6, tcp].entries()) values[at].push(value);
+    const figures = this.columns.map(
+      ({ title, digits }, at) => `${title} ${values[at].at(-1)?.toFixed(digits)}`,
+    );
+    this.progress(`round ${round}, ${subject.kind.title}: ${figures.join('; ')}`);
+  }
+
+  private progress(text: string): void {
+    this.io.stderr.write(`${text}\n`);
+  }
+
+  private print(): void {
+    const rows = this.subjects.map((subject) => this.rows.get(subject)!);
+    if (rows.length === 0) return;
+    const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} CPUs, Linux ${release()}`;
+    if (this.options.json) {
+      const columns = this.columns.map(({ title }) => title);
+      const results = rows.map(({ title, values }) => ({
+        title,
+        rounds: values,
+        medians: values.map(median),
+      }));
+      const text = JSON.stringify({ machine, options: this.options, columns, results }, null, 2);
+      this.io.stdout.write(`${text}\n`);
+      return;
+    }
+    const { rounds, seconds } = this.options;
+    this.io.stdout.write(
+      `\nmedians of ${rounds} interleaved rounds of ${seconds} s; ${machine}\n` +
+        `ratio: how many times better the first row is\n\n${formatTable(this.columns, rows)}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    for (const subject of this.subjects.splice(0)) {
+      await subject.stop().catch((error) => this.progress(errorMessage(error)));
+    }
+  }
+}
