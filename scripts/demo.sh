@@ -114,8 +114,8 @@ has_members() { [ "$(grep -Ec "^member .*: $1\$" <<<"$OUT")" = "$2" ]; }
 step_failover() {
   local active other peer_of_other worst=0 links
   step "Failover under a running ping"
-  explain "A hundred pings a second; meanwhile the active link goes down, comes back, and the other" \
-    "one goes down. A veth loses its carrier with its peer, so br2 sees it too."
+  explain "A hundred pings a second; meanwhile the active link goes down, comes back, and the" \
+    "other one goes down. A veth loses its carrier with its peer, so br2 sees it too."
   for links in 1 2; do
     active=$(active_member bond1)
     [ "$active" = vetha ] && other=vethx peer_of_other=vethy || other=vetha peer_of_other=vethb
@@ -232,8 +232,10 @@ step_stop() {
   check "bond1 is gone" lacks 'bond1'
   stop_switch
   show ip -br link show type tun
-  check "after SIGTERM no interface of the switch is left" eval '! link_exists br1 && ! link_exists br2'
+  check "after SIGTERM no interface of the switch is left" no_bridge_left
 }
+
+no_bridge_left() { ! link_exists br1 && ! link_exists br2; }
 
 main() {
   [ "$(id -u)" = 0 ] || die "the demo makes network namespaces: run it as root" \

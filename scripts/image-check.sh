@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image that the Dockerfile describes and shows that it holds what it needs: it starts
-# the switch as its entry point, the health check succeeds, a bridge forwards a ping, SIGTERM ends it.
+# the switch as its entry point, the health check succeeds, a bridge forwards a ping, and SIGTERM
+# ends it.
 #
 # With a Docker engine it does so with docker. Without one, with buildah on a base image made by
 # debootstrap and this machine's Node.js; there the entry point runs in the image's file system by

@@ -25,7 +25,7 @@ claim_state() {
   if [ -d "$STATE" ]; then
     other=$(cat "$STATE/pid" 2>/dev/null || true)
     if [ -n "$other" ] && grep -qs demo.sh "/proc/$other/cmdline"; then
-      die "another demo is running (process $other)" "wait for it to end, or end it with: kill $other"
+      die "another demo is running (process $other)" "Wait for it, or end it: kill $other"
     fi
     doing "clearing away what an interrupted demo left"
     clear_leftovers
@@ -39,11 +39,13 @@ claim_state() {
 refuse_strangers() {
   local pair name found=()
   for pair in "${PAIRS[@]}"; do
-    for name in "${pair%:*}" "${pair#*:}"; do link_exists "$name" && found+=("interface $name"); done
+    for name in "${pair%:*}" "${pair#*:}"; do
+      link_exists "$name" && found+=("interface $name")
+    done
   done
   for name in "${BRIDGES[@]}"; do link_exists "$name" && found+=("interface $name"); done
   for name in "${NAMESPACES[@]}"; do netns_exists "$name" && found+=("namespace $name"); done
-  [ "${#found[@]}" -eq 0 ] || die "the demo needs names that are taken here: $(join "${found[@]}")" \
+  [ "${#found[@]}" -eq 0 ] || die "these names are taken here: $(join "${found[@]}")" \
     "They were not made by a demo, so it leaves them alone. Remove or rename them first:" \
     "ip link del NAME, ip netns del NAME."
 }

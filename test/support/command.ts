@@ -23,7 +23,7 @@ export interface RunOptions {
 
 const MAX_OUTPUT_CHARS = 4_000_000;
 
-/** Runs a command to its end, whatever its status. Rejects when it cannot start or takes too long. */
+/** Runs a command to its end, whatever its status. Rejects when it cannot start or is too slow. */
 export function run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const { timeoutMs = 20_000, env = process.env, input = '', cwd } = options;
   return new Promise((resolve, reject) => {

@@ -25,7 +25,7 @@ export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'pyt
 
 type Tool = 'vsctl' | 'ofctl' | 'appctl';
 
-/** What has to follow `add-br NAME` for a bridge that forwards in user space: with ours, nothing. */
+/** What has to follow `add-br NAME` for a bridge in user space: with ours, nothing. */
 export function userspaceBridge(name: string): string[] {
   return isTapswitch ? [] : ['--', 'set', 'bridge', name, 'datapath_type=netdev'];
 }

@@ -117,7 +117,7 @@ it('survives three thousand frames of random bytes', async () => {
     into.send(...frames);
   }
   const mark = ethernet({ dst: DST, src: SRC, payload: Buffer.from('the end') });
-  // A burst may overrun a queue, and the first mark with it; what counts is that forwarding goes on.
+  // A burst may overrun a queue, and the first mark with it; forwarding has to go on.
   await eventually('forwarding to go on', () => {
     into.send(mark);
     return out.received.some((each) => each.equals(mark));

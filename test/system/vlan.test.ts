@@ -1,6 +1,6 @@
 /**
- * VLANs of ports under NORMAL: a frame is sent into one port, and what comes out of every other port
- * is compared with what the port's mode says.
+ * VLANs of ports under NORMAL: a frame is sent into one port, and what comes out of every other
+ * port is compared with what the port's mode says.
  *
  *     access10  tag=10                      trunkall  no setting: a trunk of all VLANs
  *     access20  tag=20                      trunk10   trunks=10,30

@@ -3,7 +3,7 @@
  * the same UDP frames over and over, a batch in each system call, as fast as the interface takes
  * them, until it is told to stop.
  *
- * `workerData` is a GeneratorOptions; the message 'sending' is posted once the first batch has left.
+ * `workerData` is a GeneratorOptions; 'sending' is posted once the first batch has left.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadNative, VNET_HDR_LEN } from '../../native/binding.js';

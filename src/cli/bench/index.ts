@@ -3,8 +3,8 @@
  *
  *     start all ─> round 1: each switch: RTT, packets/s, TCP ─> round 2 ... ─> medians, ratios
  *
- * Rounds are interleaved so that a machine that grows warm or busy does so for all of them. What was
- * started is ended, and what was made removed, also when it fails or is interrupted.
+ * Rounds are interleaved so that a machine that grows warm or busy does so for all of them. What
+ * was started is ended, what was made is removed, also when it fails or is interrupted.
  *
  * Not for: tests. A benchmark prints figures; nothing depends on them.
  */
@@ -143,7 +143,8 @@ class BenchRun {
   private print(): void {
     const rows = this.subjects.map((subject) => this.rows.get(subject)!);
     if (rows.length === 0) return;
-    const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} CPUs, Linux ${release()}`;
+    const model = cpus()[0]?.model ?? 'unknown CPU';
+    const machine = `${model}, ${cpus().length} CPUs, Linux ${release()}`;
     if (this.options.json) {
       const columns = this.columns.map(({ title }) => title);
       const results = rows.map(({ title, values }) => ({

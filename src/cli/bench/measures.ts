@@ -1,5 +1,5 @@
 /**
- * The three measurements, each on one running subject: round trip time, small packets a second, TCP.
+ * The three measurements, each on one running subject: round trip time, small packets, TCP.
  */
 import { Worker } from 'node:worker_threads';
 import { TapswitchError } from '../../common/errors.js';

@@ -1,4 +1,4 @@
-/** One UDP frame of the generator, complete with checksum of the IPv4 header; UDP's own is left 0. */
+/** One UDP frame of the generator, with the checksum of the IPv4 header; UDP's own is left 0. */
 
 export interface UdpFrameOptions {
   sourceMac: string;
