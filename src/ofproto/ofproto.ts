@@ -20,7 +20,7 @@ import type { OfprotoBacker } from './backer.js';
 import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleRun } from './bundle-run.js';
-import { Connmgr } from './connmgr.js';
+import { Connmgr } from './connmgr/connmgr.js';
 import type { MacNumber } from './flow-access.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';

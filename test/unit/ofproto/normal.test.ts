@@ -80,7 +80,9 @@ describe('NORMAL', () => {
     );
     expect(sw.send(1, frame({ src: H1, vlan: 10 }))).toBe('drop');
     expect(sw.send(5, frame({ src: H1, vlan: 10 }))).toBe('drop');
-    expect(sw.send(7, frame({ src: '50:54:00:00:00:09', vlan: 20 }))).toBe('4,5,6,pop_vlan,3');
+    expect(sw.send(7, frame({ src: '50:54:00:00:00:09', vlan: 20 }))).toBe(
+      'pop_vlan,3,push_vlan(vid=20,pcp=0),4,5,6',
+    );
   });
 
   it('matches a tag by its id, whatever the priority', () => {

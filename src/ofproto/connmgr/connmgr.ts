@@ -1,0 +1,325 @@
+/**
+ * All OpenFlow connections of a bridge: its control socket, controllers, and what they are told.
+ *
+ *     BRIDGE.mgmt, ptcp:, punix: --> OfListener --> OfConn (service)
+ *     tcp:, unix: targets        --> Controller --> OfConn (primary), made again when lost
+ *
+ *     packet-ins, flow-removed, port-status --> every connection that wants them
+ *
+ * Fail mode: without controllers a standalone bridge has one visible entry, priority 0 to NORMAL.
+ * With controllers that have all been lost for three probe intervals it gets a hidden one above all
+ * others, until one is back. A secure bridge forwards what its tables say, nothing else.
+ */
+import type { Socket } from 'node:net';
+import { NEVER } from '../../common/clock.js';
+import { errorMessage } from '../../common/errors.js';
+import { getLogger } from '../../common/log.js';
+import { OFPP } from '../../openflow/actions.js';
+import { matchAny } from '../../openflow/match.js';
+import { W_IN_PORT } from '../../packet/flow-layout.js';
+import type { ControllerActionState } from '../controller-actions.js';
+import type { Ofproto } from '../ofproto.js';
+import type { OfPort } from '../port.js';
+import { type RemovedReason, Rule } from '../rule.js';
+import type { ControllerSettings, ControllerStatus, FailMode } from '../settings.js';
+import { Controller } from './controller.js';
+import { isPassive, OfListener } from './listener.js';
+import { OfConn } from './ofconn.js';
+import { portDesc } from './port-desc.js';
+
+const log = getLogger('connmgr');
+
+/** Wire numbers of what a bridge speaks unless configured otherwise. */
+const VERSIONS_DEFAULT: readonly number[] = [1, 2, 3, 4, 5, 6];
+/** Above everything that a controller can add. */
+const FAIL_OPEN_PRIORITY = 0xf0f0f0;
+const PROBE_DEFAULT_MS = 5000;
+const REMOVED_REASONS: readonly RemovedReason[] = [
+  'idle',
+  'hard',
+  'delete',
+  'group_delete',
+  'meter_delete',
+  'eviction',
+];
+const PORT_REASONS = ['add', 'delete', 'modify'] as const;
+const OF13 = 4;
+
+export class Connmgr {
+  private readonly conns = new Set<OfConn>();
+  private readonly controllers = new Map<string, Controller>();
+  private readonly listeners = new Map<string, OfListener>();
+  private mgmt: OfListener | null = null;
+  private failMode: FailMode = 'standalone';
+  private failOpenRule: Rule | null = null;
+  private versions = VERSIONS_DEFAULT;
+  private generation: bigint | null = null;
+  private sawMissWanted = false;
+  private nConns = 0;
+  private closed = false;
+
+  constructor(private readonly ofproto: Ofproto) {}
+
+  // Configuration.
+
+  /** Serves the bridge's control socket; rejects when the path cannot be listened on. */
+  async listenMgmt(path: string): Promise<void> {
+    this.mgmt?.close();
+    this.mgmt = new OfListener(`punix:${path}`, (socket) => this.accept(socket, 'mgmt'));
+    await this.mgmt.open();
+  }
+
+  setProtocols(versions: readonly number[]): void {
+    const next = versions.length > 0 ? [...versions] : VERSIONS_DEFAULT;
+    if (next.join() === this.versions.join()) return;
+    this.versions = next;
+    this.reconnectAll();
+  }
+
+  setFailMode(mode: FailMode): void {
+    if (mode === this.failMode) return;
+    this.failMode = mode;
+    if (this.controllers.size === 0) this.ofproto.flushFlows();
+  }
+
+  setControllers(list: readonly ControllerSettings[]): void {
+    const had = this.hasControllers;
+    const wanted = new Map(list.map((c) => [c.target, c]));
+    for (const [target, controller] of this.controllers) {
+      if (wanted.has(target)) continue;
+      this.controllers.delete(target);
+      controller.close();
+    }
+    this.closeListeners((target) => !wanted.has(target));
+    for (const settings of wanted.values()) this.ensureController(settings);
+    if (had !== this.hasControllers) this.ofproto.flushFlows();
+  }
+
+  private ensureController(settings: ControllerSettings): void {
+    const { target } = settings;
+    const known = this.controllers.get(target);
+    if (known !== undefined) known.settings = settings;
+    else if (isPassive(target)) this.listen(target);
+    else {
+      const changed = (): void => this.connectionsChanged();
+      const controller = new Controller(this.ofproto, settings, () => this.versions, changed);
+      this.controllers.set(target, controller);
+    }
+  }
+
+  private listen(target: string): void {
+    if (this.listeners.has(target)) return;
+    const listener = new OfListener(target, (socket) => this.accept(socket, target));
+    this.listeners.set(target, listener);
+    listener.open().catch((error: unknown) => {
+      log.warn(`${this.ofproto.name}: cannot listen on ${target}: ${errorMessage(error)}`);
+      if (this.listeners.get(target) === listener) this.listeners.delete(target);
+    });
+  }
+
+  private closeListeners(which: (target: string) => boolean): void {
+    for (const [target, listener] of this.listeners) {
+      if (!which(target)) continue;
+      this.listeners.delete(target);
+      listener.close();
+    }
+  }
+
+  /** Snooping is not served: configuring it is said to be without effect. */
+  setSnoops(targets: readonly string[]): void {
+    for (const target of targets)
+      log.warn(`${this.ofproto.name}: snooping on ${target} not served`);
+  }
+
+  private get hasControllers(): boolean {
+    return this.controllers.size > 0;
+  }
+
+  controllerStatus(): ControllerStatus[] {
+    return [...this.controllers.values()].map((controller) => controller.status());
+  }
+
+  // Connections.
+
+  private accept(socket: Socket, from: string): void {
+    this.nConns += 1;
+    const conn = new OfConn(this.ofproto, socket, {
+      kind: 'service',
+      versions: this.versions,
+      name: `${this.ofproto.name}<->${from}#${this.nConns}`,
+      onOpen: () => this.connectionsChanged(),
+      onClose: () => {
+        this.conns.delete(conn);
+        this.connectionsChanged();
+      },
+    });
+    this.conns.add(conn);
+  }
+
+  private *all(): Generator<OfConn> {
+    yield* this.conns;
+    for (const controller of this.controllers.values()) {
+      if (controller.conn !== null) yield controller.conn;
+    }
+  }
+
+  /** Whether packets without entry are wanted may be another answer now. */
+  private connectionsChanged(): void {
+    if (this.closed) return;
+    const wanted = this.wantsPacketInOnMiss();
+    if (wanted !== this.sawMissWanted) this.ofproto.markRevalidate();
+    this.sawMissWanted = wanted;
+    this.updateFailOpen();
+  }
+
+  wantsPacketInOnMiss(): boolean {
+    for (const conn of this.all()) if (conn.wantsMisses) return true;
+    return false;
+  }
+
+  reconnectAll(): void {
+    for (const conn of [...this.conns]) conn.close();
+    for (const controller of this.controllers.values()) controller.reconnect();
+  }
+
+  /** Only one connection is primary at a time. */
+  demoteOthers(winner: OfConn): void {
+    for (const conn of this.all()) {
+      if (conn !== winner && conn.role === 'primary') conn.role = 'secondary';
+    }
+  }
+
+  /** Takes a role request's generation over. @returns false when it is older than the last */
+  takeGeneration(id: bigint): boolean {
+    if (this.generation !== null && BigInt.asIntN(64, id - this.generation) < 0n) return false;
+    this.generation = id;
+    return true;
+  }
+
+  // What connections are told.
+
+  /** Sends a packet to the connections that a controller action means. */
+  sendPacketIn(state: ControllerActionState, data: Uint8Array, maxLen: number): void {
+    const { flow } = state;
+    const metadata = matchAny();
+    for (let i = 0; i < flow.length; i++) {
+      if (flow[i] === 0) continue;
+      metadata.flow[i] = flow[i];
+      metadata.mask[i] = -1;
+    }
+    metadata.flow[W_IN_PORT] = flow[W_IN_PORT];
+    metadata.mask[W_IN_PORT] = -1;
+    const implicitMiss = state.reason === 0 && !state.explicitMiss;
+    for (const conn of this.all()) {
+      if (conn.controllerId !== state.controllerId) continue;
+      if (implicitMiss && conn.version >= OF13) continue;
+      const reason = state.explicitMiss && conn.version < OF13 ? 1 : state.reason;
+      if (!conn.wants('packetIn', reason)) continue;
+      const limit = implicitMiss ? conn.missSendLen : maxLen;
+      conn.sendAsync({
+        type: 'packet_in',
+        bufferId: 0xffffffff,
+        totalLen: data.length,
+        inPort: flow[W_IN_PORT] >>> 0,
+        reason,
+        table: state.tableId,
+        cookie: state.cookie,
+        data: limit < data.length ? data.slice(0, limit) : data,
+        metadata,
+        userdata: state.userdata,
+        format: conn.packetInFormat,
+      });
+    }
+  }
+
+  sendFlowRemoved(rule: Rule, why: RemovedReason): void {
+    const reason = REMOVED_REASONS.indexOf(why);
+    const ageMs = Math.max(0, this.ofproto.clock.now() - rule.createdMs);
+    for (const conn of this.all()) {
+      if (!conn.wants('flowRemoved', reason)) continue;
+      conn.sendAsync({
+        type: 'flow_removed',
+        match: rule.match,
+        table: rule.tableId,
+        priority: rule.priority,
+        cookie: rule.cookie,
+        reason,
+        durationSec: Math.floor(ageMs / 1000),
+        durationNsec: Math.floor((ageMs % 1000) * 1e6),
+        idleTimeout: rule.idleTimeout,
+        hardTimeout: rule.hardTimeout,
+        packets: BigInt(rule.packets),
+        bytes: BigInt(rule.bytes),
+      });
+    }
+  }
+
+  sendPortStatus(port: OfPort, why: (typeof PORT_REASONS)[number]): void {
+    const reason = PORT_REASONS.indexOf(why);
+    for (const conn of this.all()) {
+      if (!conn.wants('portStatus', reason)) continue;
+      conn.sendAsync({ type: 'port_status', reason, desc: portDesc(port) });
+    }
+  }
+
+  // Fail mode.
+
+  /** Puts the default entry in where a bridge without controllers is to switch by itself. */
+  applyFailMode(): void {
+    if (!this.hasControllers && this.failMode === 'standalone') this.ofproto.addDefaultFlow();
+    this.updateFailOpen();
+  }
+
+  /** Clock time from which a bridge that lost its controllers switches by itself. */
+  private failOpenAtMs(): number {
+    if (this.failMode !== 'standalone' || !this.hasControllers) return NEVER;
+    let at = 0;
+    for (const controller of this.controllers.values()) {
+      if (controller.connected) return NEVER;
+      const probeMs = controller.settings.inactivityProbeMs || PROBE_DEFAULT_MS;
+      at = Math.max(at, (controller.lostAtMs ?? controller.createdMs) + 3 * probeMs);
+    }
+    return at;
+  }
+
+  private updateFailOpen(): void {
+    const due = this.ofproto.clock.now() >= this.failOpenAtMs();
+    const table = this.ofproto.tables[0];
+    if (due && this.failOpenRule === null) {
+      log.warn(`${this.ofproto.name}: could not connect to controller, failing open`);
+      const actions = [{ type: 'output', port: OFPP.NORMAL, maxLen: 0 } as const];
+      const spec = { ...this.ofproto.noPacketInRule, priority: FAIL_OPEN_PRIORITY, tableId: 0 };
+      this.failOpenRule = new Rule({ ...spec, match: matchAny(), actions }, 0);
+      table.cls.insert(this.failOpenRule);
+    } else if (!due && this.failOpenRule !== null) {
+      log.warn(`${this.ofproto.name}: no longer in fail-open mode`);
+      table.cls.remove(this.failOpenRule);
+      this.failOpenRule = null;
+    } else return;
+    this.ofproto.tablesChanged();
+  }
+
+  // Time.
+
+  run(now: number): void {
+    for (const controller of this.controllers.values()) controller.run(now);
+    if (this.hasControllers) this.updateFailOpen();
+  }
+
+  nextWake(): number {
+    let next = this.failOpenRule === null ? this.failOpenAtMs() : NEVER;
+    for (const controller of this.controllers.values()) {
+      next = Math.min(next, controller.nextWake());
+    }
+    return next;
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const controller of this.controllers.values()) controller.close();
+    this.controllers.clear();
+    this.closeListeners(() => true);
+    this.mgmt?.close();
+    for (const conn of [...this.conns]) conn.close();
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * A configured controller: a connection that is made again whenever it is lost.
+ *
+ *     void -> backoff -> connecting -> active <-> idle (echo sent, waiting)
+ *               ^------------'----------'-----------'
+ *
+ * Waits 1 s after a loss, twice as long after each failure, up to `maxBackoffMs`. A connection on
+ * which nothing came for `inactivityProbeMs` is probed; as long again without answer ends it.
+ */
+import { connect, type Socket } from 'node:net';
+import { type Clock, NEVER } from '../../common/clock.js';
+import { getLogger } from '../../common/log.js';
+import type { Ofproto } from '../ofproto.js';
+import type { ControllerSettings, ControllerStatus } from '../settings.js';
+import { OfConn } from './ofconn.js';
+
+const log = getLogger('rconn');
+
+const BACKOFF_FIRST_MS = 1000;
+const OF_PORT = 6653;
+
+type State = 'BACKOFF' | 'CONNECTING' | 'ACTIVE' | 'IDLE';
+
+export class Controller {
+  conn: OfConn | null = null;
+  private socket: Socket | null = null;
+  private state: State = 'BACKOFF';
+  private stateSinceMs: number;
+  /** Clock time at which it was configured. */
+  readonly createdMs: number;
+  private backoffMs = 0;
+  private nextTryMs = 0;
+  private lastError: string | null = null;
+  private connectedAtMs: number | null = null;
+  private disconnectedAtMs: number | null = null;
+  private closed = false;
+
+  constructor(
+    private readonly ofproto: Ofproto,
+    public settings: ControllerSettings,
+    private readonly versions: () => readonly number[],
+    /** Called when the connection opens and when it is lost. */
+    private readonly onChange: (controller: Controller) => void,
+  ) {
+    this.createdMs = this.clock.now();
+    this.stateSinceMs = this.createdMs;
+  }
+
+  private get clock(): Clock {
+    return this.ofproto.clock;
+  }
+
+  get connected(): boolean {
+    return this.conn?.open === true;
+  }
+
+  /** When it last was connected; null while it is, or was never. */
+  get lostAtMs(): number | null {
+    return this.connected ? null : this.disconnectedAtMs;
+  }
+
+  run(now: number): void {
+    if (this.closed) return;
+    if (this.state === 'BACKOFF' && now >= this.nextTryMs) this.tryConnect(now);
+    else if (this.state === 'CONNECTING' && now >= this.stateSinceMs + this.connectMs) {
+      this.lost('connection timed out');
+    } else if (this.connected) this.probe(now);
+  }
+
+  private get connectMs(): number {
+    return Math.max(BACKOFF_FIRST_MS, this.backoffMs);
+  }
+
+  private get probeMs(): number {
+    const { inactivityProbeMs } = this.settings;
+    return inactivityProbeMs === 0 ? NEVER : Math.max(1000, inactivityProbeMs);
+  }
+
+  private probe(now: number): void {
+    const conn = this.conn as OfConn;
+    const silentMs = now - conn.lastReceivedMs;
+    if (this.state === 'IDLE' && silentMs < this.probeMs) this.enter('ACTIVE');
+    else if (this.state === 'ACTIVE' && silentMs >= this.probeMs) {
+      this.enter('IDLE');
+      conn.sendAsync({ type: 'echo_request', data: new Uint8Array(0) });
+    } else if (this.state === 'IDLE' && now >= this.stateSinceMs + this.probeMs) {
+      log.err(`${this.label}: no response to inactivity probe, disconnecting`);
+      this.lost('no response to inactivity probe');
+    }
+  }
+
+  private get label(): string {
+    return `${this.ofproto.name}<->${this.settings.target}`;
+  }
+
+  nextWake(): number {
+    if (this.closed) return NEVER;
+    if (this.state === 'BACKOFF') return this.nextTryMs;
+    if (this.state === 'CONNECTING') return this.stateSinceMs + this.connectMs;
+    if (this.state === 'IDLE') return this.stateSinceMs + this.probeMs;
+    return (this.conn?.lastReceivedMs ?? this.stateSinceMs) + this.probeMs;
+  }
+
+  private enter(state: State): void {
+    this.state = state;
+    this.stateSinceMs = this.clock.now();
+  }
+
+  private tryConnect(now: number): void {
+    this.backoffMs = Math.min(
+      Math.max(BACKOFF_FIRST_MS, this.backoffMs * 2),
+      Math.max(BACKOFF_FIRST_MS, this.settings.maxBackoffMs),
+    );
+    this.enter('CONNECTING');
+    log.info(`${this.label}: connecting...`);
+    const target = parseTarget(this.settings.target);
+    if (target === null) {
+      this.lost('Address family not supported by protocol', now);
+      return;
+    }
+    const socket = connect(target);
+    this.socket = socket;
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (this.socket === socket && this.conn === null) this.lost(errnoText(error));
+    });
+    socket.once('connect', () => {
+      if (this.socket === socket) this.attach(socket);
+    });
+  }
+
+  private attach(socket: Socket): void {
+    const conn = new OfConn(this.ofproto, socket, {
+      kind: 'primary',
+      versions: this.versions(),
+      name: this.label,
+      onOpen: () => {
+        log.info(`${this.label}: connected`);
+        this.enter('ACTIVE');
+        this.connectedAtMs = this.clock.now();
+        this.lastError = null;
+        this.onChange(this);
+      },
+      onClose: (reason) => {
+        if (this.conn === conn) this.lost(reason?.message ?? 'End of file');
+      },
+    });
+    this.conn = conn;
+  }
+
+  private lost(why: string, now = this.clock.now()): void {
+    const { conn, socket } = this;
+    const wasConnected = this.connectedAtMs !== null && conn !== null;
+    this.conn = null;
+    this.socket = null;
+    conn?.close();
+    socket?.destroy();
+    if (this.closed) return;
+    this.lastError = why;
+    if (wasConnected) {
+      this.disconnectedAtMs = now;
+      this.backoffMs = 0;
+    }
+    log.info(`${this.label}: ${wasConnected ? 'connection closed' : 'connection failed'} (${why})`);
+    this.enter('BACKOFF');
+    this.nextTryMs = now + Math.max(BACKOFF_FIRST_MS, this.backoffMs);
+    this.onChange(this);
+  }
+
+  /** Ends the connection; it is made again. */
+  reconnect(): void {
+    if (this.conn !== null) this.lost('reconnecting');
+  }
+
+  status(): ControllerStatus {
+    const since = (at: number | null): number | null =>
+      at === null ? null : Math.floor((this.clock.now() - at) / 1000);
+    const roles = { equal: 'other', primary: 'master', secondary: 'slave' } as const;
+    return {
+      target: this.settings.target,
+      connected: this.connected,
+      role: roles[this.conn?.role ?? 'equal'],
+      lastError: this.lastError,
+      state: this.state,
+      secSinceConnect: since(this.connectedAtMs),
+      secSinceDisconnect: since(this.disconnectedAtMs),
+    };
+  }
+
+  close(): void {
+    this.closed = true;
+    this.lost('closed');
+  }
+}
+
+/** Where a target leads, or null when it is of a kind that cannot be connected to. */
+export function parseTarget(
+  target: string,
+): { path: string } | { host: string; port: number } | null {
+  const unix = /^unix:(.+)$/.exec(target);
+  if (unix !== null) return { path: unix[1] };
+  const tcp = /^tcp:(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(target);
+  if (tcp === null) return null;
+  return { host: tcp[1] ?? tcp[2], port: tcp[3] === undefined ? OF_PORT : Number(tcp[3]) };
+}
+
+function errnoText(error: NodeJS.ErrnoException): string {
+  const texts: Record<string, string> = {
+    ECONNREFUSED: 'Connection refused',
+    ENOENT: 'No such file or directory',
+    EHOSTUNREACH: 'No route to host',
+    ENETUNREACH: 'Network is unreachable',
+    ETIMEDOUT: 'Connection timed out',
+    ECONNRESET: 'Connection reset by peer',
+  };
+  return texts[error.code ?? ''] ?? error.message;
+}

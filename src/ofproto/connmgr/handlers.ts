@@ -1,0 +1,180 @@
+/**
+ * What each OpenFlow request does to a bridge and is answered with.
+ *
+ * A handler throws OfpError to refuse a request. It returns a promise only when later requests of the
+ * connection must wait for it. Statistics are in stats-handlers.ts.
+ */
+
+import { OFPP } from '../../openflow/actions.js';
+import { fail } from '../../openflow/errors.js';
+import type { Match } from '../../openflow/match.js';
+import type { OfMessage, PacketOut } from '../../openflow/messages.js';
+import type { RoleMessage, SwitchConfig } from '../../openflow/messages-control.js';
+import { normalizeMatch } from '../../openflow/normalize.js';
+import { extractFlow } from '../../packet/extract.js';
+import { W_IN_PORT } from '../../packet/flow-layout.js';
+import { checkActions } from '../action-check.js';
+import { TBL_INTERNAL } from '../flow-table.js';
+import { OFPPC } from '../port.js';
+import { pushStats } from '../xlate/cache.js';
+import { translate } from '../xlate/translate.js';
+import type { OfConn } from './ofconn.js';
+import { portDesc } from './port-desc.js';
+import { handleStats, isStatsRequest } from './stats-handlers.js';
+
+const ETH_HEADER_BYTES = 14;
+const OF10 = 1;
+/** FLOW_STATS TABLE_STATS PORT_STATS QUEUE_STATS ARP_MATCH_IP. */
+const CAPABILITIES_OF10 = 0xc7;
+/** FLOW_STATS TABLE_STATS PORT_STATS GROUP_STATS QUEUE_STATS. */
+const CAPABILITIES_OF11 = 0x4f;
+/** OpenFlow 1.0: output, set_* , strip_vlan and enqueue. */
+const ACTIONS_OF10 = 0xfff;
+const CONFIG_BITS = Object.values(OFPPC).reduce((a, b) => a | b, 0);
+
+/** Handles one request. */
+export function handleMessage(conn: OfConn, msg: OfMessage, xid: number): Promise<void> | null {
+  const { ofproto } = conn;
+  if (isStatsRequest(msg)) return handleStats(conn, msg, xid);
+  switch (msg.type) {
+    case 'features_request':
+      conn.reply(features(conn), xid);
+      return null;
+    case 'get_config_request':
+      conn.reply(config(conn), xid);
+      return null;
+    case 'set_config':
+      setConfig(conn, msg);
+      return null;
+    case 'flow_mod':
+      rejectSecondary(conn);
+      ofproto.flowMod({ ...msg, match: normalized(msg.match) });
+      return null;
+    case 'packet_out':
+      rejectSecondary(conn);
+      packetOut(conn, msg);
+      return null;
+    case 'port_mod':
+      rejectSecondary(conn);
+      if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
+      ofproto.portMod(msg);
+      return null;
+    case 'barrier_request':
+      return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
+    case 'role_request':
+      conn.reply(role(conn, msg), xid);
+      return null;
+    case 'set_async':
+      conn.asyncMasks = msg;
+      return null;
+    case 'get_async_request':
+      conn.reply({ type: 'get_async_reply', ...(conn.asyncMasks ?? conn.defaultMasks()) }, xid);
+      return null;
+    case 'nx_set_flow_format':
+      conn.connection.codec.flowFormat = msg.format;
+      return null;
+    case 'nx_flow_mod_table_id':
+      conn.connection.codec.tableId = msg.enable;
+      return null;
+    case 'nx_set_packet_in_format':
+      conn.packetInFormat =
+        (['standard', 'nxt_packet_in', 'nxt_packet_in2'] as const)[msg.format] ??
+        fail('OFPBRC_EPERM');
+      return null;
+    case 'nx_set_controller_id':
+      conn.controllerId = msg.id;
+      return null;
+    case 'nx_flow_age':
+      return null;
+    case 'queue_get_config_request':
+      conn.reply({ type: 'queue_get_config_reply', port: msg.port, queues: [] }, xid);
+      return null;
+    case 'echo_reply':
+    case 'error':
+      return null;
+    default:
+      return fail('OFPBRC_BAD_TYPE', msg.type);
+  }
+}
+
+function rejectSecondary(conn: OfConn): void {
+  if (conn.role === 'secondary') fail('OFPBRC_IS_SECONDARY');
+}
+
+function normalized(match: Match): Match {
+  const copy = { flow: match.flow.slice(), mask: match.mask.slice() };
+  normalizeMatch(copy);
+  return copy;
+}
+
+function features(conn: OfConn): OfMessage {
+  const { ofproto } = conn;
+  return {
+    type: 'features_reply',
+    datapathId: ofproto.datapathId,
+    nBuffers: 0,
+    nTables: TBL_INTERNAL,
+    auxiliaryId: 0,
+    capabilities: conn.version === OF10 ? CAPABILITIES_OF10 : CAPABILITIES_OF11,
+    actions: ACTIONS_OF10,
+    ports: ofproto.ports().map(portDesc),
+  };
+}
+
+function config(conn: OfConn): OfMessage {
+  return {
+    type: 'get_config_reply',
+    fragHandling: conn.fragHandling,
+    invalidTtlToController: conn.invalidTtlToController,
+    missSendLen: conn.missSendLen,
+  };
+}
+
+function setConfig(conn: OfConn, msg: SwitchConfig): void {
+  if (conn.kind !== 'primary' || conn.role !== 'secondary') {
+    // Only the mode that leaves fragments alone is there: others are not taken over.
+    conn.fragHandling = 0;
+  }
+  conn.invalidTtlToController = msg.invalidTtlToController ?? false;
+  conn.missSendLen = msg.missSendLen;
+}
+
+function role(conn: OfConn, msg: RoleMessage): OfMessage {
+  const { connmgr } = conn.ofproto;
+  if (msg.role === 'primary' || msg.role === 'secondary') {
+    if (msg.generationId !== undefined && !connmgr.takeGeneration(msg.generationId)) {
+      fail('OFPRRFC_STALE');
+    }
+    if (msg.role === 'primary') connmgr.demoteOthers(conn);
+  }
+  if (msg.role !== 'nochange') conn.role = msg.role;
+  return { type: 'role_reply', role: conn.role, generationId: msg.generationId };
+}
+
+/** Executes a controller's packet: its own actions, or the tables. */
+function packetOut(conn: OfConn, msg: PacketOut): void {
+  const { ofproto } = conn;
+  if (msg.bufferId !== 0xffffffff) fail('OFPBRC_BUFFER_UNKNOWN');
+  if (msg.data.length < ETH_HEADER_BYTES) fail('OFPBRC_BAD_PACKET');
+  checkActions(msg.actions, { table: null });
+  const flow = extractFlow(msg.data);
+  const inPort = msg.inPort === OFPP.CONTROLLER || msg.inPort === OFPP.NONE ? msg.inPort : null;
+  if (inPort === null && msg.inPort >= OFPP.MAX && msg.inPort !== OFPP.LOCAL) {
+    fail('OFPBRC_BAD_PORT');
+  }
+  flow[W_IN_PORT] = msg.inPort;
+  const out = translate({
+    ofproto,
+    flow,
+    actions: msg.actions,
+    inPacketOut: true,
+    sideEffects: true,
+    hasPacket: true,
+  });
+  const usedMs = ofproto.clock.now();
+  pushStats(out.cache, { packets: 1, bytes: msg.data.length, usedMs });
+  if (out.actions.length === 0) return;
+  const key = flow.slice();
+  key[W_IN_PORT] = ofproto.portByNo(msg.inPort)?.odpPort ?? 0;
+  ofproto.backer.dpif.execute({ data: msg.data }, key, out.actions);
+}

@@ -1,0 +1,197 @@
+/**
+ * One OpenFlow connection to a bridge: its role, what it wants to hear of, and its requests in order.
+ *
+ *     frames -> OfConnection -> queue -> handler -> reply
+ *                                \ a handler that must wait (barrier, a long dump) stops the queue and
+ *                                  the socket: later requests see everything that earlier ones did
+ *
+ * Not for: what requests do (handlers.ts), or making connections (connmgr.ts, controller.ts).
+ */
+import type { Socket } from 'node:net';
+import { errorMessage } from '../../common/errors.js';
+import { getLogger } from '../../common/log.js';
+import { OfpError } from '../../openflow/errors.js';
+import type { OfMessage } from '../../openflow/messages.js';
+import type { Role } from '../../openflow/messages-control.js';
+import { OfConnection } from '../../openflow/vconn.js';
+import type { Ofproto } from '../ofproto.js';
+import { handleMessage } from './handlers.js';
+
+const log = getLogger('connmgr');
+
+/** 'primary': a configured controller; 'service': whoever connected to the bridge. */
+export type OfConnKind = 'primary' | 'service';
+
+/** Bytes of a packet without entry that a controller gets unless it says otherwise. */
+const MISS_SEND_LEN_DEFAULT = 128;
+/** Unanswered bytes after which packet-ins and the like are dropped for a slow peer. */
+const ASYNC_BACKLOG_MAX = 1024 * 1024;
+const OF13 = 4;
+
+/** Bits by reason: [primary or equal, secondary]. */
+export interface AsyncMasks {
+  packetIn: [number, number];
+  portStatus: [number, number];
+  flowRemoved: [number, number];
+}
+
+interface Request {
+  msg: OfMessage;
+  xid: number;
+  frame: Uint8Array;
+}
+
+export interface OfConnOptions {
+  kind: OfConnKind;
+  versions: readonly number[];
+  /** The name in logs: 'br0<->unix#3'. */
+  name: string;
+  onOpen?(): void;
+  onClose?(reason: Error | null): void;
+}
+
+export class OfConn {
+  readonly connection: OfConnection;
+  readonly kind: OfConnKind;
+  role: Exclude<Role, 'nochange'> = 'equal';
+  missSendLen: number;
+  packetInFormat: 'standard' | 'nxt_packet_in' | 'nxt_packet_in2' = 'standard';
+  controllerId = 0;
+  fragHandling = 0;
+  invalidTtlToController = false;
+  /** Set by a controller; null: the version's default. */
+  asyncMasks: AsyncMasks | null = null;
+  /** Clock time of the last frame received. */
+  lastReceivedMs: number;
+  private readonly queue: Request[] = [];
+  private busy = false;
+  private drainWaiters: (() => void)[] = [];
+
+  constructor(
+    readonly ofproto: Ofproto,
+    socket: Socket,
+    private readonly options: OfConnOptions,
+  ) {
+    this.kind = options.kind;
+    this.missSendLen = options.kind === 'primary' ? MISS_SEND_LEN_DEFAULT : 0;
+    this.lastReceivedMs = ofproto.clock.now();
+    this.connection = new OfConnection(socket, {
+      versions: options.versions,
+      onOpen: () => options.onOpen?.(),
+      onFrame: () => {
+        this.lastReceivedMs = ofproto.clock.now();
+      },
+      onMessage: (msg, xid, frame) => this.enqueue({ msg, xid, frame }),
+      onDrain: () => this.drained(),
+      onClose: (reason) => {
+        this.drained();
+        this.options.onClose?.(reason);
+      },
+    });
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get open(): boolean {
+    return !this.connection.closed && this.connection.version !== 0;
+  }
+
+  get version(): number {
+    return this.connection.version;
+  }
+
+  /** Answers a request. */
+  reply(msg: OfMessage, xid: number): void {
+    this.connection.send(msg, xid);
+  }
+
+  /** Resolves when a long reply may go on. */
+  whenUncongested(): Promise<void> {
+    if (!this.connection.congested || this.connection.closed) return Promise.resolve();
+    return new Promise((resolve) => this.drainWaiters.push(resolve));
+  }
+
+  private drained(): void {
+    const waiters = this.drainWaiters;
+    this.drainWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Sends what nobody asked for, unless the peer is slow to read. @returns false if dropped */
+  sendAsync(msg: OfMessage): boolean {
+    if (!this.open || this.connection.queuedBytes > ASYNC_BACKLOG_MAX) return false;
+    try {
+      return this.connection.send(msg) !== 0;
+    } catch (error) {
+      log.dbg(`${this.name}: ${msg.type} not sent: ${errorMessage(error)}`);
+      return false;
+    }
+  }
+
+  /** Whether this connection wants asynchronous messages of a kind and reason. */
+  wants(kind: keyof AsyncMasks, reason: number): boolean {
+    // Local tools hear only what they ask for.
+    if (!this.open || (this.kind === 'service' && this.missSendLen === 0)) return false;
+    const masks = this.asyncMasks ?? this.defaultMasks();
+    return (masks[kind][this.role === 'secondary' ? 1 : 0] & (1 << reason)) !== 0;
+  }
+
+  defaultMasks(): AsyncMasks {
+    // no_match, action, and (by set_config) invalid_ttl; action_set, group, packet_out with 1.4.
+    const ttl = this.invalidTtlToController ? 1 << 2 : 0;
+    const packetIn = 0b11 | ttl | (this.version >= 5 ? 0b111000 : 0);
+    return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [0x3f, 0] };
+  }
+
+  /** Packets that match no entry go to controllers of versions before 1.3. */
+  get wantsMisses(): boolean {
+    return this.open && this.version < OF13 && this.controllerId === 0;
+  }
+
+  private enqueue(request: Request): void {
+    this.queue.push(request);
+    this.work();
+  }
+
+  private work(): void {
+    while (!this.busy && !this.connection.closed) {
+      const request = this.queue.shift();
+      if (request === undefined) return;
+      const pending = this.handle(request);
+      if (pending === null) continue;
+      this.busy = true;
+      this.connection.socket.pause();
+      pending.finally(() => {
+        this.busy = false;
+        this.connection.socket.resume();
+        this.work();
+      });
+    }
+  }
+
+  /** @returns null when it is done, else a promise that never rejects */
+  private handle(request: Request): Promise<void> | null {
+    try {
+      const pending = handleMessage(this, request.msg, request.xid);
+      return pending?.catch((error: unknown) => this.refuse(error, request)) ?? null;
+    } catch (error) {
+      this.refuse(error, request);
+      return null;
+    }
+  }
+
+  private refuse(error: unknown, request: Request): void {
+    if (this.connection.closed) return;
+    if (!(error instanceof OfpError)) {
+      log.err(`${this.name}: ${request.msg.type} failed: ${errorMessage(error)}`);
+    } else log.info(`${this.name}: sending ${error.error} error reply to ${request.msg.type}`);
+    const name = error instanceof OfpError ? error.error : 'OFPBRC_EPERM';
+    this.connection.sendError(name, request.xid, request.frame);
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+}
