@@ -12,7 +12,7 @@ import type { JsonValue } from '../common/json.js';
 import { isUuid } from './atom.js';
 import { Datum } from './datum.js';
 import { OvsdbError, syntaxError } from './error.js';
-import { COLUMN_UUID, type ColumnSchema } from './schema.js';
+import type { ColumnSchema } from './schema.js';
 import type { Row, Table } from './table.js';
 import type { RowChange, Transaction } from './transaction.js';
 
@@ -65,7 +65,7 @@ function rowToJson({ old, current, changed }: RowChange): JsonValue | undefined 
   if (!current) return null;
   if (!old) return insertedToJson(current);
   let json: JsonObject | undefined;
-  for (const column of storedColumns(current.table)) {
+  for (const column of current.table.storedColumns) {
     if (!changed[column.index]) continue;
     const diff = old.fields[column.index].diffTo(current.fields[column.index], column.type);
     json ??= {};
@@ -76,17 +76,11 @@ function rowToJson({ old, current, changed }: RowChange): JsonValue | undefined 
 
 function insertedToJson(row: Row): JsonObject {
   const json: JsonObject = {};
-  for (const column of storedColumns(row.table)) {
+  for (const column of row.table.storedColumns) {
     if (row.table.isDefault(column, row.fields[column.index])) continue;
     json[column.name] = row.json(column);
   }
   return json;
-}
-
-function storedColumns(table: Table): ColumnSchema[] {
-  return table.schema.columnList.filter(
-    (column) => column.persistent && column.index !== COLUMN_UUID,
-  );
 }
 
 /**

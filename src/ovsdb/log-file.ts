@@ -31,7 +31,8 @@ interface Waiter {
 }
 
 export class LogFile {
-  private syncing = false;
+  /** The descriptor that an fdatasync runs on. */
+  private syncFd: number | null = null;
   private waiters: Waiter[] = [];
   private broken: Error | null = null;
   private closed = false;
@@ -61,17 +62,19 @@ export class LogFile {
   ): LogFile {
     const target = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
     let lock: Lock | null = null;
+    let fd: number | null = null;
     try {
       lock = lockFile(lockFileOf(target));
       if (!fs.existsSync(target) || fs.statSync(target).size === 0) {
         if (initial.length === 0) throw new Error('no such database');
         writeNewFile(target, initial);
       }
-      const fd = fs.openSync(target, 'r+');
+      fd = fs.openSync(target, 'r+');
       const file = new LogFile(target, fd, 0, lock);
       file.read(onRecord);
       return file;
     } catch (error) {
+      if (fd !== null) fs.closeSync(fd);
       lock?.release();
       throw error instanceof TapswitchError ? error : fileError(name, error);
     }
@@ -157,28 +160,28 @@ export class LogFile {
     if (this.broken) return Promise.reject(ioError(this.broken));
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject });
-      if (!this.syncing) this.startSync();
+      if (this.syncFd === null) this.startSync();
     });
   }
 
   private startSync(): void {
     const served = this.waiters;
     this.waiters = [];
-    this.syncing = true;
     const { fd } = this;
+    this.syncFd = fd;
     fs.fdatasync(fd, (error) => {
-      this.syncing = false;
-      if (error) {
+      this.syncFd = null;
+      if (error && fd === this.fd) {
         // What reached the disk is unknown from here on: accept nothing more.
         log.warn(`${this.name}: fsync failed (${error.message})`);
         this.broken = error;
       }
       for (const waiter of served) {
-        if (error) waiter.reject(ioError(error));
+        if (this.broken) waiter.reject(ioError(this.broken));
         else waiter.resolve();
       }
       if (fd !== this.fd || this.closed) fs.closeSync(fd);
-      if (this.waiters.length > 0) this.startSync();
+      if (this.waiters.length > 0 && !this.closed) this.startSync();
     });
   }
 
@@ -189,7 +192,7 @@ export class LogFile {
       const old = this.fd;
       this.fd = fs.openSync(this.name, 'r+');
       // A sync that runs on the old file closes it.
-      if (!this.syncing) fs.closeSync(old);
+      if (this.syncFd !== old) fs.closeSync(old);
       this.sizeBytes = size;
       this.baseBytes = size;
       this.records = records.length;
@@ -207,7 +210,7 @@ export class LogFile {
     const { waiters } = this;
     this.waiters = [];
     for (const waiter of waiters) waiter.resolve();
-    if (!this.syncing) fs.closeSync(this.fd);
+    if (this.syncFd !== this.fd) fs.closeSync(this.fd);
     this.lock.release();
   }
 }

@@ -39,7 +39,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 export interface OvsdbServerOptions {
   databases: Database[];
   clock: Clock;
-  /** Milliseconds of silence after which a remote client is probed; 0: never. Default 5000. */
+  /**
+   * Milliseconds of silence after which a client that is not on a unix socket is probed; 0: never.
+   * Default 5000.
+   */
   probeIntervalMs?: number;
   /** Longest message that is read, bytes. */
   maxMessageBytes?: number;
@@ -146,7 +149,8 @@ export class OvsdbServer implements SessionHost {
    * E_SOCKET_IN_USE when somebody does, E_OVSDB_LISTEN when it cannot be made.
    */
   async listenUnix(path: string): Promise<void> {
-    this.listeners.add(await listenUnix(path, (socket) => this.accept(socket)));
+    // A local peer cannot vanish without the kernel's saying so: no probe.
+    this.listeners.add(await listenUnix(path, (socket) => this.accept(socket, 0)));
   }
 
   /** Listens on a TCP port (0: any that is free). Returns the port. Throws E_OVSDB_LISTEN. */
@@ -156,9 +160,12 @@ export class OvsdbServer implements SessionHost {
     return listener.port;
   }
 
-  /** Serves a client on a connected socket. */
-  accept(socket: RpcSocket): Session | null {
-    const { maxSessions = 4096, probeIntervalMs = 5000 } = this.options;
+  /** Serves a client on a connected socket; null when there are too many. */
+  accept(
+    socket: RpcSocket,
+    probeIntervalMs = this.options.probeIntervalMs ?? 5000,
+  ): Session | null {
+    const { maxSessions = 4096 } = this.options;
     if (this.isClosed || this.sessions.size >= maxSessions) {
       socket.destroy();
       return null;
@@ -194,9 +201,13 @@ export class OvsdbServer implements SessionHost {
     return this.caches.get(database) as UpdateCache;
   }
 
-  triggerAdded(trigger: Trigger): void {
+  triggerWaits(trigger: Trigger): void {
     this.waiting.add(trigger);
     this.schedule();
+  }
+
+  triggerGone(trigger: Trigger): void {
+    this.waiting.delete(trigger);
   }
 
   private committed(commit: Commit): void {

@@ -22,7 +22,8 @@ export interface SessionHost {
   readonly databases: ReadonlyMap<string, Database>;
   now(): number;
   updateCache(database: Database): UpdateCache;
-  triggerAdded(trigger: Trigger): void;
+  triggerWaits(trigger: Trigger): void;
+  triggerGone(trigger: Trigger): void;
   sessionClosed(session: Session, error?: Error): void;
 }
 
@@ -110,7 +111,7 @@ export class Session implements LockHolder, TriggerOwner {
     const trigger = new Trigger(this, database, id, params.slice(1), this.host.now());
     this.triggers.set(key, trigger);
     trigger.run(this.host.now());
-    if (trigger.waiting) this.host.triggerAdded(trigger);
+    if (trigger.waiting) this.host.triggerWaits(trigger);
   }
 
   triggerDone(trigger: Trigger, results: JsonValue[]): void {
@@ -127,6 +128,7 @@ export class Session implements LockHolder, TriggerOwner {
     const trigger = this.triggers.get(key);
     if (!trigger) return;
     trigger.cancel();
+    this.host.triggerGone(trigger);
     this.triggers.delete(key);
     this.connection.replyError(trigger.id, 'canceled');
   }
@@ -254,7 +256,10 @@ export class Session implements LockHolder, TriggerOwner {
 
   private closed(error?: Error): void {
     this.host.locks.unlockAll(this);
-    for (const trigger of this.triggers.values()) trigger.cancel();
+    for (const trigger of this.triggers.values()) {
+      trigger.cancel();
+      this.host.triggerGone(trigger);
+    }
     this.triggers.clear();
     this.monitors.clear();
     this.host.sessionClosed(this, error);

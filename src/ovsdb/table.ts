@@ -58,6 +58,8 @@ export class Table {
   readonly weakRefs = new Map<string, Map<string, WeakReferrer>>();
   /** Rows that the transaction under way touches. */
   readonly transactionRows = new Map<string, TransactionRow>();
+  /** The columns that the file has. */
+  readonly storedColumns: readonly ColumnSchema[];
   private readonly defaults: readonly Datum[];
 
   /** @param siblings the database's tables by name */
@@ -66,6 +68,9 @@ export class Table {
     private readonly siblings: ReadonlyMap<string, Table>,
   ) {
     this.indexes = schema.indexes.map(() => new Map());
+    this.storedColumns = schema.columnList.filter(
+      (column) => column.persistent && column.index !== COLUMN_UUID,
+    );
     this.defaults = schema.columnList.map((column) => Datum.defaultOf(column.type));
   }
 
