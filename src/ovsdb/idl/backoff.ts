@@ -1,24 +1,24 @@
 /**
  * When to try the next connection: waits double from 1 s to 8 s, as Open vSwitch's client does.
  *
- *     failure:              wait = 0 (a remote not yet tried), then 1, 2, 4, 8, 8... seconds
- *     drop after being up   for at least as long as the last wait: start again at 1 s
+ *     failures:   every remote in turn, then a wait of 1 s, every remote, 2 s, ..., 4 s, 8 s, 8 s
+ *     drop of a connection that was up for at least as long as the last wait: start again
  *
  * Not for: connecting.
  */
 
-/** The waits between attempts to connect. All times are monotonic milliseconds. */
+/** The waits between attempts to connect. All times are milliseconds. */
 export class Backoff {
   private waitMs = 0;
-  private freeTries: number;
+  /** Remotes that are to be tried before the next wait. */
+  private left: number;
 
-  /** @param remotes how many remotes take turns: each gets a first try without a wait */
   constructor(
     private readonly minMs: number,
     private readonly maxMs: number,
-    remotes: number,
+    private readonly remotes: number,
   ) {
-    this.freeTries = remotes - 1;
+    this.left = remotes - 1;
   }
 
   /**
@@ -27,14 +27,15 @@ export class Backoff {
    * @returns how long to wait
    */
   failed(upMs: number): number {
-    if (upMs > 0 && upMs >= this.waitMs) {
-      this.waitMs = this.minMs;
-      return this.minMs;
+    if (upMs > 0 && upMs >= this.waitMs && this.waitMs > 0) {
+      this.waitMs = 0;
+      this.left = this.remotes - 1;
     }
-    if (this.freeTries > 0) {
-      this.freeTries -= 1;
+    if (this.left > 0) {
+      this.left -= 1;
       return 0;
     }
+    this.left = this.remotes - 1;
     this.waitMs = this.waitMs === 0 ? this.minMs : Math.min(this.waitMs * 2, this.maxMs);
     return this.waitMs;
   }
