@@ -51,7 +51,7 @@ install_packages() {
     "Run this once as root, or: apt-get install ${packages[*]}"
   doing "installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
+  quietly apt-get update
   # Packages bring services along (openvswitch-switch does): here they must not start.
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -59,9 +59,19 @@ install_packages() {
     made_policy=yes
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
-  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  quietly apt-get install -y --no-install-recommends "${packages[@]}"
   [ "$made_policy" = no ] || { rm -f "$policy"; trap - EXIT; }
   case " ${packages[*]} " in *" openvswitch-switch "*) keep_ovs_off ;; esac
+}
+
+# Runs a command whose output matters only when it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [ "$status" -eq 0 ] || tail -n 20 "$log" >&2
+  rm -f "$log"
+  [ "$status" -eq 0 ] || die "'$*' failed (its last lines stand above)"
 }
 
 # Only called when this script has just installed it: its daemon stays off after a reboot, too.
@@ -74,7 +84,7 @@ install_modules() {
   # npm writes this file last, so its age tells whether the modules are those of the lock file.
   [ node_modules/.package-lock.json -nt package-lock.json ] && return
   doing "installing npm modules"
-  npm ci --no-audit --no-fund --loglevel=error
+  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 }
 
 build() {
