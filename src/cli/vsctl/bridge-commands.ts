@@ -12,6 +12,7 @@ import {
   findBridge,
   getBridge,
   monitorConfig,
+  settingsRow,
 } from './config-cache.js';
 import type { CommandContext, CommandSyntax, ParsedCommand } from './context.js';
 import { CtlError, CtlExit } from './errors.js';
@@ -68,7 +69,7 @@ function parseVlan(ctx: CommandContext): { parent: string | null; vlan: number }
   return { parent, vlan };
 }
 
-function vlanParent(ctx: CommandContext, name: string, vlan: number): IdlRow {
+function vlanParent(ctx: CommandContext, name: string, vlan: number): Bridge {
   const parent = findBridge(ctx, name);
   if (parent?.parent) throw new CtlError('cannot create bridge with fake bridge as parent');
   if (!parent) throw new CtlError(`parent bridge ${name} does not exist`);
@@ -78,7 +79,7 @@ function vlanParent(ctx: CommandContext, name: string, vlan: number): IdlRow {
       `bridge ${name} already has a child VLAN bridge ${conflict.name} on VLAN ${vlan}`,
     );
   }
-  return parent.row as IdlRow;
+  return parent;
 }
 
 function addBridge(ctx: CommandContext): void {
@@ -91,20 +92,23 @@ function addBridge(ctx: CommandContext): void {
     return;
   }
   checkConflicts(ctx, name, `cannot create a bridge named ${name}`);
-  const parentRow = parent === null ? null : vlanParent(ctx, parent, vlan);
+  const parentBridge = parent === null ? null : vlanParent(ctx, parent, vlan);
   const { txn } = ctx;
   const iface = txn.insert('Interface', { name, type: 'internal' });
   const port = txn.insert('Port', { name, interfaces: [iface] });
-  if (parentRow) {
+  let row: IdlRow | null = null;
+  if (parentBridge) {
     txn.set(port, 'fake_bridge', true);
     txn.set(port, 'tag', vlan);
-    ctx.addReference(parentRow, 'ports', port);
+    ctx.addReference(settingsRow(parentBridge), 'ports', port);
   } else {
-    const bridge = txn.insert('Bridge', { name, ports: [port] });
-    ctx.addReference(ctx.run.ovs, 'bridges', bridge);
+    row = txn.insert('Bridge', { name, ports: [port] });
+    ctx.addReference(ctx.run.ovs, 'bridges', row);
   }
   ctx.run.newInterfaces.push(iface);
-  ctx.invalidateCache();
+  const config = configOf(ctx);
+  const bridge = config.addBridge(name, row, parentBridge, vlan);
+  config.addIface(config.addPort(parentBridge ?? bridge, port), iface);
 }
 
 function deleteBridge(ctx: CommandContext): void {

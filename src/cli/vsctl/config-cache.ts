@@ -129,7 +129,8 @@ export class ConfigCache {
     }
   }
 
-  private addBridge(name: string, row: IdlRow | null, parent: Bridge | null, vlan: number): Bridge {
+  /** @param parent the bridge of which this is a VLAN bridge, which has no `row` */
+  addBridge(name: string, row: IdlRow | null, parent: Bridge | null, vlan: number): Bridge {
     const bridge = { name, row, ports: new Set<Port>(), parent, vlan, children: new Map() };
     const conflict = parent?.children.get(vlan);
     if (conflict) {
