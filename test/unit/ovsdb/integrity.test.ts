@@ -184,3 +184,15 @@ test('a row inserted and deleted in one transaction leaves no trace', () => {
   expect(commits).toEqual([]);
   expect(count('Cellar')).toBe(0);
 });
+
+test('rows of two tables may have the same UUID, and still refer to each other', () => {
+  const uuid = '00000000-0000-4000-8000-000000000007';
+  run(
+    db,
+    { op: 'insert', table: 'Door', uuid, row: {} },
+    { op: 'insert', table: 'Room', uuid, row: { name: 'yard', doors: ['uuid', uuid] } },
+  );
+  expect(count('Door')).toBe(3);
+  run(db, { op: 'delete', table: 'Room', where: [['name', '==', 'yard']] });
+  expect(count('Door')).toBe(2);
+});
