@@ -43,8 +43,8 @@ export interface BridgeConfig {
   hwaddr: Uint8Array | null;
   failMode: FailMode;
   controllers: ControllerSettings[];
-  /** OpenFlow versions allowed, as names ('OpenFlow10'); empty: all. */
-  protocols: string[];
+  /** OpenFlow versions allowed, as on the wire (1.0 is 1); empty: the default set. */
+  protocols: number[];
   macAgingSec: number;
   macTableSize: number;
   floodVlans: ReadonlySet<number> | null;

@@ -5,7 +5,11 @@
  * meanings and defaults are those of ovs-vswitchd.conf.db(5).
  */
 
-import type { ControllerSettings } from '../ofproto/settings.js';
+import {
+  type ControllerSettings,
+  defaultUdpifSettings,
+  type UdpifSettings,
+} from '../ofproto/settings.js';
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
 import { readPortSettings } from './read-port.js';
@@ -54,6 +58,19 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
   };
 }
 
+/** Open_vSwitch other_config: how many megaflows, and how long they stay. */
+export function readUdpifSettings(other: ReadonlyMap<string, string>, warn: Warn): UdpifSettings {
+  const defaults = defaultUdpifSettings();
+  const int = (key: string, min: number, fallback: number): number =>
+    mapInt(other, key, { min, max: 0x7fffffff, fallback }, warn);
+  return {
+    flowLimit: int('flow-limit', 0, defaults.flowLimit),
+    maxIdleMs: int('max-idle', 500, defaults.maxIdleMs),
+    maxRevalidatorMs: int('max-revalidator', 100, defaults.maxRevalidatorMs),
+    minRevalidatePps: int('min-revalidate-pps', 0, defaults.minRevalidatePps),
+  };
+}
+
 function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
   const name = rowString(row, 'name');
   const other = rowMap(row, 'other_config');
@@ -69,7 +86,7 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     hwaddr: usableHwaddr(other.get('hwaddr'), say),
     failMode: rowString(row, 'fail_mode') === 'secure' ? 'secure' : 'standalone',
     controllers: rowRefs(row, 'controller').map((c) => readController(c, say)),
-    protocols: rowStrings(row, 'protocols'),
+    protocols: readProtocols(rowStrings(row, 'protocols')),
     macAgingSec: mapInt(other, 'mac-aging-time', MAC_AGING_DEFAULT, say),
     macTableSize: mapInt(other, 'mac-table-size', MAC_TABLE_DEFAULT, say),
     floodVlans: floodVlans.length ? new Set(floodVlans) : null,
@@ -88,6 +105,19 @@ function parseDatapathId(text: string | undefined, warn: Warn): bigint | null {
   }
   warn(`datapath-id '${text}' is not 16 hexadecimal digits, deriving one from the MAC`);
   return null;
+}
+
+/** Names as the database's enumeration has them; OpenFlow16 never became a standard. */
+function readProtocols(names: string[]): number[] {
+  const order = [
+    'OpenFlow10',
+    'OpenFlow11',
+    'OpenFlow12',
+    'OpenFlow13',
+    'OpenFlow14',
+    'OpenFlow15',
+  ];
+  return names.map((name) => order.indexOf(name) + 1).filter((version) => version > 0);
 }
 
 function usableHwaddr(text: string | undefined, warn: Warn): Uint8Array | null {

@@ -19,7 +19,7 @@ import type { Changes, Idl } from '../ovsdb/idl/index.js';
 import { Bridge, type BridgeHost } from './bridge.js';
 import { randomMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, SwitchConfig } from './config.js';
-import { readConfig } from './read-config.js';
+import { readConfig, readUdpifSettings } from './read-config.js';
 import { mapInt } from './row-values.js';
 import { isConfigChange, StatusWriter } from './status.js';
 
@@ -178,6 +178,9 @@ export class Vswitch implements BridgeHost {
     );
     this.removeUnwanted(config);
     for (const bridge of config.bridges) this.applyBridge(bridge);
+    this.deps.registry.setUdpifSettings(
+      readUdpifSettings(config.otherConfig, (message) => this.warnOnce(message)),
+    );
     void this.finish(config.nextCfg);
   }
 
