@@ -46,9 +46,13 @@ export function installed(program: string): boolean {
   });
 }
 
-/** Starts a program that goes on running; its output is thrown away. */
-export function background(argv: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(argv[0], argv.slice(1), { env, stdio: 'ignore' });
+/** Starts a program that goes on running; its standard output is a pipe, or thrown away. */
+export function background(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  stdout: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
+  return spawn(argv[0], argv.slice(1), { env, stdio: ['ignore', stdout, 'ignore'] });
 }
 
 /** Ends a program: the signal, and SIGKILL three seconds later. */

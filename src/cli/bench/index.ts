@@ -12,6 +12,7 @@ import { availableParallelism, cpus, release } from 'node:os';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { type CliIo, printError } from '../io.js';
 import { installed } from './commands.js';
+import { countCollections, formatGarbage } from './garbage.js';
 import {
   type MeasureOptions,
   packetsPerSecond,
@@ -38,7 +39,7 @@ export async function runBench(argv: string[], io: CliIo): Promise<number> {
   const interrupt = () => run.interrupt();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    return await run.all();
+    return await (options.gc ? run.garbage() : run.all());
   } catch (error) {
     printError(io, error);
     return 1;
@@ -61,6 +62,11 @@ function requireMachine(): void {
   }
 }
 
+/** The last CPU: the generator has the first. */
+function switchCpu(): number {
+  return availableParallelism() - 1;
+}
+
 class BenchRun {
   private readonly subjects: Subject[] = [];
   private readonly rows = new Map<Subject, Row>();
@@ -79,6 +85,15 @@ class BenchRun {
       { title: `TCP Gbit/s, ${streams} stream(s)`, digits: 1, higherIsBetter: true },
     ];
     this.measure = { seconds, frameBytes, flows, tcpStreams: streams, generatorCpu: 0 };
+  }
+
+  /** Counts garbage collections instead of measuring. */
+  async garbage(): Promise<number> {
+    this.progress(`counting garbage collections, ${2 * this.options.seconds} s`);
+    const report = await countCollections(this.measure, switchCpu());
+    const text = this.options.json ? `${JSON.stringify(report)}\n` : formatGarbage(report);
+    this.io.stdout.write(text);
+    return 0;
   }
 
   /** Ends the run after the measurement that is under way. */
@@ -105,7 +120,6 @@ class BenchRun {
   }
 
   private async start(): Promise<void> {
-    const switchCpu = availableParallelism() - 1;
     for (const kind of SUBJECTS) {
       if (!this.options.only.includes(kind.name) || this.interrupted) continue;
       const missing = kind.missing();
@@ -115,7 +129,7 @@ class BenchRun {
       }
       this.progress(`starting ${kind.title}`);
       try {
-        const subject = await Subject.start(kind, switchCpu);
+        const subject = await Subject.start(kind, switchCpu());
         this.subjects.push(subject);
         this.rows.set(subject, { title: kind.title, values: this.columns.map(() => []) });
       } catch (error) {

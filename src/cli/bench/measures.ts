@@ -33,15 +33,28 @@ export async function roundTripUs({ network }: Subject): Promise<number> {
 }
 
 /** Frames a second that arrive at the sink while the generator sends as fast as it can. */
-export async function packetsPerSecond(
-  subject: Subject,
-  { seconds, frameBytes, flows, generatorCpu }: MeasureOptions,
-): Promise<number> {
+export function packetsPerSecond(subject: Subject, options: MeasureOptions): Promise<number> {
   const { network } = subject;
+  return withTraffic(subject, options, async () => {
+    const start = performance.now();
+    const before = await network.sinkPackets();
+    await sleep(options.seconds * 1000);
+    const end = performance.now();
+    const after = await network.sinkPackets();
+    return ((after - before) / (end - start)) * 1000;
+  });
+}
+
+/** Runs the generator, and `work` beside it once the switch has warmed up. */
+export async function withTraffic<T>(
+  subject: Subject,
+  { frameBytes, flows, generatorCpu }: MeasureOptions,
+  work: () => Promise<T>,
+): Promise<T> {
   await announceSink(subject);
   const stop = new SharedArrayBuffer(4);
   const options: GeneratorOptions = {
-    namespacePath: `/run/netns/${network.source}`,
+    namespacePath: `/run/netns/${subject.network.source}`,
     ifname: 'eth0',
     cpu: generatorCpu,
     sourceMac: SOURCE_MAC,
@@ -60,12 +73,7 @@ export async function packetsPerSecond(
       worker.once('error', reject);
     });
     await sleep(WARM_UP_MS);
-    const start = performance.now();
-    const before = await network.sinkPackets();
-    await sleep(seconds * 1000);
-    const end = performance.now();
-    const after = await network.sinkPackets();
-    return ((after - before) / (end - start)) * 1000;
+    return await work();
   } finally {
     Atomics.store(new Int32Array(stop), 0, 1);
     await ended;

@@ -11,6 +11,7 @@ export interface BenchOptions {
   streams: number;
   only: string[];
   json: boolean;
+  gc: boolean;
 }
 
 const NAMES = SUBJECTS.map(({ name }) => name);
@@ -48,6 +49,7 @@ export function parseBenchOptions(argv: string[], io: CliIo): BenchOptions | num
     .option('--streams <n>', 'TCP streams', whole(1, 64), 1)
     .option('--only <list>', `some of ${NAMES.join(',')}`, names, NAMES)
     .option('--json', 'print all figures as JSON', false)
+    .option('--gc', 'only count the garbage collections of this switch under traffic', false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -49,19 +49,32 @@ const tapswitch: SubjectKind = {
   name: 'tapswitch',
   title: 'tapswitch',
   missing: () => undefined,
-  async start(place) {
-    const env = environment(place);
-    const daemon = background(onCpu(place, [process.execPath, TAPSWITCH, 'start']), env);
-    const vsctl = (...args: string[]) =>
-      command([process.execPath, TAPSWITCH, 'vsctl', '--timeout=15', ...args], { env });
-    const stop = () => endProcess(daemon, 'SIGTERM');
-    await orStop(stop, async () => {
-      await until('tapswitch to answer', () => vsctl('show'));
-      await vsctl('add-br', 'br0', ...addPorts('br0'));
-    });
-    return stop;
-  },
+  start: (place) => startTapswitch(place, []),
 };
+
+/**
+ * Starts this switch on the two ports.
+ * @param nodeOptions options for Node.js itself
+ * @param onStart is given the process; its standard output is a pipe then, else thrown away
+ */
+export async function startTapswitch(
+  place: Place,
+  nodeOptions: string[],
+  onStart?: (daemon: ChildProcess) => void,
+): Promise<() => Promise<void>> {
+  const env = environment(place);
+  const argv = onCpu(place, [process.execPath, ...nodeOptions, TAPSWITCH, 'start']);
+  const daemon = background(argv, env, onStart === undefined ? 'ignore' : 'pipe');
+  onStart?.(daemon);
+  const vsctl = (...args: string[]) =>
+    command([process.execPath, TAPSWITCH, 'vsctl', '--timeout=15', ...args], { env });
+  const stop = () => endProcess(daemon, 'SIGTERM');
+  await orStop(stop, async () => {
+    await until('tapswitch to answer', () => vsctl('show'));
+    await vsctl('add-br', 'br0', ...addPorts('br0'));
+  });
+  return stop;
+}
 
 const bridge: SubjectKind = {
   name: 'bridge',
