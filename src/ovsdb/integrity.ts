@@ -125,7 +125,7 @@ function dropWeakRefs(transaction: Transaction, row: TransactionRow): void {
     if (row.isChange) dropFromColumns(transaction, row);
     return;
   }
-  for (const [uuid, { table }] of row.table.weakRefs.get(row.uuid) ?? []) {
+  for (const { table, uuid } of row.table.weakRefs.get(row.uuid)?.values() ?? []) {
     const referrer = transaction.find(table, uuid);
     if (referrer?.current) dropFromColumns(transaction, referrer);
   }

@@ -49,12 +49,14 @@ export class Row {
 /** A row that refers weakly to another one, and how often. */
 export interface WeakReferrer {
   readonly table: Table;
+  readonly uuid: string;
   count: number;
 }
 
 export class Table {
   readonly rows = new Map<string, Row>();
   readonly indexes: Map<string, Row>[];
+  /** Referrers are keyed by UUID and table: rows of two tables may have the same UUID. */
   readonly weakRefs = new Map<string, Map<string, WeakReferrer>>();
   /** Rows that the transaction under way touches. */
   readonly transactionRows = new Map<string, TransactionRow>();

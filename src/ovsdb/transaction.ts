@@ -227,10 +227,11 @@ function countWeakRefs(
       referrers = new Map();
       target.weakRefs.set(uuid, referrers);
     }
-    const referrer = referrers.get(row.uuid) ?? { table: row.table, count: 0 };
+    const key = `${row.uuid}${row.table.name}`;
+    const referrer = referrers.get(key) ?? { table: row.table, uuid: row.uuid, count: 0 };
     referrer.count += step;
-    if (referrer.count > 0) referrers.set(row.uuid, referrer);
-    else referrers.delete(row.uuid);
+    if (referrer.count > 0) referrers.set(key, referrer);
+    else referrers.delete(key);
     if (referrers.size === 0) target.weakRefs.delete(uuid);
   }
 }

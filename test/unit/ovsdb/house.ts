@@ -1,7 +1,7 @@
 /** The schema that the OVSDB tests share, as JSON. */
 import type { JsonValue } from '../../../src/common/json.js';
 
-/** Rooms own doors (strongly), signs point at doors (weakly); every kind of column is there. */
+/** Rooms own doors (strongly), signs and plates point at doors (weakly); every kind of column is there. */
 export const HOUSE = {
   name: 'House',
   version: '1.0.0',
@@ -46,6 +46,12 @@ export const HOUSE = {
             max: 'unlimited',
           },
         },
+      },
+    },
+    /** A sign that must point somewhere. */
+    Plate: {
+      isRoot: true,
+      columns: {
         must: {
           type: {
             key: { type: 'uuid', refTable: 'Door', refType: 'weak' },

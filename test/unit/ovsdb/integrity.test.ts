@@ -8,7 +8,7 @@ let db: Database;
 let doorA: string;
 let doorB: string;
 
-/** A hall with doors A (locked) and B, and a sign to both. */
+/** A hall with doors A (locked) and B, a sign to both and a plate to B. */
 beforeEach(() => {
   db = new Database(houseSchema());
   const results = run(
@@ -41,9 +41,9 @@ beforeEach(() => {
             ['named-uuid', 'b'],
           ],
         ],
-        must: ['named-uuid', 'b'],
       },
     },
+    { op: 'insert', table: 'Plate', row: { must: ['named-uuid', 'b'] } },
   );
   doorA = uuidOf(results[1]);
   doorB = uuidOf(results[2]);
@@ -129,7 +129,7 @@ test('a weak reference that must not be empty keeps its target from going', () =
   expect(lastError(results).error).toBe('constraint violation');
   expect(lastError(results).details).toContain('Deletion of 1 weak reference(s)');
   expect(count('Door')).toBe(2);
-  const inserted = run(db, { op: 'insert', table: 'Sign', row: {} });
+  const inserted = run(db, { op: 'insert', table: 'Plate', row: {} });
   expect(lastError(inserted).details).toContain('contained all-zeros UUID');
 });
 
@@ -138,7 +138,7 @@ test('replacing the owner and its door in one transaction works', () => {
     db,
     { op: 'delete', table: 'Room', where: [] },
     { op: 'insert', table: 'Door', 'uuid-name': 'c', row: {} },
-    { op: 'update', table: 'Sign', where: [], row: { must: ['named-uuid', 'c'] } },
+    { op: 'update', table: 'Plate', where: [], row: { must: ['named-uuid', 'c'] } },
     { op: 'insert', table: 'Room', row: { name: 'hall', doors: ['named-uuid', 'c'] } },
   );
   expect([count('Room'), count('Door'), count('Lock')]).toEqual([1, 1, 0]);
@@ -155,9 +155,9 @@ test('an index keeps values unique, whatever the order of changes', () => {
   );
   expect(lastError(run(db, insert('x'), insert('x'))).error).toBe('constraint violation');
   const swap = run(db, { op: 'delete', table: 'Room', where: [] }, insert('hall'));
-  // The sign keeps door B, which only the deleted hall had.
+  // The plate keeps door B, which only the deleted hall had.
   expect(lastError(swap).details).toContain('weak reference');
-  run(db, { op: 'delete', table: 'Sign', where: [] });
+  run(db, { op: 'delete', table: 'Plate', where: [] });
   expect(run(db, { op: 'delete', table: 'Room', where: [] }, insert('hall'))).toHaveLength(2);
   expect(count('Room')).toBe(1);
 });
@@ -195,4 +195,15 @@ test('rows of two tables may have the same UUID, and still refer to each other',
   expect(count('Door')).toBe(3);
   run(db, { op: 'delete', table: 'Room', where: [['name', '==', 'yard']] });
   expect(count('Door')).toBe(2);
+});
+
+test('referrers of two tables with the same UUID are both told when a row goes', () => {
+  const uuid = '00000000-0000-4000-8000-000000000007';
+  const both = (door: string) => [
+    { op: 'insert', table: 'Sign', uuid, row: { to: ['uuid', door] } },
+    { op: 'insert', table: 'Plate', uuid, row: { must: ['uuid', door] } },
+  ];
+  run(db, ...both(doorA));
+  const results = run(db, mutateDoors('delete', doorA));
+  expect(lastError(results).error).toBe('constraint violation');
 });
