@@ -1,7 +1,8 @@
 /**
- * Debian's ovsdb-server on a fresh Open_vSwitch database in a directory of its own.
+ * An OVSDB server, Debian's unless told otherwise, on a fresh Open_vSwitch database in a directory
+ * of its own.
  *
- * Not for: our own server.
+ * Not for: servers in the test's own process.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,15 +17,17 @@ export class OvsdbServer {
     readonly directory: string,
     /** For clients: OVS_RUNDIR and the like point at the directory. */
     readonly env: NodeJS.ProcessEnv,
+    private readonly program: readonly string[],
     private process: BackgroundProcess,
   ) {}
 
-  static async start(): Promise<OvsdbServer> {
+  /** @param program the server: takes ovsdb-server's options */
+  static async start(program: readonly string[] = ['ovsdb-server']): Promise<OvsdbServer> {
     const directory = await mkdtemp(join(tmpdir(), 'tapswitch-ovsdb-'));
     const dirs = { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory };
     const env = { ...process.env, ...dirs, NODE_OPTIONS: '' };
     await must(['ovsdb-tool', 'create', join(directory, 'conf.db'), SCHEMA]);
-    const server = new OvsdbServer(directory, env, launch(directory, env));
+    const server = new OvsdbServer(directory, env, program, launch(program, directory, env));
     await server.ready();
     return server;
   }
@@ -37,7 +40,7 @@ export class OvsdbServer {
   /** Ends the server and starts it again on the same database. */
   async restart(): Promise<void> {
     await this.process.stop();
-    this.process = launch(this.directory, this.env);
+    this.process = launch(this.program, this.directory, this.env);
     await this.ready();
   }
 
@@ -56,9 +59,13 @@ export class OvsdbServer {
   }
 }
 
-function launch(directory: string, env: NodeJS.ProcessEnv): BackgroundProcess {
+function launch(
+  program: readonly string[],
+  directory: string,
+  env: NodeJS.ProcessEnv,
+): BackgroundProcess {
   const argv = [
-    'ovsdb-server',
+    ...program,
     `--remote=punix:${directory}/db.sock`,
     `--unixctl=${directory}/server.ctl`,
     '-vconsole:off',
