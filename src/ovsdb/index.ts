@@ -15,6 +15,40 @@ export { Datum } from './datum.js';
 export type { RowOf } from './declare.js';
 export * as declare from './declare.js';
 export { OvsdbError } from './error.js';
+export {
+  Backoff,
+  type Changes,
+  type Changes,
+  type ColumnValue,
+  type ColumnValue,
+  Idl,
+  Idl,
+  type IdlOptions,
+  type IdlOptions,
+  IdlRow,
+  IdlRow,
+  type IdlState,
+  IdlTable,
+  IdlTable,
+  IdlTxn,
+  IdlTxn,
+  MonitorSpec,
+  MonitorSpec,
+  type Mutator,
+  type OpenStream,
+  openRemote,
+  type RowAtom,
+  type RowValue,
+  type RowValue,
+  type TableChanges,
+  type TlsFiles,
+  type TxnOptions,
+  type TxnResult,
+  type TxnResult,
+  type TxnStatus,
+  type TxnStatus,
+} from './idl/index.js';
+export { type Listener, listenTcp, listenUnix } from './listen.js';
 export { type Lock, type LockFile, lockFileOf, lockWithPid } from './lock-file.js';
 export { memorySocketPair } from './memory-socket.js';
 export {

@@ -1,7 +1,7 @@
 /**
  * The same command lines through Debian's ovs-vsctl and ours, each on a Debian ovsdb-server of its
- * own, and through Debian's ovs-vsctl on our server: output, errors and exit status must be the same
- * but for UUIDs, times and process IDs.
+ * own, and through Debian's ovs-vsctl on our server: output, errors and exit status must be the
+ * same but for UUIDs, times and process IDs.
  *
  * Without a switch daemon (--no-wait), so what is compared is the configuration alone.
  */

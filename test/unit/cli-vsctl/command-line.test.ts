@@ -1,5 +1,5 @@
 /**
- * What is typed: global options, `--` chains, options of commands, and suggestions for typing errors.
+ * What is typed: global options, `--` chains, options of commands, and suggestions for mistakes.
  */
 import { describe, expect, it } from 'vitest';
 import { escapeArgs, parseCommands } from '../../../src/cli/vsctl/command-line.js';

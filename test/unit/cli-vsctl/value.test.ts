@@ -1,5 +1,5 @@
 /**
- * The text syntax of values: what it accepts, how it complains, and that what is printed reads back.
+ * The text syntax of values: what it takes, how it complains, and that what is printed reads back.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
