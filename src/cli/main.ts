@@ -11,9 +11,9 @@ import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { TapswitchError } from '../common/errors.js';
 import { COMMANDS, type CommandEntry, commandForProgram } from './commands.js';
 import { type CliCommand, type CliIo, printError, processIo } from './io.js';
+import { loadPart } from './load-part.js';
 import { tapswitchVersion } from './version.js';
 
 /** Exit status of a program whose reader has gone away, as a shell reports SIGPIPE. */
@@ -57,18 +57,9 @@ async function runCommand(entry: CommandEntry, argv: string[], io: CliIo): Promi
 
 async function loadCommand(entry: CommandEntry): Promise<CliCommand> {
   const url = new URL(`./${entry.name}/index.js`, import.meta.url).href;
-  try {
-    const module = (await import(url)) as Record<string, CliCommand>;
-    return module[entry.run];
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    throw new TapswitchError(
-      'E_INCOMPLETE_BUILD',
-      `this build has no command '${entry.name}' (${(cause as Error).message})`,
-      "run 'npm ci && npm run build' in tapswitch's folder",
-      { cause },
-    );
-  }
+  const load = (): Promise<Record<string, CliCommand>> => import(url);
+  const module = await loadPart(`command '${entry.name}'`, load);
+  return module[entry.run];
 }
 
 /** Help, version, and what is wrong with a command line that names no command. */
