@@ -1,0 +1,160 @@
+/**
+ * Scanning flow syntax: key-value pairs, numbers and runs of bits; errors in Open vSwitch's words.
+ */
+
+import { type Field, fieldByName } from '../../packet/fields.js';
+import { FieldTextError, parseCInteger } from '../../packet/fields-text.js';
+import type { SubField } from '../actions.js';
+
+/** What is wrong with a flow, in the words that ovs-ofctl uses. */
+export class FlowSyntaxError extends Error {
+  override readonly name = 'FlowSyntaxError';
+}
+
+export function syntaxError(message: string): never {
+  throw new FlowSyntaxError(message);
+}
+
+/** Runs a parser of src/packet and turns its errors into syntax errors. */
+export function withFieldErrors<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (e) {
+    if (e instanceof FieldTextError) throw new FlowSyntaxError(e.message);
+    throw e;
+  }
+}
+
+/** Reads keys and values such as `key`, `key=value`, `key:value` and `key(value)`. */
+export class KeyValueScanner {
+  private pos = 0;
+
+  constructor(private readonly text: string) {}
+
+  /** The next pair, or null at the end. `value` is empty when there is none. */
+  next(): { key: string; value: string } | null {
+    const { text } = this;
+    const isDelimiter = (c: string): boolean => /[, \t\r\n]/.test(c);
+    while (this.pos < text.length && isDelimiter(text[this.pos])) this.pos++;
+    if (this.pos >= text.length) return null;
+    const start = this.pos;
+    let end = start;
+    while (end < text.length && !/[:=(, \t\r\n]/.test(text[end])) end++;
+    const key = text.slice(start, end);
+    const delimiter = text[end] ?? '';
+    this.pos = end + (delimiter === '' ? 0 : 1);
+    if (delimiter === ':' || delimiter === '=') {
+      return { key, value: this.value(isDelimiter) };
+    }
+    if (delimiter === '(') return { key, value: this.parenthesized() };
+    return { key, value: '' };
+  }
+
+  private parenthesized(): string {
+    const { text } = this;
+    const start = this.pos;
+    let end = this.valueEnd(start, (c) => c === ')');
+    // `(x)->y` belongs together.
+    if (text.startsWith(')->', end)) {
+      end = this.valueEnd(end, (c) => /[, \t\r\n]/.test(c));
+    }
+    this.pos = end + (end < text.length ? 1 : 0);
+    return text.slice(start, end);
+  }
+
+  private value(isDelimiter: (c: string) => boolean): string {
+    const start = this.pos;
+    const end = this.valueEnd(start, isDelimiter);
+    this.pos = end + (end < this.text.length ? 1 : 0);
+    return this.text.slice(start, end);
+  }
+
+  /** Where a value ends: at a delimiter outside of parentheses, or at the end of the text. */
+  private valueEnd(from: number, isDelimiter: (c: string) => boolean): number {
+    const { text } = this;
+    let n = from;
+    while (n < text.length && !isDelimiter(text[n])) {
+      if (text[n] !== '(') {
+        n++;
+        continue;
+      }
+      let level = 0;
+      do {
+        if (n >= text.length) return n;
+        if (text[n] === '(') level++;
+        else if (text[n] === ')') level--;
+        n++;
+      } while (level > 0);
+    }
+    return n;
+  }
+}
+
+function bounded(text: string, name: string | null, max: number): number {
+  const parsed = parseCInteger(text);
+  if (parsed === null || parsed.tail !== '' || parsed.value < 0n || parsed.value > BigInt(max)) {
+    syntaxError(`invalid ${name ?? '(null)'} "${text}"`);
+  }
+  return Number(parsed.value);
+}
+
+export const parseU8 = (text: string, name: string): number => bounded(text, name, 0xff);
+export const parseU16 = (text: string, name: string | null): number => bounded(text, name, 0xffff);
+
+function wide(text: string): bigint {
+  if (text === '') syntaxError('missing required numeric argument');
+  const parsed = parseCInteger(text);
+  if (parsed === null || parsed.tail !== '' || parsed.value > 0xffffffffffffffffn) {
+    syntaxError(`invalid numeric format ${text}`);
+  }
+  return BigInt.asUintN(64, parsed.value);
+}
+
+export const parseU32 = (text: string): number => Number(BigInt.asUintN(32, wide(text)));
+export const parseU64 = (text: string): bigint => wide(text);
+
+/** As atoi(3): leading digits, 0 when there are none. */
+export function atoi(text: string): number {
+  const m = /^\s*[+-]?\d+/.exec(text);
+  return m === null ? 0 : Number(m[0]) | 0;
+}
+
+export const hasNxmHeader = (field: Field): boolean =>
+  field.headers.some((h) => h.class !== 0xffff);
+
+export interface ScannedSubfield {
+  sub: SubField;
+  field: Field;
+  /** What follows it. */
+  rest: string;
+}
+
+/** Reads `field`, `field[]`, `field[bit]` or `field[first..last]` at the start of a text. */
+export function scanSubfield(text: string): ScannedSubfield {
+  const name = (/^[^[-]*/.exec(text) as RegExpExecArray)[0];
+  const field = fieldByName(name);
+  if (field === undefined) syntaxError(`${text}: unknown field \`${name}'`);
+  let rest = text.slice(name.length);
+  let [first, last] = [0, field.nBits - 1];
+  if (rest.startsWith('[')) {
+    const m = /^\[(?:\]|(\d+)\.\.(\d+)\]|(\d+)\])/.exec(rest);
+    if (m === null) {
+      syntaxError(`${text}: syntax error expecting [] or [<bit>] or [<start>..<end>]`);
+    }
+    if (m[1] !== undefined) [first, last] = [Number(m[1]), Number(m[2])];
+    else if (m[3] !== undefined) first = last = Number(m[3]);
+    rest = rest.slice(m[0].length);
+  }
+  const width = `is not valid because field is only ${field.nBits} bits wide`;
+  if (first > last) syntaxError(`${text}: starting bit ${first} is after ending bit ${last}`);
+  if (first >= field.nBits) syntaxError(`${text}: starting bit ${first} ${width}`);
+  if (last >= field.nBits) syntaxError(`${text}: ending bit ${last} ${width}`);
+  return { sub: { field: field.name, ofs: first, nBits: last - first + 1 }, field, rest };
+}
+
+/** Reads a run of bits that is the whole text. */
+export function parseSubfield(text: string): ScannedSubfield {
+  const scanned = scanSubfield(text);
+  if (scanned.rest !== '') syntaxError('unexpected input following field syntax');
+  return scanned;
+}
