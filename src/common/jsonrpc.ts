@@ -68,6 +68,9 @@ export class JsonRpcReplyError extends TapswitchError {
 
 const log = getLogger('jsonrpc');
 
+/** How long a closed connection may take to hand over its output. */
+const LINGER_MS = 1000;
+
 /** The id of our echo requests, as Open vSwitch's library has it. */
 const ECHO_ID = 'echo';
 
@@ -288,13 +291,23 @@ export class JsonRpcConnection {
     else waiting.resolve(message.result ?? null);
   }
 
+  /** Ends the socket once the peer has taken the output, but does not wait for it for ever. */
+  private endSoon(): void {
+    const { socket } = this;
+    socket.end();
+    if (socket.destroyed) return;
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    linger.unref();
+    socket.on('close', () => clearTimeout(linger));
+  }
+
   private shut(error?: Error): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.inbox.length = 0;
     this.uncork();
     if (error) this.socket.destroy();
-    else this.socket.end();
+    else this.endSoon();
     const waiting = [...this.pending.values()];
     this.pending.clear();
     for (const request of waiting) request.reject(closedError(error));

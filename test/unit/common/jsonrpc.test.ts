@@ -196,3 +196,13 @@ test('integers of 64 bits survive', () => {
   ]);
   expect(() => parseJson('[00000000000000000001]')).toThrow(SyntaxError);
 });
+
+test('a closed connection does not wait for ever for a peer that takes nothing', async () => {
+  const { near, nearEnd, stall } = pair({}, {});
+  stall();
+  near.notify('update', ['x']);
+  near.close();
+  expect(nearEnd.destroyed).toBe(false);
+  await new Promise((resolve) => nearEnd.once('close', resolve));
+  expect(nearEnd.destroyed).toBe(true);
+});
