@@ -20,6 +20,12 @@ import { Udpif } from './udpif.js';
 
 type ControllerCookie = Extract<UserspaceCookie, { type: 'controller' }>;
 
+export interface BackerHooks {
+  /** Asks the main loop for a turn. */
+  wake?(): void;
+  onClose?(): void;
+}
+
 export class OfprotoBacker {
   readonly ofprotos = new Set<Ofproto>();
   readonly controllerActions = new ControllerActions();
@@ -33,7 +39,7 @@ export class OfprotoBacker {
     readonly type: string,
     readonly dpif: Dpif,
     readonly clock: Clock,
-    private readonly onClose: (backer: OfprotoBacker) => void = () => {},
+    private readonly hooks: BackerHooks = {},
   ) {
     this.udpif = new Udpif(this);
     this.revalidator = new Revalidator(this, this.udpif);
@@ -43,6 +49,12 @@ export class OfprotoBacker {
   /** Installed flows may be wrong now: look at them again soon. */
   markRevalidate(): void {
     this.revalidator.mark();
+    this.wake();
+  }
+
+  /** Something may be due earlier than `nextWake` said last. */
+  wake(): void {
+    this.hooks.wake?.();
   }
 
   get revalidationPending(): boolean {
@@ -115,6 +127,6 @@ export class OfprotoBacker {
   close(): void {
     this.udpif.removeAll();
     for (const ofproto of [...this.ofprotos]) ofproto.close();
-    this.onClose(this);
+    this.hooks.onClose?.();
   }
 }

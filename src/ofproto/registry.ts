@@ -11,15 +11,21 @@ import type { UdpifSettings } from './settings.js';
 
 export class OfprotoRegistry {
   readonly clock: Clock;
+  private readonly wake: () => void;
   private readonly backersByType = new Map<string, OfprotoBacker>();
 
-  constructor(options: { clock: Clock }) {
+  /** @param options.wake asks the main loop for a turn: something is due now */
+  constructor(options: { clock: Clock; wake?: () => void }) {
     this.clock = options.clock;
+    this.wake = options.wake ?? (() => {});
   }
 
   /** Makes the backer of a datapath; one for each type. */
   openBacker(type: string, dpif: Dpif): OfprotoBacker {
-    const backer = new OfprotoBacker(type, dpif, this.clock, () => this.backersByType.delete(type));
+    const backer = new OfprotoBacker(type, dpif, this.clock, {
+      wake: this.wake,
+      onClose: () => this.backersByType.delete(type),
+    });
     this.backersByType.set(type, backer);
     return backer;
   }

@@ -117,6 +117,7 @@ export class Revalidator {
     this.doneSeq = this.passSeq;
     this.dumpDurationMs = now - this.passStartMs;
     this.nextPassMs = now + INTERVAL_MS;
+    this.udpif.avgFlows = Math.round((this.udpif.avgFlows + this.udpif.ukeys.size) / 2);
     const ready = this.waiters.filter((w) => w.seq <= this.doneSeq);
     this.waiters = this.waiters.filter((w) => w.seq > this.doneSeq);
     for (const waiter of ready) waiter.resolve();

@@ -62,6 +62,8 @@ export class Udpif {
   private syncing = false;
   private limitReported = false;
   maxFlows = 0;
+  /** Moving average of the number of flows, taken once per revalidation. */
+  avgFlows = 0;
 
   constructor(private readonly backer: OfprotoBacker) {}
 
@@ -135,6 +137,7 @@ export class Udpif {
       this.backer.controllerActions.ref(ukey.controllerIds);
       this.ukeys.add(ukey);
       this.index.insert(ukey);
+      if (this.ukeys.size === 1) this.backer.wake();
       this.maxFlows = Math.max(this.maxFlows, this.ukeys.size);
     } catch (error) {
       if (!(error instanceof TapswitchError)) throw error;

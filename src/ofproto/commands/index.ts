@@ -1,11 +1,20 @@
+/** The control socket's commands of the OpenFlow layer, as plain functions that return text. */
 import type { OfprotoRegistry } from '../registry.js';
-export interface OfprotoCommand {
-  name: string;
-  usage: string | null;
-  minArgs: number;
-  maxArgs: number;
-  run(args: string[]): string | Promise<string>;
-}
-export function ofprotoCommands(_r: OfprotoRegistry): OfprotoCommand[] {
-  return [];
+import { bondCommands } from './bond-commands.js';
+import type { OfprotoCommand } from './command.js';
+import { dpifCommands } from './dpif-commands.js';
+import { fdbCommands } from './fdb-commands.js';
+import { traceCommands } from './trace-commands.js';
+import { upcallCommands } from './upcall-commands.js';
+
+export type { OfprotoCommand } from './command.js';
+
+export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
+  return [
+    ...bondCommands(registry),
+    ...fdbCommands(registry),
+    ...dpifCommands(registry),
+    ...traceCommands(registry),
+    ...upcallCommands(registry),
+  ];
 }

@@ -164,7 +164,7 @@ export class Connmgr {
   }
 
   /** Whether packets without entry are wanted may be another answer now. */
-  private connectionsChanged(): void {
+  connectionsChanged(): void {
     if (this.closed) return;
     const wanted = this.wantsPacketInOnMiss();
     if (wanted !== this.sawMissWanted) this.ofproto.markRevalidate();

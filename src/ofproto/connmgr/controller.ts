@@ -104,6 +104,7 @@ export class Controller {
   private enter(state: State): void {
     this.state = state;
     this.stateSinceMs = this.clock.now();
+    this.ofproto.backer.wake();
   }
 
   private tryConnect(now: number): void {

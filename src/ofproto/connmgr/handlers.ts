@@ -32,10 +32,24 @@ const CAPABILITIES_OF11 = 0x4f;
 const ACTIONS_OF10 = 0xfff;
 const CONFIG_BITS = Object.values(OFPPC).reduce((a, b) => a | b, 0);
 
+/** Requests that change what a connection wants to hear of. */
+const SUBSCRIPTIONS: ReadonlySet<OfMessage['type']> = new Set([
+  'set_config',
+  'role_request',
+  'set_async',
+  'nx_set_controller_id',
+]);
+
 /** Handles one request. */
 export function handleMessage(conn: OfConn, msg: OfMessage, xid: number): Promise<void> | null {
-  const { ofproto } = conn;
   if (isStatsRequest(msg)) return handleStats(conn, msg, xid);
+  const pending = handleControl(conn, msg, xid);
+  if (SUBSCRIPTIONS.has(msg.type)) conn.ofproto.connmgr.connectionsChanged();
+  return pending;
+}
+
+function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void> | null {
+  const { ofproto } = conn;
   switch (msg.type) {
     case 'features_request':
       conn.reply(features(conn), xid);

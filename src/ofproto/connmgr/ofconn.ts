@@ -145,9 +145,9 @@ export class OfConn {
     return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [0x3f, 0] };
   }
 
-  /** Packets that match no entry go to controllers of versions before 1.3. */
+  /** Packets that match no entry go to whoever listens with a version before 1.3. */
   get wantsMisses(): boolean {
-    return this.open && this.version < OF13 && this.controllerId === 0;
+    return this.wants('packetIn', 0) && this.version < OF13 && this.controllerId === 0;
   }
 
   private enqueue(request: Request): void {

@@ -5,6 +5,7 @@
  */
 import type { OfAction } from '../../openflow/actions.js';
 import { OFPP } from '../../openflow/actions.js';
+import type { NameMap } from '../../openflow/syntax/names.js';
 import { bytesToBigint } from '../../packet/fields-subfield.js';
 import {
   ETH_TYPE_IP,
@@ -25,7 +26,7 @@ import { dlType, isIp, nwFrag, vlanCount } from '../flow-access.js';
 import { type FlowTable, N_TABLES, TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import type { Rule } from '../rule.js';
-import { formatActionsText, formatActionText, formatRuleTitle } from '../text.js';
+import { formatActionsText, formatActionText, formatRuleTitle, namesOf } from '../text.js';
 import { orderActionSet, writeActions } from './action-set.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
 import {
@@ -55,7 +56,7 @@ export function executeActions(ctx: XlateContext, actions: readonly OfAction[]):
   }
   for (const action of actions) {
     if (ctx.error !== 'ok' || ctx.exit) return;
-    if (ctx.trace !== null) ctx.report('action', formatActionText(action));
+    if (ctx.trace !== null) ctx.report('action', formatActionText(action, traceNames(ctx)));
     if (!executeAction(ctx, action)) return;
   }
 }
@@ -273,11 +274,15 @@ export function tableAction(
   ctx.tableId = oldTable;
 }
 
+function traceNames(ctx: XlateContext): NameMap | null {
+  return ctx.xin.names === undefined ? null : namesOf(ctx.ofproto);
+}
+
 /** Names the rule in the trace; what follows goes under it. */
 export function enterRule(ctx: XlateContext, rule: Rule, tableId: number) {
   if (ctx.trace === null) return null;
   const id = String(tableId).padStart(2);
-  return ctx.enter('table', `${id}. ${formatRuleTitle(rule, ctx.ofproto)}`);
+  return ctx.enter('table', `${id}. ${formatRuleTitle(rule, ctx.ofproto, traceNames(ctx))}`);
 }
 
 /** The entry for the packet in `ctx.tableId` (or a later table), or what stands in for none. */

@@ -11,6 +11,7 @@
 import { getLogger } from '../../common/log.js';
 import type { OdpAction, SlowPathReason } from '../../datapath/odp-actions.js';
 import type { OfAction } from '../../openflow/actions.js';
+import type { NameMap } from '../../openflow/syntax/names.js';
 import { type FlowWords, newFlow, W_ACTSET_OUTPUT, W_IN_PORT } from '../../packet/flow-layout.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
@@ -56,6 +57,8 @@ export interface XlateIn {
   hasPacket: boolean;
   /** Gets the trace's nodes. */
   trace?: TraceNode[];
+  /** Shows ports of the traced bridge by name. */
+  names?: NameMap;
 }
 
 /** What translation gives. */

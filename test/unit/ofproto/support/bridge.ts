@@ -1,5 +1,6 @@
 /** A bridge over a fake datapath with a stopped clock, and frames to send through it. */
 import { stoppedClock } from '../../../../src/common/clock.js';
+import type { OfprotoBacker } from '../../../../src/ofproto/backer.js';
 import { Ofproto } from '../../../../src/ofproto/ofproto.js';
 import { OfprotoRegistry } from '../../../../src/ofproto/registry.js';
 import {
@@ -47,10 +48,19 @@ export class FakeDevice implements PortDevice {
 export class TestSwitch {
   readonly clock = stoppedClock(1000);
   readonly dpif = new FakeDpif(() => this.clock.now());
-  readonly registry = new OfprotoRegistry({ clock: this.clock });
-  readonly backer = this.registry.openBacker('dummy', this.dpif);
+  readonly registry: OfprotoRegistry;
+  readonly backer: OfprotoBacker;
   readonly devices = new Map<string, FakeDevice>();
   private nextMac = 1;
+
+  /** @param live a main loop turns by itself, for tests with sockets */
+  constructor(live = false) {
+    const wake = (): void => {
+      if (live) setImmediate(() => this.settle());
+    };
+    this.registry = new OfprotoRegistry({ clock: this.clock, wake });
+    this.backer = this.registry.openBacker('dummy', this.dpif);
+  }
 
   bridge(name: string): Ofproto {
     return new Ofproto(this.backer, {

@@ -1,0 +1,191 @@
+/** dpif/*, dpctl/*: what the datapaths look like from above, and the flows that are installed. */
+
+import type { DpFlow, Dpif } from '../../datapath/dpif.js';
+import { formatDpFlow } from '../../datapath/odp-format.js';
+import { portTo16 } from '../../packet/fields.js';
+import type { OfprotoBacker } from '../backer.js';
+import type { Ofproto } from '../ofproto.js';
+import type { OfprotoRegistry } from '../registry.js';
+import { ANY_ARGS, bridgeNamed, commandError, type OfprotoCommand } from './command.js';
+
+function nameByNo(dpif: Dpif): (port: number) => string | undefined {
+  const names = new Map([...dpif.ports()].map((port) => [port.portNo, port.name]));
+  return (port) => names.get(port);
+}
+
+function dpifShow(backer: OfprotoBacker): string {
+  const { hit, missed } = backer.dpif.stats();
+  let text = `${backer.dpif.name}: hit:${hit} missed:${missed}\n`;
+  const bridges = [...backer.ofprotos].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const ofproto of bridges) {
+    text += `  ${ofproto.name}:\n`;
+    const ports = ofproto.ports().sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const port of ports) {
+      const { type, patchPeer } = port.device;
+      const config = patchPeer ? `: peer=${patchPeer}` : '';
+      const odp = port.odpPort ?? 'none';
+      text += `    ${port.name} ${portTo16(port.ofPort)}/${odp}: (${type || 'system'}${config})\n`;
+    }
+  }
+  return text;
+}
+
+function dpctlShow({ dpif }: OfprotoBacker): string {
+  const stats = dpif.stats();
+  const packets = stats.hit + stats.missed;
+  const perPacket = packets > 0 ? stats.maskHits / packets : 0;
+  let text = `${dpif.name}:\n`;
+  text += `  lookups: hit:${stats.hit} missed:${stats.missed} lost:${stats.lost}\n`;
+  text += `  flows: ${stats.flows}\n`;
+  text += `  masks: hit:${stats.maskHits} total:${stats.masks} hit/pkt:${perPacket.toFixed(2)}\n`;
+  const ports = [...dpif.ports()].sort((a, b) => a.portNo - b.portNo);
+  for (const { portNo, name, type } of ports) {
+    text += `  port ${portNo}: ${name}${type === 'system' || type === '' ? '' : ` (${type})`}\n`;
+  }
+  return text;
+}
+
+interface DumpOptions {
+  verbose: boolean;
+  names: boolean;
+  rest: string[];
+}
+
+function dumpOptions(args: readonly string[]): DumpOptions {
+  const options: DumpOptions = { verbose: false, names: false, rest: [] };
+  let names: boolean | null = null;
+  for (const arg of args) {
+    if (arg === '-m' || arg === '--more') options.verbose = true;
+    else if (arg === '--names') names = true;
+    else if (arg === '--no-names') names = false;
+    else options.rest.push(arg);
+  }
+  options.names = names ?? options.verbose;
+  return options;
+}
+
+function flowLines(
+  backer: OfprotoBacker,
+  options: DumpOptions,
+  chosen: (flow: DpFlow) => boolean,
+): string {
+  const { dpif } = backer;
+  const portName = options.names ? nameByNo(dpif) : undefined;
+  const now = backer.clock.now();
+  let text = '';
+  for (const flow of dpif.flows()) {
+    if (!chosen(flow)) continue;
+    const { verbose } = options;
+    text += `${formatDpFlow(flow, dpif.flowStats(flow), now, { verbose, portName })}\n`;
+  }
+  return text;
+}
+
+function dumpBridge(ofproto: Ofproto, options: DumpOptions): string {
+  const { backer } = ofproto;
+  return flowLines(backer, options, (flow) => backer.ofprotoOfKey(flow.key) === ofproto);
+}
+
+/** The datapath that a dpctl command names ('netdev@ovs-netdev', 'ovs-netdev'), or the only one. */
+function chooseBacker(registry: OfprotoRegistry, name: string | undefined): OfprotoBacker {
+  const backers = [...registry.backers()];
+  if (name !== undefined) {
+    const found = backers.find((b) => b.dpif.name === name || b.dpif.name.endsWith(`@${name}`));
+    return found ?? commandError(`ovs-vswitchd: opening datapath (No such device)`);
+  }
+  if (backers.length === 1) return backers[0];
+  return commandError(
+    backers.length === 0 ? 'no datapaths exist' : 'multiple datapaths, specify one',
+  );
+}
+
+export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
+  return [
+    {
+      name: 'ofproto/list',
+      usage: '',
+      minArgs: 0,
+      maxArgs: 0,
+      run: () =>
+        registry
+          .ofprotos()
+          .map((ofproto) => `${ofproto.name}\n`)
+          .join(''),
+    },
+    {
+      name: 'dpif/dump-dps',
+      usage: '',
+      minArgs: 0,
+      maxArgs: 0,
+      run: () =>
+        registry
+          .ofprotos()
+          .map((o) => `${o.backer.type}@${o.name}\n`)
+          .join(''),
+    },
+    {
+      name: 'dpif/show',
+      usage: '',
+      minArgs: 0,
+      maxArgs: 0,
+      run: () => [...registry.backers()].map(dpifShow).join(''),
+    },
+    {
+      name: 'dpif/dump-flows',
+      usage: '[-m] [--names | --no-names] bridge',
+      minArgs: 1,
+      maxArgs: ANY_ARGS,
+      run: (args) => {
+        const options = dumpOptions(args);
+        return dumpBridge(bridgeNamed(registry, options.rest.at(-1) ?? ''), options);
+      },
+    },
+    {
+      name: 'dpctl/dump-dps',
+      usage: '',
+      minArgs: 0,
+      maxArgs: 0,
+      run: () => [...registry.backers()].map((b) => `${b.dpif.name}\n`).join(''),
+    },
+    {
+      name: 'dpctl/show',
+      usage: '[-s] [dp...]',
+      minArgs: 0,
+      maxArgs: ANY_ARGS,
+      run: (args) => {
+        const names = args.filter((arg) => !arg.startsWith('-'));
+        const chosen =
+          names.length > 0
+            ? names.map((name) => chooseBacker(registry, name))
+            : [...registry.backers()];
+        return chosen.map(dpctlShow).join('');
+      },
+    },
+    {
+      name: 'dpctl/dump-flows',
+      usage: '[-m] [--names] [dp]',
+      minArgs: 0,
+      maxArgs: ANY_ARGS,
+      run: (args) => {
+        const options = dumpOptions(args);
+        const unknown = options.rest.find((arg) => /^(filter|type|pmd)=/.test(arg));
+        if (unknown !== undefined) commandError(`${unknown}: this option is not supported`);
+        const backer = chooseBacker(registry, options.rest[0]);
+        const lines = flowLines(backer, options, () => true);
+        return lines === '' ? '' : `flow-dump from the main thread:\n${lines}`;
+      },
+    },
+    {
+      name: 'dpctl/del-flows',
+      usage: '[dp]',
+      minArgs: 0,
+      maxArgs: 1,
+      run: async ([name]) => {
+        const backer = chooseBacker(registry, name);
+        backer.udpif.removeAll();
+        await backer.dpif.sync();
+        return '';
+      },
+    },
+  ];
+}

@@ -1,0 +1,159 @@
+/**
+ * Reading a flow in the datapath syntax, as ofproto/trace takes it:
+ * `in_port(1),eth(src=...,dst=...),eth_type(0x0800),ipv4(src=10.0.0.1,...),udp(src=1,dst=2)`.
+ *
+ * Masks are read and ignored, since a trace is about one packet. Not for printing (odp-format.ts).
+ */
+import { matchAny } from '../../openflow/match.js';
+import { matchFieldText } from '../../openflow/syntax/match-parse.js';
+import {
+  type FlowWords,
+  VLAN_CFI,
+  W_DL_TYPE,
+  W_IN_PORT,
+  W_NW,
+  W_PKT_MARK,
+  W_RECIRC_ID,
+  W_SKB_PRIORITY,
+  W_TCP_FLAGS,
+  W_TP,
+  W_VLAN0,
+} from '../../packet/flow-layout.js';
+import { commandError } from './command.js';
+
+/** Attributes whose parts are fields of the OpenFlow registry, by name there. */
+const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  eth: { src: 'eth_src', dst: 'eth_dst' },
+  ipv4: { src: 'ip_src', dst: 'ip_dst', proto: 'nw_proto' },
+  ipv6: { src: 'ipv6_src', dst: 'ipv6_dst', label: 'ipv6_label', proto: 'nw_proto' },
+  arp: { sip: 'arp_spa', tip: 'arp_tpa', op: 'arp_op', sha: 'arp_sha', tha: 'arp_tha' },
+  nd: { target: 'nd_target', sll: 'nd_sll', tll: 'nd_tll' },
+};
+/** Attributes with parts that are plain numbers: word, shift, bits. */
+const NUMBERS: Readonly<Record<string, Readonly<Record<string, [number, number, number]>>>> = {
+  ipv4: { tos: [W_NW, 16, 0xff], ttl: [W_NW, 8, 0xff] },
+  ipv6: { tclass: [W_NW, 16, 0xff], hlimit: [W_NW, 8, 0xff] },
+  tcp: { src: [W_TP, 16, 0xffff], dst: [W_TP, 0, 0xffff] },
+  udp: { src: [W_TP, 16, 0xffff], dst: [W_TP, 0, 0xffff] },
+  sctp: { src: [W_TP, 16, 0xffff], dst: [W_TP, 0, 0xffff] },
+  icmp: { type: [W_TP, 16, 0xff], code: [W_TP, 0, 0xff] },
+  icmpv6: { type: [W_TP, 16, 0xff], code: [W_TP, 0, 0xff] },
+};
+/** Attributes that are one number: word, shift, bits. */
+const SINGLE: Readonly<Record<string, [number, number, number]>> = {
+  recirc_id: [W_RECIRC_ID, 0, 0xffffffff],
+  skb_priority: [W_SKB_PRIORITY, 0, 0xffffffff],
+  skb_mark: [W_PKT_MARK, 0, 0xffffffff],
+  tcp_flags: [W_TCP_FLAGS, 16, 0xffff],
+};
+const IGNORED: ReadonlySet<string> = new Set(['packet_type', 'dp_hash', 'ct_state', 'ct_zone']);
+const FRAG: Readonly<Record<string, number>> = { no: 0, first: 1, later: 3 };
+
+/** True when the text looks like a datapath flow rather than an OpenFlow one. */
+export function looksLikeOdpFlow(text: string): boolean {
+  return /^\s*[a-z0-9_]+\(/.test(text);
+}
+
+/**
+ * The flow, with the datapath port in W_IN_PORT.
+ * @param portNo the number of a port given by name
+ * @throws TapswitchError
+ */
+export function parseOdpFlow(text: string, portNo: (name: string) => number | null): FlowWords {
+  const parser = new OdpFlowParser(portNo);
+  parser.list(text, 0);
+  return parser.match.flow;
+}
+
+class OdpFlowParser {
+  readonly match = matchAny();
+  private tags = 0;
+
+  constructor(private readonly portNo: (name: string) => number | null) {}
+
+  list(text: string, depth: number): void {
+    if (depth > 3) commandError(`${text}: nested too deep`);
+    let rest = text.trim();
+    while (rest !== '') {
+      const head = /^([a-z0-9_]+)\(/.exec(rest) ?? commandError(`syntax error at ${rest}`);
+      const end = closing(rest, head[0].length);
+      this.attribute(head[1], rest.slice(head[0].length, end), depth);
+      rest = rest.slice(end + 1).replace(/^[,\s]+/, '');
+    }
+  }
+
+  private attribute(name: string, body: string, depth: number): void {
+    if (IGNORED.has(name)) return;
+    if (name === 'encap') this.list(body, depth + 1);
+    else if (name === 'in_port') this.inPort(body);
+    else if (name === 'eth_type') this.ethType(number(body));
+    else if (name === 'vlan') this.vlan(body);
+    else if (name in SINGLE) this.put(SINGLE[name], number(body));
+    else if (name in FIELDS || name in NUMBERS) this.parts(name, body);
+    else commandError(`syntax error at ${name}(${body})`);
+  }
+
+  private inPort(body: string): void {
+    const port = /^\d+/.test(body) ? number(body) : this.portNo(body);
+    this.match.flow[W_IN_PORT] = port ?? commandError(`${body}: no such port`);
+  }
+
+  /** An Ethernet type in front of a tag is the tag's own. */
+  private ethType(type: number): void {
+    if (type === 0x8100 || type === 0x88a8) {
+      this.match.flow[W_VLAN0 + this.tags] = (type << 16) | VLAN_CFI;
+    } else this.put([W_DL_TYPE, 16, 0xffff], type);
+  }
+
+  private vlan(body: string): void {
+    const word = W_VLAN0 + Math.min(this.tags, 1);
+    let tci = VLAN_CFI;
+    for (const [key, value] of pairs(body)) {
+      if (key === 'vid') tci |= number(value) & 0xfff;
+      else if (key === 'pcp') tci |= (number(value) & 7) << 13;
+    }
+    const tpid = this.match.flow[word] >>> 16 || 0x8100;
+    this.match.flow[word] = (tpid << 16) | tci;
+    this.tags += 1;
+  }
+
+  private parts(name: string, body: string): void {
+    for (const [key, value] of pairs(body)) {
+      const plain = value.replace(/\/.*/, '');
+      const field = FIELDS[name]?.[key];
+      const place = NUMBERS[name]?.[key];
+      if (field !== undefined) matchFieldText(this.match, field, plain, null);
+      else if (place !== undefined) this.put(place, number(plain));
+      else if (key === 'frag') this.put([W_DL_TYPE, 8, 0xff], FRAG[plain] ?? 0);
+      else commandError(`syntax error at ${key}=${value}`);
+    }
+  }
+
+  private put([word, shift, bits]: [number, number, number], value: number): void {
+    const { flow } = this.match;
+    flow[word] = (flow[word] & ~(bits << shift)) | ((value & bits) << shift);
+  }
+}
+
+function closing(text: string, from: number): number {
+  let level = 1;
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === '(') level += 1;
+    else if (text[i] === ')') level -= 1;
+    if (level === 0) return i;
+  }
+  return commandError(`syntax error at ${text}`);
+}
+
+function* pairs(body: string): Generator<[string, string]> {
+  for (const part of body.split(',')) {
+    const at = part.indexOf('=');
+    if (at > 0) yield [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+  }
+}
+
+function number(text: string): number {
+  const plain = text.replace(/\/.*/, '').trim();
+  if (!/^(0x[0-9a-fA-F]+|\d+)$/.test(plain)) commandError(`${text}: not a number`);
+  return Number(plain);
+}
