@@ -20,6 +20,7 @@ import { type JsonValue, stringifyJson } from '../../common/json.js';
 import { JsonRpcConnection, JsonRpcReplyError, type RpcSocket } from '../../common/jsonrpc.js';
 import { getLogger } from '../../common/log.js';
 import { Backoff } from './backoff.js';
+import { checkServer, SERVER_MONITOR_ID, SERVER_MONITOR_PARAMS } from './cluster.js';
 import { MonitorSpec } from './monitor-spec.js';
 import { openRemote, type TlsFiles } from './remote.js';
 import { type Changes, type IdlTable, Replica } from './replica.js';
@@ -298,31 +299,13 @@ export class Idl {
     return connection;
   }
 
-  /**
-   * In a cluster, the _Server database tells who leads and who is cut off from the rest; both may
-   * change later. A server without that database stands alone.
-   */
+  /** A server without the database _Server stands alone. */
   private async checkServer(connection: JsonRpcConnection): Promise<void> {
-    const columns = ['name', 'model', 'connected', 'leader'];
-    const params = ['_Server', 'server', { Database: [{ columns }] }];
     try {
-      this.judgeServer(await connection.request('monitor', params));
+      const updates = await connection.request('monitor', SERVER_MONITOR_PARAMS);
+      checkServer(this.database, updates);
     } catch (error) {
       if (!(error instanceof JsonRpcReplyError)) throw error;
-    }
-  }
-
-  private judgeServer(updates: unknown): void {
-    type Row = { name?: string; model?: string; connected?: boolean; leader?: boolean };
-    const rows = (updates as { Database?: Record<string, { new?: Row }> }).Database ?? {};
-    for (const { new: row } of Object.values(rows)) {
-      if (row?.name !== this.database || row.model !== 'clustered') continue;
-      if (row.connected === false) {
-        throw new TapswitchError('E_OVSDB_CLUSTER', 'server is disconnected from its cluster');
-      }
-      if (row.leader === false) {
-        throw new TapswitchError('E_OVSDB_CLUSTER', 'server is not the cluster leader');
-      }
     }
   }
 
@@ -330,7 +313,9 @@ export class Idl {
   private takeSchema(json: JsonValue): void {
     const text = stringifyJson(json);
     if (this.replica && text === this.schemaText) return;
-    this.replica = new Replica(parseSchema(json));
+    const fresh = new Replica(parseSchema(json));
+    if (this.replica) fresh.replaces(this.replica);
+    this.replica = fresh;
     this.schemaText = text;
     this.lastTxnId = ZERO_UUID;
   }
@@ -381,8 +366,8 @@ export class Idl {
       this.event();
       return;
     }
-    if (params[0] === 'server') {
-      this.tryUpdate(() => this.judgeServer(params[1]));
+    if (params[0] === SERVER_MONITOR_ID) {
+      this.tryUpdate(() => checkServer(this.database, params[1]));
       return;
     }
     if (method !== 'update' && method !== 'update2' && method !== 'update3') return;

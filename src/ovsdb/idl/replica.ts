@@ -182,6 +182,14 @@ export class Replica {
     else changes.modified.set(row, new Set([column]));
   }
 
+  /** Reports the rows of `old`, which had another schema, as deleted. */
+  replaces(old: Replica): void {
+    for (const table of old.tables.values()) {
+      const { deleted } = this.changesOf(table);
+      for (const row of table) deleted.add(row);
+    }
+  }
+
   /** Hands over the changes since the last call; empty if there were none. */
   takeChanges(): Changes {
     const taken = this.changes;

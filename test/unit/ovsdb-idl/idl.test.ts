@@ -261,6 +261,23 @@ describe('reconnecting', () => {
     expect(made.idl.table('Part').row(A)).toBe(a);
   });
 
+  it('takes another schema for another database', async () => {
+    const server = serverWithDump();
+    const made = await liveClient(server);
+    const column = { type: 'string' };
+    const tables = { Part: { columns: { name: column } }, Extra: { columns: { x: column } } };
+    server.answers.get_schema = () => ({ name: 'Test', version: '2.0.0', tables }) as never;
+    const dump = { Extra: { [B]: { initial: { x: 'y' } } }, Part: { [A]: { initial: {} } } };
+    server.answers.monitor_cond_since = () => [false, TXN2, dump] as never;
+    server.connection?.close();
+    await until(made, () => made.idl.state === 'waiting');
+    made.clock.advance(1000);
+    await until(made, () => made.idl.live);
+    expect(server.last('monitor_cond_since')[3]).toBe('00000000-0000-0000-0000-000000000000');
+    expect(made.idl.schema?.version).toBe('2.0.0');
+    expect(made.log[1]).toBe('Extra +1 ~[] -0; Part +1 ~[] -2; Root +0 ~[] -1');
+  });
+
   it('gives up a server that does not answer', async () => {
     const server = new FakeServer();
     const made = client(server, { remote: () => new Promise(() => {}) });
