@@ -190,6 +190,7 @@ step_explicit_output() {
   explain "The bond decides only where NORMAL chooses the bond. A flow that names a member sends" \
     "through it. So the ARP left by vethx, and vetha stayed silent:"
   before_a=$(tx_packets vetha) before_x=$(tx_packets vethx)
+  in_test1 ip neigh flush all
   in_test1 ping -c 3 -i 0.2 -W 1 10.10.10.2 >/dev/null 2>&1 || true
   after_a=$(tx_packets vetha) after_x=$(tx_packets vethx)
   show ofctl dump-ports br1 "$(ofport vethx)"

@@ -196,6 +196,7 @@ describe('the bond experiment', () => {
   it('7: an output to one member goes through that member alone', async () => {
     const vetha = await sw.portCounter('br1', 'vetha', 'tx pkts');
     const vethx = await sw.portCounter('br1', 'vethx', 'tx pkts');
+    await west.namespace.ip('neigh', 'flush', 'all');
     await west.ping(EAST, 3);
     expect(await sw.portCounter('br1', 'vetha', 'tx pkts')).toBe(vetha);
     expect(await sw.portCounter('br1', 'vethx', 'tx pkts')).toBeGreaterThan(vethx);
