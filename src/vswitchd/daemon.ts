@@ -62,7 +62,8 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       idl,
       clock,
       registry,
-      openDpif: (type) => createDpif(type, { clock, native: loadNative, wake }),
+      openDpif: (type) =>
+        createDpif(type, { clock, native: type === 'dummy' ? undefined : loadNative() }),
       openDevice: (iface, datapathType) => openDevice(netdevs, iface, datapathType, () => vswitch),
       runDir: options.runDir,
       version: OVS_INTERFACE_VERSION,
