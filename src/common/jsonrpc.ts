@@ -22,6 +22,7 @@ import { getLogger } from './log.js';
 /** What is needed of a socket: net.Socket, tls.TLSSocket and stream.Duplex have it. */
 export interface RpcSocket {
   readonly writableLength: number;
+  readonly writableHighWaterMark: number;
   readonly destroyed: boolean;
   write(data: string): boolean;
   end(): unknown;
@@ -100,7 +101,9 @@ export class JsonRpcConnection {
     private readonly handlers: JsonRpcHandlers,
     private readonly options: JsonRpcOptions = {},
   ) {
-    this.highWaterBytes = options.highWaterBytes ?? 1024 * 1024;
+    // Below the socket's own mark there would be no 'drain' to go on at.
+    const { writableHighWaterMark } = socket;
+    this.highWaterBytes = Math.max(options.highWaterBytes ?? 1024 * 1024, writableHighWaterMark);
     this.maxQueueBytes = options.maxQueueBytes ?? 256 * 1024 * 1024;
     this.probeIntervalMs = options.probeIntervalMs ?? 0;
     this.lastReceivedMs = options.clock?.now() ?? 0;
@@ -178,7 +181,8 @@ export class JsonRpcConnection {
 
   /** Monotonic milliseconds at which run() has something to do. */
   nextWake(): number {
-    if (this.isClosed || this.probeIntervalMs <= 0) return NEVER;
+    // While the peer is not read, its answer to a probe would not be either.
+    if (this.isClosed || this.probeIntervalMs <= 0 || this.paused) return NEVER;
     return this.lastReceivedMs + this.probeIntervalMs * (this.probeSent ? 2 : 1);
   }
 
@@ -214,8 +218,7 @@ export class JsonRpcConnection {
 
   private receive(chunk: Buffer): void {
     if (this.isClosed) return;
-    this.lastReceivedMs = this.options.clock?.now() ?? 0;
-    this.probeSent = false;
+    this.noteActivity();
     let failure: Error | null = null;
     try {
       this.parser.feed(chunk);
@@ -230,8 +233,14 @@ export class JsonRpcConnection {
     }
   }
 
+  private noteActivity(): void {
+    this.lastReceivedMs = this.options.clock?.now() ?? 0;
+    this.probeSent = false;
+  }
+
   private drained(): void {
     if (this.isClosed) return;
+    this.noteActivity();
     this.takeInbox();
     if (!this.isClosed) this.handlers.onDrain?.();
   }

@@ -206,3 +206,23 @@ test('a closed connection does not wait for ever for a peer that takes nothing',
   await new Promise((resolve) => nearEnd.once('close', resolve));
   expect(nearEnd.destroyed).toBe(true);
 });
+
+test('a peer that is slow to take output is not taken for dead', async () => {
+  const clock = stoppedClock();
+  const options = { clock, probeIntervalMs: 5000, highWaterBytes: 10 };
+  const { near, far, stall, release } = pair(
+    { onRequest: (_method, _params, id) => near.reply(id, 'x'.repeat(100_000)) },
+    {},
+    options,
+  );
+  stall();
+  const answers = [far.request('get', []), far.request('get', [])];
+  await settle();
+  clock.advance(60_000);
+  near.run(clock.now());
+  near.run(clock.now());
+  expect(near.closed).toBe(false);
+  release();
+  expect(await Promise.all(answers)).toHaveLength(2);
+  expect(near.nextWake()).toBe(65_000);
+});
