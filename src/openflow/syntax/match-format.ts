@@ -173,6 +173,8 @@ function putMetadata(p: MatchPrinter): void {
   }
   const [packetType, packetTypeMask] = p.word(L.W_PACKET_TYPE);
   if (packetTypeMask !== 0 && packetType !== 0) p.parts.push(formatPacketType(packetType));
+  // In megaflows (which match recirc_id) plain Ethernet is named too.
+  else if (packetTypeMask !== 0 && p.word(L.W_RECIRC_ID)[1] !== 0) p.parts.push('eth');
 }
 
 function putTunnel(p: MatchPrinter): void {
