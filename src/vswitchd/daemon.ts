@@ -93,6 +93,8 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       (_command, args) => command.run(args),
     );
   }
+  options.coverage.addSource(() => running.dropTotals());
+  options.memory.addSource(() => running.memoryCounts());
   registerNetdevCommands(unixctl, netdevs);
   return {
     ready,

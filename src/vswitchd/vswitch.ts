@@ -143,6 +143,30 @@ export class Vswitch implements BridgeHost {
     return null;
   }
 
+  /** Dropped packets of all datapaths by reason: counters for coverage/show. */
+  dropTotals(): Map<string, number> {
+    const totals = new Map<string, number>();
+    for (const { dpif } of this.backers.values()) {
+      for (const [reason, count] of Object.entries(dpif.stats().drops)) {
+        totals.set(reason, (totals.get(reason) ?? 0) + count);
+      }
+    }
+    return totals;
+  }
+
+  /** Counts of what takes memory, for memory/show. */
+  memoryCounts(): [name: string, count: number][] {
+    let flows = 0;
+    for (const { dpif } of this.backers.values()) flows += dpif.stats().flows;
+    let ports = 0;
+    for (const bridge of this.bridges.values()) ports += bridge.ifaces.size;
+    return [
+      ['bridges', this.bridges.size],
+      ['ports', ports],
+      ['udpif keys', flows],
+    ];
+  }
+
   /** Takes every bridge down and frees the datapaths. */
   async close(): Promise<void> {
     if (this.closed) return;
