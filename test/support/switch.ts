@@ -4,6 +4,7 @@
  *
  * With TAPSWITCH_TEST_SWITCH=ovs the same tests run against Debian's Open vSwitch (userspace
  * datapath): that is how an expectation is shown to be Open vSwitch's behaviour and not a guess.
+ * TAPSWITCH_TEST_TOOLS=ovs runs them with Debian's tools in place of ours, against our daemon.
  * TAPSWITCH_BIN names another executable than the checkout's bin/tapswitch.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -19,6 +20,8 @@ export const tapswitchBin = process.env.TAPSWITCH_BIN ?? join(projectRoot, 'bin'
 
 /** True when the switch under test is ours, false when Open vSwitch stands in for it. */
 export const isTapswitch = process.env.TAPSWITCH_TEST_SWITCH !== 'ovs';
+
+const ownTools = isTapswitch && process.env.TAPSWITCH_TEST_TOOLS !== 'ovs';
 
 /** The newest Python of the system: no version manager's wrapper in between. */
 export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
@@ -154,7 +157,7 @@ export class Switch {
 
   /** Runs one of the tools, whatever comes of it. */
   try(tool: Tool, ...args: string[]): Promise<Finished> {
-    const argv = isTapswitch ? [tapswitchBin, tool] : [`ovs-${tool}`];
+    const argv = ownTools ? [tapswitchBin, tool] : [`ovs-${tool}`];
     return run([...argv, ...args], { env: this.environment, timeoutMs: 20_000 });
   }
 
