@@ -199,9 +199,7 @@ export class Database {
   }
 
   private announce(transaction: Transaction): void {
-    const changes: RowChange[] = transaction
-      .complete()
-      .map(({ table, uuid, old, current, changed }) => ({ table, uuid, old, current, changed }));
+    const changes = transaction.complete();
     if (changes.length === 0) return;
     this.sequence += 1;
     const commit: Commit = {

@@ -142,7 +142,7 @@ function dropFromColumns(transaction: Transaction, row: TransactionRow): void {
     if (after === before) continue;
     if (after.size < type.min) throw emptiedColumn(row, column, before, after);
     transaction.modify(row.current as Row).fields[index] = after;
-    if (row.old) row.changed[index] = !after.equals(row.old.fields[index]);
+    if (row.old) row.setChanged(index, !after.equals(row.old.fields[index]));
   }
 }
 

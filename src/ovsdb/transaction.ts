@@ -19,12 +19,14 @@ import { COLUMN_VERSION } from './schema.js';
 import { type Row, Table } from './table.js';
 import type { BaseType } from './types.js';
 
+const NOTHING_CHANGED: readonly boolean[] = [];
+
 /** What a transaction does to one row. */
 export class TransactionRow {
   /** Strong references that will be left. */
   refCount: number;
-  /** By column position: does its value differ? Empty: nothing differs. */
-  changed: boolean[] = [];
+  /** By column position: does its value differ? Filled for modified rows; empty: nothing differs. */
+  changed: readonly boolean[] = NOTHING_CHANGED;
 
   constructor(
     readonly table: Table,
@@ -33,6 +35,12 @@ export class TransactionRow {
     public current: Row | null,
   ) {
     this.refCount = old?.refCount ?? 0;
+  }
+
+  setChanged(column: number, differs: boolean): void {
+    const changed = this.changed.slice();
+    changed[column] = differs;
+    this.changed = changed;
   }
 
   /** True when the row is inserted, deleted or has a column that differs. */
@@ -129,7 +137,7 @@ export class Transaction {
     checkIntegrity(this);
     for (const row of this.rows) {
       if (!row.isChange || !row.old || !row.current) continue;
-      row.changed[COLUMN_VERSION] = true;
+      row.setChanged(COLUMN_VERSION, true);
       Table.setVersion(row.current, randomUUID());
     }
     return true;
