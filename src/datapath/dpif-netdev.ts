@@ -1,13 +1,13 @@
 /**
  * The real datapath: forwarding in pinned worker threads, on packet sockets and TAP queues.
  *
- * This is the main thread's side: it opens queues, hands them to workers, keeps the list of flows and
- * passes upcalls on. Workers forward on their own, also while the main thread is busy.
+ * This is the main thread's side: it opens queues, hands them to workers, keeps the list of flows
+ * and passes upcalls on. Workers forward on their own, also while the main thread is busy.
  *
  *     Dpif calls --> DpifNetdev --> WorkerHandle 0..n-1 --> threads (worker.ts)
  *
- * Queues are spread over the workers: queue q of a port belongs to worker q. With more workers than a
- * port has queues, workers without one still send to it through queue 0's descriptor.
+ * Queues are spread over the workers: queue q of a port belongs to worker q. With more workers than
+ * a port has queues, workers without one still send to it through queue 0's descriptor.
  */
 import type { Clock } from '../common/clock.js';
 import { TapswitchError } from '../common/errors.js';

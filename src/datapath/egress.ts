@@ -7,6 +7,7 @@
  * A frame that waits here is referred to, not copied: its memory must stay as it is until flush.
  * Frames that the kernel refuses are counted drops; the ones behind them still go out.
  */
+// hot path
 import type { PacketIo } from '../native/binding.js';
 import { DropReason } from './drop-reasons.js';
 import {

@@ -9,6 +9,7 @@
  *
  * Flows live in slots, numbered by the main thread. A slot's counters are in shared memory.
  */
+// hot path
 
 import type { PacketIo } from '../native/binding.js';
 import { ETH_HEADER_LEN, FlowExtractor } from '../packet/extract.js';
@@ -201,7 +202,7 @@ export class Engine implements Recirculator {
     if (this.keys[slot]) return;
     this.keys[slot] = key;
     this.slotTcpFlags[slot] = key.words.includes(W_TCP_FLAGS) ? 1 : 0;
-    if (this.table.insert(key, slot)) this.cache.setUnion((cls) => this.table.unionMask(cls));
+    if (this.table.insert(key, slot)) this.cache.setUnion(this.table.unions);
     this.stats.counters[C_MASKS] = this.table.masks;
   }
 
@@ -217,7 +218,7 @@ export class Engine implements Recirculator {
     this.keys[slot] = undefined;
     this.programs[slot] = NO_PROGRAM;
     this.slotGeneration[slot] += 1;
-    if (this.table.remove(key)) this.cache.setUnion((cls) => this.table.unionMask(cls));
+    if (this.table.remove(key)) this.cache.setUnion(this.table.unions);
     this.stats.counters[C_MASKS] = this.table.masks;
   }
 

@@ -14,9 +14,10 @@
  * generation starts and every older entry is dead; when a flow is removed, its slot's
  * generation moves on and only its own entries are dead.
  */
+// hot path
 import { FLOW_CLASSES } from '../packet/extract.js';
 import { DP_FLOW_WORDS, type FlowWords, W_DL_TYPE, W_IGMP } from '../packet/flow-layout.js';
-import { HASH_MULTIPLIER } from './megaflow-table.js';
+import { HASH_MULTIPLIER } from './subtable.js';
 
 const HEAD = 4;
 const UNION_STRIDE = 1 + 2 * DP_FLOW_WORDS;
@@ -51,10 +52,10 @@ export class ExactMatchCache {
   }
 
   /** Takes over the union masks (by class, whole masks); every entry is dead after it. */
-  setUnion(unionMask: (cls: number) => Int32Array): void {
+  setUnion(unions: readonly Int32Array[]): void {
     let most = 0;
     for (let cls = 0; cls < FLOW_CLASSES; cls++) {
-      const mask = unionMask(cls);
+      const mask = unions[cls];
       const base = cls * UNION_STRIDE;
       let n = 0;
       this.needsRest[cls] = 0;

@@ -1,12 +1,14 @@
 /**
  * Executes action programs (action-program.ts) on the packet at hand, without allocating.
  *
- * State of the packet while it runs: its frame (off, len), the lowest offset that may be used in front
- * of it (floor), a pending trunc, and the metadata words of the key. Bodies (clone, sample, recirc)
- * run by recursion, at most MAX_DEPTH deep; what they change is put back from a row of saved state:
+ * State of the packet while it runs: its frame (off, len), the lowest offset that may be used in
+ * front of it (floor), a pending trunc, and the metadata words of the key. Bodies (clone, sample,
+ * recirc) run by recursion, at most MAX_DEPTH deep; what they change is put back from a row of
+ * saved state:
  *
  *     saved[savedDepth * 8 ...] = off len floor trunc | recirc_id dp_hash skb_priority pkt_mark
  */
+// hot path
 import { ETH_HEADER_LEN, type FlowExtractor } from '../packet/extract.js';
 import { W_DP_HASH, W_PKT_MARK, W_RECIRC_ID, W_SKB_PRIORITY } from '../packet/flow-layout.js';
 import * as op from './action-program.js';

@@ -4,6 +4,7 @@
  * Any well-mixed hash serves: translation only matches on some of its bits (a bond's buckets).
  * The symmetric one gives both directions of a conversation the same value.
  */
+// hot path
 import {
   type FlowWords,
   W_DL_DST,
@@ -17,7 +18,7 @@ import {
   W_NW_SRC,
   W_TP,
 } from '../packet/flow-layout.js';
-import { HASH_MULTIPLIER } from './megaflow-table.js';
+import { HASH_MULTIPLIER } from './subtable.js';
 
 function mix(hash: number, word: number): number {
   hash = Math.imul(hash ^ word, HASH_MULTIPLIER);

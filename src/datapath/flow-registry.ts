@@ -3,8 +3,8 @@
  *
  *     put --> slot taken --> installed in workers --> del --> acknowledged by all --> slot free
  *
- * A slot is given to another flow only after every worker has let go of it: a worker's counters in the
- * slot always belong to one flow. Flows are the same when mask and masked key are.
+ * A slot is given to another flow only after every worker has let go of it: a worker's counters in
+ * the slot always belong to one flow. Flows are the same when mask and masked key are.
  */
 import { TapswitchError } from '../common/errors.js';
 import type { FlowWords } from '../packet/flow-layout.js';

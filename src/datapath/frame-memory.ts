@@ -12,6 +12,7 @@
  * Every frame in the slab has HEADROOM bytes before it, the last 10 of which are its
  * virtio_net_hdr.
  */
+// hot path
 import { VNET_HDR_LEN } from '../native/binding.js';
 
 /** Bytes before a slab frame's first byte; slab frames start at multiples of it. */

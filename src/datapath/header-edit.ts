@@ -6,9 +6,10 @@
  * pseudo-header's sum alone, so only changes of the pseudo-header count.
  *
  * Operands come from an action program (action-program.ts): values at `pc`, masks behind them.
- * A header that the packet does not have is left alone. Positions come from the extractor, which must
- * have parsed this very frame.
+ * A header that the packet does not have is left alone. Positions come from the extractor, which
+ * must have parsed this very frame.
  */
+// hot path
 import {
   crc32cUpdate,
   updateChecksum16,

@@ -1,8 +1,8 @@
 /**
  * PacketIo without a kernel: what the engine sends is handed to a function, frame by frame.
  *
- * For the in-process datapath (dpif-dummy.ts) and tests. A descriptor is whatever number the port was
- * added with.
+ * For the in-process datapath (dpif-dummy.ts) and tests. A descriptor is whatever number the port
+ * was added with.
  */
 import type { PacketIo } from '../native/binding.js';
 

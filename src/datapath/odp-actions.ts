@@ -1,8 +1,8 @@
 /**
  * Datapath actions: what translation asks the datapath to do with a packet.
  *
- * The vocabulary is Open vSwitch's datapath action set, as objects on the main thread. Workers never
- * see these: they get the compiled form (compile-actions.ts). Text: odp-format.ts.
+ * The vocabulary is Open vSwitch's datapath action set, as objects on the main thread. Workers
+ * never see these: they get the compiled form (compile-actions.ts). Text: odp-format.ts.
  */
 import type { FlowWords } from '../packet/flow-layout.js';
 

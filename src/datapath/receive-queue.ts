@@ -1,5 +1,6 @@
 /**
- * Receiving: TPACKET_V2 rings that are read in place, and TAP descriptors that are read into the slab.
+ * Receiving: TPACKET_V2 rings that are read in place, and TAP descriptors that are read into the
+ * slab.
  *
  *     ring slot (slotBytes)
  *     | status | len | snaplen | mac(16) net(16) | sec | nsec | tci(16) tpid(16) | - |   32 bytes
@@ -14,6 +15,7 @@
  *
  * Source: Documentation/networking/packet_mmap.rst, linux/if_packet.h.
  */
+// hot path
 import type { PacketIo } from '../native/binding.js';
 import { ETH_TYPE_VLAN_8021Q } from '../packet/flow-layout.js';
 import { DropReason } from './drop-reasons.js';
@@ -111,7 +113,9 @@ export class Receiver {
     return taken;
   }
 
-  /** How many slots from head on the kernel has filled. Also brings their headers into the cache. */
+  /**
+   * How many slots from head on the kernel has filled. Also brings their headers into the cache.
+   */
   private readySlots(queue: ReceiveQueue, budget: number): number {
     const i32 = this.memory.i32;
     const slotWords = queue.slotBytes >>> 2;

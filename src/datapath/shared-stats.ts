@@ -1,8 +1,8 @@
 /**
  * Counters that a worker writes and the main thread reads, in shared memory.
  *
- * One writer each, no locks: doubles count exactly to 2^53, and an aligned 8-byte store is seen whole
- * on every CPU that Node.js runs on. Watching costs the worker nothing.
+ * One writer each, no locks: doubles count exactly to 2^53, and an aligned 8-byte store is seen
+ * whole on every CPU that Node.js runs on. Watching costs the worker nothing.
  *
  *     ports     maxPorts x 8 doubles     PS_*
  *     flows     flowSlots x 4 doubles    FS_*

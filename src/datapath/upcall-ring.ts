@@ -8,10 +8,11 @@
  *     record (words): size | kind | frame bytes | cookie (4) | key words 0..KEY_WORDS-1 |
  *                     virtio_net_hdr (3) | frame, padded to a word
  *
- * head and tail count words since the start, modulo 2^32 (the ring's size divides that); the ring is
- * empty when they are equal. A record is never split: what does not fit before the
- * end of the ring starts at its beginning, after a -1. Bounded: a full ring refuses.
+ * head and tail count words since the start, modulo 2^32 (the ring's size divides that); the ring
+ * is empty when they are equal. A record is never split: what does not fit before the end of the
+ * ring starts at its beginning, after a -1. Bounded: a full ring refuses.
  */
+// hot path
 import type { FlowWords } from '../packet/flow-layout.js';
 import { newFlow } from '../packet/flow-layout.js';
 import { COOKIE_WORDS } from './action-program.js';

@@ -8,6 +8,7 @@
  *     before     | free  .... | vnet 10 | dst 6 src 6 | type ...
  *     after      | vnet 10 | dst 6 src 6 | tpid tci   | type ...
  */
+// hot path
 import { VLAN_HEADER_LEN } from '../packet/extract.js';
 
 /** struct virtio_net_hdr (linux/virtio_net.h), in host order: little-endian on what we support. */

@@ -1,9 +1,9 @@
 /**
  * Commands from the main thread to a worker.
  *
- * Frequent ones (flows, packets) are packed into one Int32Array per turn of the main loop; ports are
- * plain messages. Both travel on one MessagePort, in order, each under a sequence number that the
- * worker acknowledges once it is in force.
+ * Frequent ones (flows, packets) are packed into one Int32Array per turn of the main loop; ports
+ * are plain messages. Both travel on one MessagePort, in order, each under a sequence number that
+ * the worker acknowledges once it is in force.
  *
  *     CMD_FLOW_PUT     slot | n | words n | masks n | values n | length | program
  *     CMD_FLOW_MODIFY  slot | length | program

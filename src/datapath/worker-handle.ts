@@ -4,8 +4,8 @@
  *     commands --pack--> flush (once per turn) --MessagePort + control descriptor--> worker
  *     upcalls, acks <---- shared memory <------------- notify descriptor ----------- worker
  *
- * Commands are bounded: while more than MAX_WORDS_IN_FLIGHT wait for the worker, packets are refused
- * (flows and ports are bounded by their own limits).
+ * Commands are bounded: while more than MAX_WORDS_IN_FLIGHT wait for the worker, packets are
+ * refused (flows and ports are bounded by their own limits).
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { errorMessage } from '../common/errors.js';

@@ -12,6 +12,7 @@
  *
  * Commands from the main thread come in when its event descriptor is ready.
  */
+// hot path
 import type { PacketIo } from '../native/binding.js';
 import type { Engine } from './engine.js';
 import { KIND_TAP, type ReceiveQueue, type Receiver } from './receive-queue.js';
@@ -28,7 +29,7 @@ const SPIN_LOOK_INTERVAL = 16;
 const RING_IDLE_ROUNDS = 4096;
 
 /** Rounds without any frame before the worker sleeps. */
-export const DEFAULT_SPIN_ROUNDS = 64;
+export const DEFAULT_SPIN_ROUNDS = 32;
 /** Tag of the descriptor that announces commands; queues have 0, 1, 2... */
 export const CONTROL_TAG = 0x7fffffff;
 
@@ -39,10 +40,15 @@ export interface WorkerLoopOptions {
   stats: SharedStats;
   /** Where io.wait writes tags. */
   ready: Int32Array;
+  host: WorkerHost;
+}
+
+/** What the loop needs of its thread. */
+export interface WorkerHost {
   /** Monotonic milliseconds, as flow statistics are to have them. */
-  nowMs: () => number;
+  nowMs(): number;
   /** Carries out waiting commands; returns false to end the loop. */
-  onControl: () => boolean;
+  onControl(): boolean;
 }
 
 export class WorkerLoop {
@@ -52,8 +58,7 @@ export class WorkerLoop {
   private readonly receiver: Receiver;
   private readonly stats: SharedStats;
   private readonly ready: Int32Array;
-  private readonly nowMs: () => number;
-  private readonly onControl: () => boolean;
+  private readonly host: WorkerHost;
   /** By tag; null where a queue was removed. */
   private readonly queues: (ReceiveQueue | null)[] = [];
   private readonly active: ReceiveQueue[] = [];
@@ -67,8 +72,7 @@ export class WorkerLoop {
     this.receiver = options.receiver;
     this.stats = options.stats;
     this.ready = options.ready;
-    this.nowMs = options.nowMs;
-    this.onControl = options.onControl;
+    this.host = options.host;
   }
 
   /** Starts receiving from a queue. */
@@ -152,11 +156,11 @@ export class WorkerLoop {
   /** Asks epoll who has something; -1 waits for it. */
   private look(timeoutUs: number): void {
     const n = this.io.wait(timeoutUs);
-    this.engine.nowMs = this.nowMs();
+    this.engine.nowMs = this.host.nowMs();
     for (let i = 0; i < n; i++) {
       const tag = this.ready[i];
       if (tag === CONTROL_TAG) {
-        this.running = this.onControl();
+        this.running = this.host.onControl();
         continue;
       }
       const queue = this.queues[tag];

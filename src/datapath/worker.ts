@@ -1,8 +1,8 @@
 /**
  * Entry of a forwarding worker thread: sets it up, then runs its loop until it is told to stop.
  *
- * The loop never returns to Node's event loop: messages are taken with receiveMessageOnPort when the
- * control descriptor says so, and the main thread is woken through another descriptor.
+ * The loop never returns to Node's event loop: messages are taken with receiveMessageOnPort when
+ * the control descriptor says so, and the main thread is woken through another descriptor.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadNative, type NativeBinding } from '../native/binding.js';
@@ -64,6 +64,7 @@ class ForwardingWorker {
   private readonly loop: WorkerLoop;
   private readonly commands: CommandReader;
   private readonly upcalls: UpcallRing;
+  private readonly clockOffsetMs = hrtimeMs() - performance.now();
 
   constructor(private readonly init: WorkerInit) {
     const { native } = this;
@@ -96,8 +97,7 @@ class ForwardingWorker {
       receiver: new Receiver(this.engine, memory, io, offsets, lengths, stats),
       stats,
       ready,
-      nowMs: monotonicMs(),
-      onControl: () => this.control(),
+      host: this,
     });
     this.commands = new CommandReader(this.engine, memory, () => this.loop.endBatch());
     this.apply(init.settings);
@@ -136,7 +136,13 @@ class ForwardingWorker {
     }
   }
 
-  private control(): boolean {
+  /** WorkerHost: performance.now() in the time base of process.hrtime(), which threads share. */
+  nowMs(): number {
+    return performance.now() + this.clockOffsetMs;
+  }
+
+  /** WorkerHost: commands wait. */
+  onControl(): boolean {
     this.native.eventfdDrain(this.init.controlFd);
     let running = true;
     for (;;) {
@@ -220,11 +226,9 @@ class ForwardingWorker {
   }
 }
 
-/** performance.now() moved to the time base of process.hrtime(), which all threads share. */
-function monotonicMs(): () => number {
+function hrtimeMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
-  const offset = seconds * 1e3 + nanoseconds / 1e6 - performance.now();
-  return () => performance.now() + offset;
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 new ForwardingWorker(workerData as WorkerInit).run();

@@ -4,6 +4,7 @@
  * All on 16-bit values in host order of big-endian fields; sums are kept below 2^31, so that they
  * stay small integers.
  */
+// hot path
 
 /** Folds a sum of 16-bit values to 16 bits. */
 export function foldSum(sum: number): number {
@@ -57,8 +58,8 @@ export function updateChecksum32(checksum: number, before: number, after: number
 }
 
 /**
- * The same for a field that holds a plain sum, not its complement: the pseudo-header sum that stands
- * in the checksum field of a frame whose checksum the device is to complete (NEEDS_CSUM).
+ * The same for a field that holds a plain sum, not its complement: the pseudo-header sum that
+ * stands in the checksum field of a frame whose checksum the device is to complete (NEEDS_CSUM).
  */
 export function updatePartialSum32(sum: number, before: number, after: number): number {
   return foldSum(sum + (~before >>> 16) + (~before & 0xffff) + (after >>> 16) + (after & 0xffff));

@@ -9,13 +9,14 @@
  *     parseL2(off, len)  words 2..7 : addresses, VLAN tags, dl_type, nw_frag      always
  *     parseRest()        words 8..32: IP, transport, ARP, ND, MPLS                when consulted
  *
- * Which is enough is known from the megaflows' masks (see datapath/exact-cache.ts). The positions of
- * the layers stay behind in `l3`, `l4` and `l4End` for header changes.
+ * Which is enough is known from the megaflows' masks (see datapath/exact-cache.ts). The positions
+ * of the layers stay behind in `l3`, `l4` and `l4End` for header changes.
  *
  * Not for: metadata words (in_port, recirc_id...), which belong to the caller.
  *
  * Sources: ovs-fields(7); RFC 791, 8200, 4861, 826, 3032; IEEE 802.1Q, 802.2.
  */
+// hot path
 import {
   ETH_TYPE_ARP,
   ETH_TYPE_IP,

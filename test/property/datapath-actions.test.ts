@@ -1,6 +1,6 @@
 /**
- * Compiled actions against a naive model: immutable byte arrays, every list run as written, checksums
- * from scratch. Outputs are compared per port, in order.
+ * Compiled actions against a naive model: immutable byte arrays, every list run as written,
+ * checksums from scratch. Outputs are compared per port, in order.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ import {
   tcpSegment,
   udpSegment,
   withTransportChecksum,
-} from '../../src/packet/headers.js';
+} from '../support/frame-builder.js';
 import { EngineFixture } from '../unit/datapath/engine-fixture.js';
 import { soundFrame } from './datapath-frames.js';
 

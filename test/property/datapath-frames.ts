@@ -13,7 +13,7 @@ import {
   tcpSegment,
   udpSegment,
   withTransportChecksum,
-} from '../../src/packet/headers.js';
+} from '../support/frame-builder.js';
 
 const bytes = (n: number) => fc.uint8Array({ minLength: n, maxLength: n });
 /** Few values, so that flows and packets meet. */

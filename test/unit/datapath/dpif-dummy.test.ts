@@ -1,10 +1,11 @@
+/** The synchronous datapath, through the Dpif interface. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock, type WarpClock } from '../../../src/common/clock.js';
 import { createDpif } from '../../../src/datapath/create-dpif.js';
 import type { Dpif, Upcall } from '../../../src/datapath/dpif.js';
 import { extractFlow } from '../../../src/packet/extract.js';
 import { newFlow } from '../../../src/packet/flow-layout.js';
-import { macBytes, udp4Frame } from '../../../src/packet/headers.js';
+import { macBytes, udp4Frame } from '../../support/frame-builder.js';
 
 const A = macBytes('02:00:00:00:00:0a');
 const B = macBytes('02:00:00:00:00:0b');

@@ -1,3 +1,4 @@
+/** The engine on plain memory: classification, actions, drops, statistics. */
 import { describe, expect, it } from 'vitest';
 import { compileActions } from '../../../src/datapath/compile-actions.js';
 import { DROP_REASONS, DropReason } from '../../../src/datapath/drop-reasons.js';
@@ -5,7 +6,7 @@ import type { OdpAction } from '../../../src/datapath/odp-actions.js';
 import { C_CACHE_HIT, C_LOST, C_MISS } from '../../../src/datapath/shared-stats.js';
 import { extractFlow } from '../../../src/packet/extract.js';
 import { newFlow } from '../../../src/packet/flow-layout.js';
-import { ipv4Int, macBytes, tcp4Frame, udp4Frame } from '../../../src/packet/headers.js';
+import { ipv4Int, macBytes, tcp4Frame, udp4Frame } from '../../support/frame-builder.js';
 import { EngineFixture } from './engine-fixture.js';
 
 const A = macBytes('02:00:00:00:00:0a');

@@ -1,18 +1,18 @@
 /**
- * Building frames: for packets that the switch sends itself, packet-outs and tests.
+ * Building frames with the switch's own checksums, for tests of what changes them.
  *
- * Every builder returns a new, whole frame with right checksums. Not for the packet path.
+ * Every builder returns a new, whole frame. Not for checking checksums: packets.ts is independent.
  *
  * Sources: IEEE 802.3, 802.1Q; RFC 826, 791, 8200, 768, 9293, 792, 4443.
  */
-import { addToSum, finishSum, pseudoSum4, pseudoSum6 } from './checksum.js';
+import { addToSum, finishSum, pseudoSum4, pseudoSum6 } from '../../src/packet/checksum.js';
 import {
   ETH_TYPE_ARP,
   ETH_TYPE_IP,
   ETH_TYPE_IPV6,
   ETH_TYPE_RARP,
   ETH_TYPE_VLAN_8021Q,
-} from './flow-layout.js';
+} from '../../src/packet/flow-layout.js';
 
 export const ETH_BROADCAST = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 
@@ -159,7 +159,9 @@ export function udpSegment(src: number, dst: number, payload: Uint8Array): Uint8
   return concatBytes(be16(src), be16(dst), be16(8 + payload.length), [0, 0], payload);
 }
 
-/** A TCP header without options (checksum 0) and payload. `flags` is the low 12 bits of the word. */
+/**
+ * A TCP header without options (checksum 0) and payload. `flags` is the low 12 bits of the word.
+ */
 export function tcpSegment(
   src: number,
   dst: number,
