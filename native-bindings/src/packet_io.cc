@@ -58,6 +58,7 @@ class PacketIo : public Napi::ObjectWrap<PacketIo> {
                                             InstanceMethod("watch", &PacketIo::Watch),
                                             InstanceMethod("unwatch", &PacketIo::Unwatch),
                                             InstanceMethod("fence", &PacketIo::Fence),
+                                            InstanceMethod("clockMs", &PacketIo::ClockMs),
                                             InstanceMethod("close", &PacketIo::Close),
                                         }));
   }
@@ -265,6 +266,14 @@ class PacketIo : public Napi::ObjectWrap<PacketIo> {
   Napi::Value Fence(const Napi::CallbackInfo& info) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return info.Env().Undefined();
+  }
+
+  // A small integer: performance.now() would allocate a number for each wake-up of a worker.
+  Napi::Value ClockMs(const Napi::CallbackInfo& info) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+    return Result(info, static_cast<int>(ms & 0x7fffffff));
   }
 
   Napi::Value Close(const Napi::CallbackInfo& info) {

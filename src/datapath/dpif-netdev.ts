@@ -195,8 +195,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   protected toClockMs(usedMs: number): number {
     const [seconds, nanoseconds] = process.hrtime();
-    const ageMs = Math.max(0, seconds * 1e3 + nanoseconds / 1e6 - usedMs);
-    return Math.max(1, this.clock.now() - ageMs);
+    const nowMs = (seconds * 1000 + Math.floor(nanoseconds / 1e6)) % 2 ** 31;
+    // Both modulo 2^31, and the worker's may be a millisecond ahead.
+    const ageMs = (nowMs - usedMs) & 0x7fffffff;
+    return Math.max(1, this.clock.now() - (ageMs > 0x7ffffff0 ? 0 : ageMs));
   }
 
   private afterFlush(worker: WorkerHandle, done: () => void): void {

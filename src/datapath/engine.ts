@@ -83,7 +83,7 @@ export class Engine implements Recirculator {
   readonly extractor: FlowExtractor;
   readonly egress: Egress;
   readonly executor: ActionExecutor;
-  /** The worker's time, ms, as flow statistics get it: set it once per batch. */
+  /** The time that flow statistics get (ms, a small integer, not 0): set it once per batch. */
   nowMs = 0;
 
   private readonly table = new MegaflowTable();

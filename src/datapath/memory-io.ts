@@ -40,5 +40,8 @@ export class MemoryIo implements PacketIo {
   watch(): void {}
   unwatch(): void {}
   fence(): void {}
+  clockMs(): number {
+    return 0;
+  }
   close(): void {}
 }

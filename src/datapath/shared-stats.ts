@@ -25,7 +25,7 @@ export const PS_TX_ERRORS = 7;
 export const FLOW_STATS_STRIDE = 4;
 export const FS_PACKETS = 0;
 export const FS_BYTES = 1;
-/** The worker's clock, ms; 0 when there was no packet. */
+/** PacketIo.clockMs() of the last packet; 0 when there was none. */
 export const FS_USED_MS = 2;
 export const FS_TCP_FLAGS = 3;
 

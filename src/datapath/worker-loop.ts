@@ -45,8 +45,6 @@ export interface WorkerLoopOptions {
 
 /** What the loop needs of its thread. */
 export interface WorkerHost {
-  /** Monotonic milliseconds, as flow statistics are to have them. */
-  nowMs(): number;
   /** Carries out waiting commands; returns false to end the loop. */
   onControl(): boolean;
 }
@@ -103,6 +101,7 @@ export class WorkerLoop {
   /** Runs until onControl returns false. */
   run(): void {
     const counters = this.stats.counters;
+    this.engine.nowMs = this.io.clockMs() | 1;
     let idle = 0;
     let busy = 0;
     while (this.running) {
@@ -156,7 +155,8 @@ export class WorkerLoop {
   /** Asks epoll who has something; -1 waits for it. */
   private look(timeoutUs: number): void {
     const n = this.io.wait(timeoutUs);
-    this.engine.nowMs = this.host.nowMs();
+    // 0 would read 'never'.
+    this.engine.nowMs = this.io.clockMs() | 1;
     for (let i = 0; i < n; i++) {
       const tag = this.ready[i];
       if (tag === CONTROL_TAG) {

@@ -64,7 +64,6 @@ class ForwardingWorker {
   private readonly loop: WorkerLoop;
   private readonly commands: CommandReader;
   private readonly upcalls: UpcallRing;
-  private readonly clockOffsetMs = hrtimeMs() - performance.now();
 
   constructor(private readonly init: WorkerInit) {
     const { native } = this;
@@ -134,11 +133,6 @@ class ForwardingWorker {
     if (Atomics.exchange(this.stats.control, CTL_NOTIFIED, 1) === 0) {
       this.native.eventfdWrite(this.init.notifyFd);
     }
-  }
-
-  /** WorkerHost: performance.now() in the time base of process.hrtime(), which threads share. */
-  nowMs(): number {
-    return performance.now() + this.clockOffsetMs;
   }
 
   /** WorkerHost: commands wait. */
@@ -224,11 +218,6 @@ class ForwardingWorker {
     }
     this.engine.egress.portDel(portNo);
   }
-}
-
-function hrtimeMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 new ForwardingWorker(workerData as WorkerInit).run();

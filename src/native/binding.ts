@@ -96,6 +96,8 @@ export interface PacketIo {
   unwatch(fd: number): void;
   /** Fence: ring slots read before, released after (TPACKET status words, weakly ordered CPUs). */
   fence(): void;
+  /** CLOCK_MONOTONIC (the clock of process.hrtime) in milliseconds, modulo 2^31. */
+  clockMs(): number;
   close(): void;
 }
 
