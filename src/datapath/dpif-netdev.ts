@@ -6,8 +6,7 @@
  *
  *     Dpif calls --> DpifNetdev --> WorkerHandle 0..n-1 --> threads (worker.ts)
  *
- * Queues are spread over the workers: queue q of a port belongs to worker q. With more workers than
- * a port has queues, workers without one still send to it through queue 0's descriptor.
+ * Every worker has a queue of every port: it receives from it and sends through it.
  */
 import type { Clock } from '../common/clock.js';
 import { TapswitchError } from '../common/errors.js';

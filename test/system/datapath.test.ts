@@ -18,6 +18,7 @@ import type { Netdev } from '../../src/netdev/netdev.js';
 import { NetdevRegistry } from '../../src/netdev/registry.js';
 import { extractFlow } from '../../src/packet/extract.js';
 import { newFlow } from '../../src/packet/flow-layout.js';
+import { macBytes, udp4Frame } from '../support/frame-builder.js';
 import {
   ethernet,
   openPacket,
@@ -281,6 +282,55 @@ describe('a forwarding worker', () => {
     const grown = (await heap()) - before;
     // What wake-ups and the two samples themselves take; 60,000 objects would be a megabyte.
     expect(grown).toBeLessThan(100_000);
+  });
+});
+
+describe('two workers', () => {
+  it('share the flows of a port, send everything, and sum their statistics', async () => {
+    await dpif.close();
+    dpif = new DpifNetdev({ clock, native, workerUrl, workers: 2 });
+    dpif.onUpcall((upcall) => {
+      upcalls.push(upcall);
+      const mask = newFlow();
+      mask[1] = -1;
+      dpif.flowPut({ key: upcall.key, mask, actions: [to(2)] }, upcall.worker);
+      dpif.execute(upcall.frame, upcall.key, [to(2)]);
+    });
+    for (const n of [1, 2]) dpif.portAdd(devices[n - 1], n);
+    await dpif.sync();
+    const count = 200;
+    const udp = (n: number) =>
+      udp4Frame(
+        { dst: macBytes('02:00:00:00:00:02'), src: macBytes('02:00:00:00:00:01') },
+        { src: 0x0a000001, dst: 0x0a000002 },
+        { src: 1000 + n, dst: 9 },
+        new Uint8Array(18),
+      );
+    let sent = 0;
+    let received = 0;
+    const allArrived = () => {
+      received += rings[1].drain(0).length;
+      return received === sent;
+    };
+    while (sent < count) {
+      send(1, udp(sent++));
+      if (sent % 20 === 0) await until(allArrived, 'all frames');
+    }
+    expect(new Set(upcalls.map((u) => u.worker))).toEqual(new Set([0, 1]));
+    const [flow, ...others] = dpif.flows();
+    expect(others).toEqual([]);
+    expect(dpif.flowStats(flow).packets + dpif.stats().missed).toBeGreaterThanOrEqual(count);
+    expect(dpif.portStats(1).rxPackets).toBe(count);
+    expect(dpif.portStats(2).txPackets).toBe(count);
+    dpif.flowDel(flow);
+    await dpif.sync();
+    expect([...dpif.flows()]).toEqual([]);
+    // Nobody has it any more: both workers ask again.
+    dpif.onUpcall((upcall) => upcalls.push(upcall));
+    upcalls.length = 0;
+    for (let n = 0; n < 20; n++) send(1, udp(n));
+    await until(() => upcalls.length === 20, 'upcalls');
+    expect(new Set(upcalls.map((u) => u.worker)).size).toBe(2);
   });
 });
 
