@@ -36,8 +36,8 @@ function sendLearningPackets(ofproto: Ofproto, bundle: Bundle): void {
   for (const entry of ofproto.macs.entries()) {
     if (entry.bundle === bundle) continue;
     const tags: Tags = [
-      { tpid: ETH_TYPE_VLAN_8021Q, vid: entry.vlan, pcp: 0 },
-      { tpid: 0, vid: 0, pcp: 0 },
+      { tpid: ETH_TYPE_VLAN_8021Q, vid: entry.vlan, pcp: 0, from: null },
+      { tpid: 0, vid: 0, pcp: 0, from: null },
     ];
     if (includesVlan(bundle, tags)) sent += sendLearning(ofproto, bundle, entry.mac, tags) ? 1 : 0;
   }

@@ -189,9 +189,7 @@ function enqueue(ctx: XlateContext, wanted: number, queue: number): void {
 function pushVlan(ctx: XlateContext, ethType: number): void {
   const { flow, wc } = ctx;
   wc[W_VLAN0] |= VLAN_CFI;
-  // What is pushed down is pushed out of the packet again at commit: it must be known.
-  if (vlanCount(flow) > 0) wc[W_VLAN0] = -1;
-  if (vlanCount(flow) > 1) wc[W_VLAN1] = -1;
+  ctx.touchTags();
   flow[W_VLAN1] = flow[W_VLAN0];
   flow[W_VLAN0] = ((ethType || ETH_TYPE_VLAN_8021Q) << 16) | VLAN_CFI;
 }
@@ -200,7 +198,7 @@ function popVlan(ctx: XlateContext): void {
   const { flow, wc } = ctx;
   wc[W_VLAN0] |= VLAN_CFI;
   if (vlanCount(flow) === 0) return;
-  if (vlanCount(flow) > 1) wc[W_VLAN1] = -1;
+  ctx.touchTags();
   flow[W_VLAN0] = flow[W_VLAN1];
   flow[W_VLAN1] = 0;
 }

@@ -140,7 +140,7 @@ function commitTransport(ctx: XlateContext): void {
 
 /** Pops the tags that differ, from the outside, and pushes the wanted ones. */
 function commitVlans(ctx: XlateContext): void {
-  const { flow, base, wc } = ctx;
+  const { flow, base } = ctx;
   let baseLeft = vlanCount(base);
   let flowLeft = vlanCount(flow);
   while (
@@ -153,10 +153,7 @@ function commitVlans(ctx: XlateContext): void {
   }
   for (let i = baseLeft - 1; i >= 0; i--) {
     ctx.emit({ type: 'pop_vlan' });
-    wc[W_VLAN0 + i] = -1;
   }
-  // A tag pushed back may be one popped for an earlier output: know both of the packet's tags.
-  if (flowLeft > 0 && vlanCount(ctx.xin.flow) === 2) wc.fill(-1, W_VLAN0, W_VLAN0 + 2);
   for (let i = flowLeft - 1; i >= 0; i--) {
     const word = flow[W_VLAN0 + i];
     ctx.emit({ type: 'push_vlan', tpid: word >>> 16, tci: word & 0xffff });

@@ -12,7 +12,15 @@ import { getLogger } from '../../common/log.js';
 import type { OdpAction, SlowPathReason } from '../../datapath/odp-actions.js';
 import type { OfAction } from '../../openflow/actions.js';
 import type { NameMap } from '../../openflow/syntax/names.js';
-import { type FlowWords, newFlow, W_ACTSET_OUTPUT, W_IN_PORT } from '../../packet/flow-layout.js';
+import {
+  type FlowWords,
+  newFlow,
+  VLAN_CFI,
+  W_ACTSET_OUTPUT,
+  W_IN_PORT,
+  W_VLAN0,
+  W_VLAN1,
+} from '../../packet/flow-layout.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
@@ -126,6 +134,15 @@ export class XlateContext {
 
   emit(action: OdpAction): void {
     this.actions.push(action);
+  }
+
+  /**
+   * The packet's tags are no longer as they came: what is done to them depends on all of their bits,
+   * and a tag's place may not be where the packet had it.
+   */
+  touchTags(): void {
+    const { flow } = this.xin;
+    for (const word of [W_VLAN0, W_VLAN1]) if ((flow[word] & VLAN_CFI) !== 0) this.wc[word] = -1;
   }
 
   /** Adds a line to the trace, if there is one. */

@@ -43,6 +43,7 @@ import {
   outputTranslate,
   putTags,
   type Tags,
+  tagsAsReceived,
   unwildcardInnerTag,
 } from './vlan.js';
 
@@ -171,27 +172,21 @@ function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
   const { flow, wc } = ctx;
   if (bundle.vlanMode === 'dot1q-tunnel' && bundle.cvlans !== null) wc[W_VLAN1] |= 0xffff;
   const out = outputTranslate(bundle, tags);
+  const always = bundle.priorityTags === 'always';
   if (bundle.priorityTags !== 'never') out[0].pcp = vlanTci(flow) & VLAN_PCP_MASK;
-  // Whether a tag with VID 0 is sent at all depends on its priority.
-  for (let i = 0; i < 2; i++) if (out[i].vid === 0) readPriority(flow, wc, i);
+  // The priority is sent on, or decides whether a tag with VID 0 is sent at all.
+  const readsPriority = bundle.priorityTags !== 'never' || (out[0].vid === 0 && !always);
+  if (readsPriority && (flow[W_VLAN0] & VLAN_CFI) !== 0) wc[W_VLAN0] |= VLAN_PCP_MASK | VLAN_CFI;
   const port = choosePort(ctx, bundle, out[0].vid);
   if (port === null) return;
   const old0 = flow[W_VLAN0];
   const old1 = flow[W_VLAN1];
-  putTags(flow, out, bundle.priorityTags === 'always');
+  putTags(flow, out, always);
+  const unchanged = flow[W_VLAN0] === old0 && flow[W_VLAN0 + 1] === old1;
+  if (!unchanged || !tagsAsReceived(out)) ctx.touchTags();
   composeOutput(ctx, port.ofPort);
   flow[W_VLAN0] = old0;
   flow[W_VLAN1] = old1;
-}
-
-/** Tag `i` may be the packet's outer or inner one: whichever it has counts as read. */
-function readPriority(flow: FlowWords, wc: FlowWords, i: number): void {
-  for (let level = i; level < 2; level++) {
-    const present = (flow[W_VLAN0 + level] & VLAN_CFI) !== 0;
-    if (present && (flow[W_VLAN0 + level] & VLAN_VID_MASK) === 0) {
-      wc[W_VLAN0 + level] |= VLAN_PCP_MASK | VLAN_VID_MASK | VLAN_CFI;
-    }
-  }
 }
 
 function choosePort(ctx: XlateContext, bundle: Bundle, vid: number): OfPort | null {

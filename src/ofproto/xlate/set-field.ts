@@ -81,6 +81,10 @@ function subfieldBits(field: Field, sub: SubField): Uint8Array {
   return bits;
 }
 
+function writesTag(field: Field): boolean {
+  return field.startBit >> 5 === W_VLAN0;
+}
+
 /** OpenFlow 1.0's mod_vlan_* add a tag where there is none; set_vlan_* leave the packet alone. */
 function tagNeeded(ctx: XlateContext, action: SetField): boolean {
   const untagged = (ctx.flow[W_VLAN0] & VLAN_CFI) === 0;
@@ -100,6 +104,7 @@ export function executeSetField(ctx: XlateContext, action: SetField): void {
     return;
   }
   maskL3Prereqs(field, flow, wc);
+  if (writesTag(field)) ctx.touchTags();
   const exact = action.mask.every((b) => b === 0xff);
   unwildcardField(wc, field, exact ? null : action.mask);
   if (exact) {
@@ -120,6 +125,7 @@ export function executeMove(ctx: XlateContext, action: Move): void {
   if (prereqsOk(dst, flow, wc) && prereqsOk(src, flow, wc)) {
     unwildcardField(wc, src, subfieldBits(src, action.src));
     unwildcardField(wc, dst, subfieldBits(dst, action.dst));
+    if (writesTag(dst)) ctx.touchTags();
     const value = fieldGet(flow, dst);
     bitwiseCopy(fieldGet(flow, src), action.src.ofs, value, action.dst.ofs, action.src.nBits);
     fieldWrite(flow, dst, value);
@@ -156,6 +162,7 @@ export function executeStackPop(ctx: XlateContext, sub: SubField): void {
   }
   const field = mustField(sub.field);
   unwildcardField(ctx.wc, field, subfieldBits(field, sub));
+  if (writesTag(field)) ctx.touchTags();
   const value = fieldGet(ctx.flow, field);
   bitwiseCopy(bits, 0, value, sub.ofs, sub.nBits);
   fieldWrite(ctx.flow, field, value);

@@ -23,32 +23,50 @@ export interface Tag {
   tpid: number;
   vid: number;
   pcp: number;
+  /** Where in the packet it stood: 0 outer, 1 inner; null: it is not the packet's. */
+  from: 0 | 1 | null;
+  /** A customer's own tag: it passes as it is, even with VID and priority 0. */
+  keep?: boolean;
 }
 
 /** Outer and inner tag. */
 export type Tags = [Tag, Tag];
 
-const noTag = (): Tag => ({ tpid: 0, vid: 0, pcp: 0 });
+const noTag = (): Tag => ({ tpid: 0, vid: 0, pcp: 0, from: null });
 const copyTags = (tags: Tags): Tags => [{ ...tags[0] }, { ...tags[1] }];
 
 export function extractTags(flow: FlowWords): Tags {
-  const tags: Tags = [noTag(), noTag()];
-  for (let i = 0; i < 2; i++) {
+  const tags: Tags = [
+    { ...noTag(), from: 0 },
+    { ...noTag(), from: 1 },
+  ];
+  for (const [i, tag] of tags.entries()) {
     const word = flow[W_VLAN0 + i];
     if ((word & VLAN_CFI) === 0) break;
-    tags[i] = { tpid: word >>> 16, vid: word & VLAN_VID_MASK, pcp: word & VLAN_PCP_MASK };
+    tag.tpid = word >>> 16;
+    tag.vid = word & VLAN_VID_MASK;
+    tag.pcp = word & VLAN_PCP_MASK;
+    tag.keep = i > 0;
   }
   return tags;
 }
 
-/** Writes tags into a flow; a tag whose VID and priority are 0 is left out unless wanted. */
+/** True when the tags are those that the packet came with, each in its place. */
+export function tagsAsReceived(tags: Tags): boolean {
+  return tags[0].from === 0 && tags[1].from === 1;
+}
+
+/** Writes tags into a flow; one whose VID and priority are 0 is left out unless wanted. */
 export function putTags(flow: FlowWords, tags: Tags, always: boolean): void {
-  for (let i = 0; i < 2; i++) {
-    const { tpid, vid, pcp } = tags[i];
+  let level = 0;
+  for (const { tpid, vid, pcp, keep } of tags) {
     const tci = vid | pcp;
-    const present = tci !== 0 || (always && tpid !== 0);
-    flow[W_VLAN0 + i] = present ? ((tpid || ETH_TYPE_VLAN_8021Q) << 16) | tci | VLAN_CFI : 0;
+    const wanted = tpid !== 0 && (always || keep === true);
+    if (tci === 0 && !wanted) continue;
+    flow[W_VLAN0 + level] = ((tpid || ETH_TYPE_VLAN_8021Q) << 16) | tci | VLAN_CFI;
+    level += 1;
   }
+  flow.fill(0, W_VLAN0 + level, W_VLAN0 + 2);
 }
 
 /** Why a packet with this outer VID (0: untagged) may not come in by the bundle, or null. */
@@ -84,6 +102,7 @@ export function inputTranslate(bundle: Bundle, tags: Tags): Tags {
     tpid: tags[0].tpid || ETH_TYPE_VLAN_8021Q,
     vid: bundle.vlan,
     pcp: tags[0].pcp,
+    from: null,
   });
   switch (bundle.vlanMode) {
     case 'access':
@@ -94,7 +113,10 @@ export function inputTranslate(bundle: Bundle, tags: Tags): Tags {
     case 'native-untagged':
       return tags[0].vid === 0 ? [native(), { ...tags[1] }] : copyTags(tags);
     case 'dot1q-tunnel':
-      return [{ tpid: bundle.qinqEthType, vid: bundle.vlan, pcp: 0 }, { ...tags[0] }];
+      return [
+        { tpid: bundle.qinqEthType, vid: bundle.vlan, pcp: 0, from: null },
+        { ...tags[0], keep: true },
+      ];
   }
 }
 
