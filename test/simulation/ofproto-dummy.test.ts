@@ -57,7 +57,7 @@ class DummySwitch {
     this.devices.set(name, device);
     device.onTransmit((data) => {
       const text = formatFlowText(extractFlow(data));
-      this.sent.push(`${name}: ${text.replace(/(vlan_tci1?=0x0000|nw_ecn=0),/g, '')}`);
+      this.sent.push(`${name}: ${text.replace(/(vlan_tci1?=0x0000|nw_ecn=0|nw_frag=no),/g, '')}`);
     });
     return br.portAdd(device);
   }
