@@ -62,6 +62,7 @@ export interface Reply {
 
 interface Waiter {
   parts: Reply[];
+  onPart?: (part: Reply) => void;
   resolve(parts: Reply[]): void;
   reject(error: Error): void;
 }
@@ -176,14 +177,21 @@ export class OfConnection {
     return (await this.requestFrames(msg)).map((part) => part.msg);
   }
 
-  /** As request, with the frames received. */
-  requestFrames(msg: OfMessage, xid = this.xids.take()): Promise<Reply[]> {
+  /**
+   * As request, with the frames received.
+   * @param onPart takes each part as it comes; they are then not kept, and the result is empty.
+   */
+  requestFrames(
+    msg: OfMessage,
+    xid = this.xids.take(),
+    onPart?: (part: Reply) => void,
+  ): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
       if (this.closed) {
         reject(new ConnectionError('ENOTCONN', 'connection is closed'));
         return;
       }
-      this.waiters.set(xid, { parts: [], resolve, reject });
+      this.waiters.set(xid, { parts: [], resolve, reject, onPart });
       if (this.send(msg, xid) === 0) {
         this.waiters.delete(xid);
         reject(new ConnectionError('ENOBUFS', 'output queue is full'));
@@ -301,7 +309,8 @@ export class OfConnection {
   private deliver(msg: OfMessage, xid: number, frame: Uint8Array): boolean {
     const waiter = this.waiters.get(xid);
     if (waiter === undefined) return false;
-    waiter.parts.push({ msg, frame });
+    if (waiter.onPart === undefined) waiter.parts.push({ msg, frame });
+    else waiter.onPart({ msg, frame });
     if ('more' in msg && msg.more === true) return true;
     this.waiters.delete(xid);
     waiter.resolve(waiter.parts);

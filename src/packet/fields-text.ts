@@ -51,7 +51,7 @@ const FRAGS: [name: string, mask: number, value: number][] = [
 const ones = (n: number): Uint8Array => new Uint8Array(n).fill(0xff);
 const toHex = (bytes: Uint8Array): string => {
   const digits = Buffer.from(bytes).toString('hex').replace(/^0+/, '');
-  return `0x${digits === '' ? '0' : digits}`;
+  return digits === '' ? '0' : `0x${digits}`;
 };
 
 /** A number as `strtoull(s, &tail, 0)` reads it: decimal, 0x... or 0... (octal), sign allowed. */

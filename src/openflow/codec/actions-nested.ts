@@ -4,6 +4,7 @@
 import { mustField } from '../../packet/fields.js';
 import type { NatSpec, OfAction } from '../actions.js';
 import { fail } from '../errors.js';
+import { type ActionOwner, verifyActions } from '../verify.js';
 import {
   type ActionContext,
   type ActionRow,
@@ -36,6 +37,14 @@ const RANGE = {
   PORT_MAX: 32,
 } as const;
 
+/** The actions that fill the rest of this one. */
+function getNested(r: Reader, ctx: ActionContext, owner: ActionOwner | null): OfAction[] {
+  const actions = ctx.getActions(r, r.left, { ...ctx, depth: ctx.depth + 1 });
+  const wrong = verifyActions(actions, false, owner);
+  if (wrong !== undefined) fail(wrong.error, wrong.message);
+  return actions;
+}
+
 function getCt(r: Reader, ctx: ActionContext): OfAction {
   const flags = r.u16();
   if ((flags & CT_FORCE) !== 0 && (flags & CT_COMMIT) === 0) fail('OFPBAC_BAD_ARGUMENT');
@@ -52,7 +61,7 @@ function getCt(r: Reader, ctx: ActionContext): OfAction {
   const table = r.u8();
   r.skip(3);
   const alg = r.u16();
-  const actions = ctx.getActions(r, r.left, { ...ctx, depth: ctx.depth + 1 });
+  const actions = getNested(r, ctx, 'ct');
   if ((flags & CT_COMMIT) === 0) {
     for (const a of actions) {
       if (a.type !== 'nat' || a.nat.flags !== 0 || a.nat.addrMin !== undefined) {
@@ -113,10 +122,7 @@ export const NESTED_ROWS: readonly ActionRow[] = [
     length: 16,
     decode(r, ctx) {
       r.skip(6);
-      return {
-        type: 'clone',
-        actions: ctx.getActions(r, r.left, { ...ctx, depth: ctx.depth + 1 }),
-      };
+      return { type: 'clone', actions: getNested(r, ctx, null) };
     },
   },
 ];

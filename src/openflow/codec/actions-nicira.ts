@@ -28,6 +28,7 @@ export const HASH_FIELDS = [
   'symmetric_l3l4+udp',
   'nw_src',
   'nw_dst',
+  'symmetric_l3',
 ] as const;
 export const MULTIPATH_ALGORITHMS = ['modulo_n', 'hash_threshold', 'hrw', 'iter_hash'] as const;
 export const BUNDLE_ALGORITHMS = ['active_backup', 'hrw'] as const;

@@ -7,6 +7,7 @@
 import type { OfAction } from '../actions.js';
 import { fail, NX_VENDOR_ID, ONF_VENDOR_ID } from '../errors.js';
 import type { Match } from '../match.js';
+import { verifyActions } from '../verify.js';
 import {
   type ActionContext,
   type ActionRow,
@@ -101,9 +102,23 @@ function context(version: number, match?: Match): ActionContext {
   return { version, match, depth: 0, getActions: readActions, putActions: writeActions };
 }
 
-/** Reads `length` bytes of actions. Throws OfpError. */
-export function getActions(r: Reader, length: number, version: number): OfAction[] {
-  return readActions(r, length, context(version));
+function verify(actions: OfAction[], instructions: boolean): OfAction[] {
+  const wrong = verifyActions(actions, instructions, null);
+  if (wrong !== undefined) fail(wrong.error, wrong.message);
+  return actions;
+}
+
+/**
+ * Reads `length` bytes of actions. Throws OfpError.
+ * @param instructions whether what OpenFlow 1.0 says as actions for want of instructions may be among them.
+ */
+export function getActions(
+  r: Reader,
+  length: number,
+  version: number,
+  instructions = false,
+): OfAction[] {
+  return verify(readActions(r, length, context(version)), instructions);
 }
 
 /** Writes actions. `match` tells which transport protocol set_tp_src and _dst mean. */
@@ -141,10 +156,10 @@ function getInstruction(r: Reader, type: number, version: number): OfAction[] {
       return [{ type: 'write_metadata', metadata: r.u64(), mask: r.u64() }];
     case INST.WRITE:
       r.skip(4);
-      return [{ type: 'write_actions', actions: getActions(r, r.left, version) }];
+      return [{ type: 'write_actions', actions: readActions(r, r.left, context(version)) }];
     case INST.APPLY:
       r.skip(4);
-      return getActions(r, r.left, version);
+      return readActions(r, r.left, context(version));
     case INST.CLEAR:
       r.skip(4);
       return [{ type: 'clear_actions' }];
@@ -157,7 +172,7 @@ const INST_LENGTH: Record<number, number> = { 1: 8, 2: 24, 5: 8, 6: 8 };
 
 /** Reads `length` bytes of instructions (1.1 and later) or, in 1.0, actions. */
 export function getInstructions(r: Reader, length: number, version: number): OfAction[] {
-  if (version === 1) return getActions(r, length, version);
+  if (version === 1) return getActions(r, length, version, true);
   if (length % 8 !== 0 || length > r.left) fail('OFPBIC_BAD_LEN');
   const list = r.sub(length, 'OFPBIC_BAD_LEN');
   const parts = new Map<number, OfAction[]>();
@@ -173,7 +188,7 @@ export function getInstructions(r: Reader, length: number, version: number): OfA
     if (parts.has(type)) fail('OFPBIC_DUP_INST');
     parts.set(type, getInstruction(inst, type, version));
   }
-  return sortInstructions(parts);
+  return verify(sortInstructions(parts), true);
 }
 
 /** Writes a flow's actions: as actions in 1.0, as instructions from 1.1 on. */

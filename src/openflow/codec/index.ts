@@ -16,7 +16,7 @@ import { FLOW_ROWS } from './messages-flow.js';
 import { STATS_ROWS } from './messages-stats.js';
 import { PORT_ROWS } from './ports.js';
 
-export type { CodecOptions } from './message-row.js';
+export type { CodecOptions, MessageClass } from './message-row.js';
 
 export const HEADER_LENGTH = 8;
 export const MAX_LENGTH = 0xffff;
@@ -128,6 +128,36 @@ export function decodeMessage(
     return { msg: decodeBody(bytes, Math.min(own, MAX_VERSION), options), xid };
   } catch (e) {
     if (e instanceof OfpError) return { error: e.error, xid };
+    throw e;
+  }
+}
+
+export interface MessagePlace {
+  cls: MessageClass;
+  number: number;
+  /** Statistics: another message of the same reply follows. */
+  more: boolean;
+  xid: number;
+  version: number;
+}
+
+/**
+ * Which message a frame is, without decoding its body.
+ * @returns the error name when its header or length is wrong or it is unknown.
+ */
+export function identifyMessage(bytes: Uint8Array): MessagePlace | OfErrorName {
+  try {
+    if (bytes.length < HEADER_LENGTH) fail('OFPBRC_BAD_LEN');
+    const reader = new Reader(bytes, HEADER_LENGTH);
+    const version = Math.min(bytes[0], MAX_VERSION);
+    const place = getPlace(reader, version, bytes[1]);
+    const rows = byNumber.get(`${version}:${place.cls}:${place.number}`);
+    if (rows === undefined) fail(UNKNOWN[place.cls]);
+    if (!rows.some((r) => lengthFits(r, reader.left))) fail('OFPBRC_BAD_LEN');
+    const xid = ((bytes[4] << 24) | (bytes[5] << 16) | (bytes[6] << 8) | bytes[7]) >>> 0;
+    return { ...place, xid, version: bytes[0] };
+  } catch (e) {
+    if (e instanceof OfpError) return e.error;
     throw e;
   }
 }

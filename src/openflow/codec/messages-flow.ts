@@ -79,7 +79,7 @@ function finishFlowMod10(raw: RawFlowMod10, r: Reader, ctx: MessageContext): Flo
   const command = COMMANDS[useTable ? raw.command & 0xff : raw.command];
   if (command === undefined) fail('OFPFMFC_BAD_COMMAND');
   if (command === 'add' && raw.matchCookieMask !== 0n) fail('NXBRC_NXM_INVALID');
-  const actions = getActions(r, r.left, 1);
+  const actions = getActions(r, r.left, 1, true);
   const flags = getFlowFlags(raw.rawFlags, 1);
   if ((raw.rawFlags & FLAG.EMERG10) !== 0) {
     fail(

@@ -129,7 +129,7 @@ function getFlow10(r: Reader): FlowStatsEntry {
   const [durationSec, durationNsec] = [e.u32(), e.u32()];
   const [priority, idleTimeout, hardTimeout] = [e.u16(), e.u16(), e.u16()];
   const [cookie, packets, bytes] = [e.skip(6).u64(), e.u64(), e.u64()];
-  const actions = getActions(e, e.left, 1);
+  const actions = getActions(e, e.left, 1, true);
   return {
     ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
     ...{ idleAge: -1, hardAge: -1, importance: 0, packets, bytes, flags: { ...NO_FLAGS }, actions },
@@ -160,7 +160,7 @@ function getNxFlow(r: Reader): FlowStatsEntry {
   const [idleAge, hardAge] = [getAge(e.u16()), getAge(e.u16())];
   const [cookie, packets, bytes] = [e.u64(), e.u64(), e.u64()];
   const { match } = getNxMatch(e, matchLength);
-  const actions = getActions(e, e.left, 1);
+  const actions = getActions(e, e.left, 1, true);
   return {
     ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
     ...{ idleAge, hardAge, importance: 0, packets, bytes, flags: { ...NO_FLAGS }, actions },

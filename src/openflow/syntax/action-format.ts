@@ -33,7 +33,7 @@ const hexArg = (data: Uint8Array): string =>
   Array.from(data, (b) => b.toString(16).padStart(2, '0')).join('.');
 
 /** A big number without leading zeros. */
-const hexNumber = (bytes: Uint8Array): string => `0x${bytesToBigint(bytes).toString(16)}`;
+const hexNumber = (bytes: Uint8Array): string => hash(bytesToBigint(bytes));
 
 /** A run of bits under its NXM name: `NXM_NX_REG0[0..15]`. */
 export function formatSubfield(sub: SubField): string {

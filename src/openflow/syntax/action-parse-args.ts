@@ -217,6 +217,9 @@ export function parseNat(arg: string): OfAction {
     syntaxError('Flags allowed only with "src" or "dst".');
   }
   if ((nat.flags & 24) === 24) syntaxError('Both "hash" and "random" are not allowed.');
+  // Zero is 'no address' on the wire.
+  if (nat.addrMin?.every((b) => b === 0) === true) delete nat.addrMin;
+  if (nat.addrMax?.every((b) => b === 0) === true) delete nat.addrMax;
   return { type: 'nat', nat };
 }
 

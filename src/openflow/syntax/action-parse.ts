@@ -12,6 +12,7 @@ import type { OfAction } from '../actions.js';
 import { OFPP } from '../actions.js';
 import { loadBits, setWhole } from '../codec/actions-set.js';
 import { P_ANY, P_NXM_OF11_UP, P_OF11_UP, P_OF13_UP, P_OF15_UP } from '../protocols.js';
+import { type ActionOwner, verifyActions } from '../verify.js';
 import {
   parseBundle,
   parseController,
@@ -21,7 +22,6 @@ import {
   parseNat,
   parseSample,
 } from './action-parse-args.js';
-import { type ActionOwner, verifyActions } from './action-verify.js';
 import { parseLearn, parseMoveArgs } from './learn-parse.js';
 import { exactProtocols } from './match-parse.js';
 import { type Names, parsePort, parseTable, portNames } from './names.js';
@@ -398,7 +398,8 @@ function parseList(
   if (drop && actions.length > 0) {
     syntaxError('"drop" must not be accompanied by any other action or instruction');
   }
-  verifyActions(actions, instructions, owner);
+  const wrong = verifyActions(actions, instructions, owner);
+  if (wrong !== undefined) syntaxError(wrong.message);
   ctx.depth--;
   return actions;
 }

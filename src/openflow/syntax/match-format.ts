@@ -128,7 +128,7 @@ class MatchPrinter {
   hex128(name: string, w: number): void {
     const text = (b: Uint8Array): string => {
       const digits = Buffer.from(b).toString('hex').replace(/^0+/, '');
-      return `0x${digits === '' ? '0' : digits}`;
+      return digits === '' ? '0' : `0x${digits}`;
     };
     this.masked(name, 32 * w, 16, (v, m) =>
       m.every((b) => b === 0xff) ? text(v) : `${text(v)}/${text(m)}`,

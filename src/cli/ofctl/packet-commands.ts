@@ -1,0 +1,146 @@
+/**
+ * Commands about the connection and packets: probe, ping, packet-out, monitor.
+ */
+import { randomBytes } from 'node:crypto';
+import { OFPP, type OfAction } from '../../openflow/actions.js';
+import type { PacketOut } from '../../openflow/messages.js';
+import { P_ANY } from '../../openflow/protocols.js';
+import { parseActions } from '../../openflow/syntax/action-parse.js';
+import { parseHexBytes } from '../../openflow/syntax/action-parse-args.js';
+import { formatMessage } from '../../openflow/syntax/message-format.js';
+import { type Names, NO_NAMES, parsePort } from '../../openflow/syntax/names.js';
+import { atoi, KeyValueScanner } from '../../openflow/syntax/scan.js';
+import { fatal } from './errors.js';
+import { connectForFlows } from './flow-commands.js';
+import { syntaxOrFail } from './flow-source.js';
+import type { Session } from './session.js';
+import { fetchConfig } from './show-commands.js';
+
+export async function probe(s: Session, [name]: string[]): Promise<void> {
+  const sw = await s.connect(name);
+  const [{ msg }] = await sw.request({ type: 'echo_request', data: new Uint8Array(0) });
+  if (msg.type !== 'echo_reply' || msg.data.length !== 0) fatal('reply does not match request');
+  sw.close();
+}
+
+const PINGS = 10;
+const MAX_PAYLOAD = 65535 - 8;
+
+export async function ping(s: Session, [name, size]: string[]): Promise<void> {
+  const payload = size === undefined ? 64 : atoi(size) >>> 0;
+  if (payload > MAX_PAYLOAD) fatal(`payload must be between 0 and ${MAX_PAYLOAD} bytes`);
+  const sw = await s.connect(name);
+  for (let i = 0; i < PINGS; i++) {
+    const data = new Uint8Array(randomBytes(payload));
+    const start = process.hrtime.bigint();
+    const [{ msg, frame }] = await sw.request({ type: 'echo_request', data });
+    const ms = Number(process.hrtime.bigint() - start) / 1e6;
+    if (msg.type !== 'echo_reply' || Buffer.compare(msg.data, data) !== 0) {
+      s.print(`Reply does not match request.  Reply:\n${formatMessage(frame, NO_NAMES, 2)}`);
+    }
+    const xid = Buffer.from(frame.subarray(4, 8)).toString('hex');
+    s.print(`${frame.length - 8} bytes from ${name}: xid=${xid} time=${ms.toFixed(1)} ms\n`);
+  }
+  sw.close();
+}
+
+/** A packet from hex digits. */
+function packetFromHex(hex: string, prefix = ''): Uint8Array {
+  const { bytes, rest } = parseHexBytes(hex);
+  if (rest !== '') fatal(`${prefix}Trailing garbage in packet data`);
+  if (bytes.length < 14) fatal(`${prefix}Packet data too short for Ethernet`);
+  return bytes;
+}
+
+function packetOut(inPort: number, actions: OfAction[], data: Uint8Array): PacketOut {
+  return { type: 'packet_out', bufferId: 0xffffffff, inPort, actions, data };
+}
+
+/** `in_port=... packet=HEX actions=...` */
+function parsePacketOut(text: string, names: Names): { msg: PacketOut; usable: number } {
+  const at = text.indexOf('action');
+  const equals = at < 0 ? -1 : text.indexOf('=', at);
+  const scanner = new KeyValueScanner(equals < 0 ? text : text.slice(0, at));
+  let inPort: number = OFPP.CONTROLLER;
+  let data: Uint8Array | undefined;
+  for (let kv = scanner.next(); kv !== null; kv = scanner.next()) {
+    const { key, value } = kv;
+    if (value === '') fatal(`field ${key} missing value`);
+    if (key === 'in_port') {
+      const port = parsePort(value, names.ports);
+      if (port === null) fatal(`${value} is not a valid OpenFlow port`);
+      const reserved = [OFPP.LOCAL, OFPP.NONE, OFPP.CONTROLLER] as number[];
+      if (port > OFPP.MAX && !reserved.includes(port)) {
+        fatal(`${value} is not a valid OpenFlow port for PACKET_OUT`);
+      }
+      inPort = port;
+    } else if (key === 'packet') data = packetFromHex(value, 'packet: ');
+    else fatal(`unknown keyword ${key}`);
+  }
+  if (data === undefined) fatal('must specify packet');
+  if (equals < 0) return { msg: packetOut(inPort, [], data), usable: P_ANY };
+  const parsed = syntaxOrFail(() => parseActions(text.slice(equals + 1), names));
+  return { msg: packetOut(inPort, parsed.actions, data), usable: parsed.usable };
+}
+
+export async function sendPacket(s: Session, args: string[]): Promise<void> {
+  const [name, second, actionText, ...packets] = args;
+  const names = await s.namesToAccept(name);
+  if (args.length === 2) {
+    const { msg, usable } = parsePacketOut(second, names);
+    const sw = await connectForFlows(s, name, usable);
+    await sw.transact([msg]);
+    sw.close();
+    return;
+  }
+  if (packets.length === 0) fatal(`Too many arguments (${args.length + 1})`);
+  const { actions, usable } = syntaxOrFail(() => parseActions(actionText, names));
+  const inPort = await s.portNumber(name, second);
+  const sw = await connectForFlows(s, name, usable);
+  for (const hex of packets) await sw.transact([packetOut(inPort, actions, packetFromHex(hex))]);
+  sw.close();
+}
+
+/** Formats of packet-ins in the order in which they are wanted. */
+const NXT2 = 2;
+const NXT = 1;
+
+/** Prints what a switch sends, until it closes the connection. */
+export async function monitor(s: Session, [name, ...args]: string[]): Promise<void> {
+  let printing = false;
+  const names = await s.namesToShow(name);
+  let closed: () => void = () => {};
+  const end = new Promise<void>((resolve) => {
+    closed = resolve;
+  });
+  const onFrame = (frame: Uint8Array): void => {
+    if (!printing) return;
+    if (s.options.timestamp) s.io.stderr.write(`${timestamp(new Date())}: `);
+    s.io.stderr.write(formatMessage(frame, names, s.options.verbosity + 2));
+  };
+  const sw = await s.connect(name, { onFrame, onClose: closed });
+  for (const arg of args) {
+    const config = await fetchConfig(sw);
+    if (/^\d/.test(arg)) {
+      const missSendLen = atoi(arg) & 0xffff;
+      await sw.transact([{ ...config, type: 'set_config', missSendLen }]);
+    } else if (arg === 'invalid_ttl') {
+      await sw.transact([{ ...config, type: 'set_config', invalidTtlToController: true }]);
+    } else fatal(`${arg}: unsupported "monitor" argument`);
+  }
+  const wanted = s.options.packetInFormat;
+  if (wanted !== null) await sw.transact([{ type: 'nx_set_packet_in_format', format: wanted }]);
+  else if (await sw.tryTransact([{ type: 'nx_set_packet_in_format', format: NXT2 }])) {
+    if (sw.version === 1) {
+      await sw.tryTransact([{ type: 'nx_set_packet_in_format', format: NXT }]);
+    }
+  }
+  printing = true;
+  await end;
+  fatal('vconn_recv (End of file)');
+}
+
+/** `2024-01-31 12:34:56.789` */
+function timestamp(now: Date): string {
+  return now.toISOString().replace('T', ' ').replace('Z', '');
+}

@@ -1,0 +1,365 @@
+/**
+ * Any OpenFlow message as ovs-ofctl prints it: `OFPT_HELLO (xid=0x1):` and what follows.
+ *
+ * Works on frames, because what is printed names the form on the wire and shows what does not decode.
+ */
+import * as L from '../../packet/flow-layout.js';
+import { OFPP } from '../actions.js';
+import {
+  decodeMessage,
+  HEADER_LENGTH,
+  identifyMessage,
+  type MessagePlace,
+} from '../codec/index.js';
+import { matchAny } from '../match.js';
+import type {
+  FeaturesReply,
+  FlowRemoved,
+  FlowStatsRequest,
+  OfError,
+  OfMessage,
+  PacketIn,
+  PacketOut,
+} from '../messages.js';
+import type { AsyncConfig, Hello, RoleMessage, SwitchConfig } from '../messages-control.js';
+import { formatActions, PACKET_IN_REASONS } from './action-format.js';
+import { formatDuration, formatFlowMod, formatFlowStats, hexCookie } from './flow-format.js';
+import { formatMatch } from './match-format.js';
+import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
+import { formatPacket, hexDump } from './packet-format.js';
+import {
+  bitNames,
+  formatPortDesc,
+  formatPortDescs,
+  formatPortMod,
+  formatPortStats,
+  formatQueueConfig,
+  formatQueueStatsReply,
+  formatTableStats,
+  queueName,
+} from './port-format.js';
+
+const STATS_NAMES = [
+  ...['DESC', 'FLOW', 'AGGREGATE', 'TABLE', 'PORT', 'QUEUE', 'GROUP', 'GROUP_DESC'],
+  ...['GROUP_FEATURES', 'METER', 'METER_CONFIG', 'METER_FEATURES', 'TABLE_FEATURES', 'PORT_DESC'],
+  ...['TABLE_DESC', 'QUEUE_DESC', 'FLOW_MONITOR'],
+];
+const NX_NAMES: Record<number, string> = {
+  10: 'ROLE_REQUEST',
+  11: 'ROLE_REPLY',
+  12: 'SET_FLOW_FORMAT',
+  13: 'FLOW_MOD',
+  14: 'FLOW_REMOVED',
+  15: 'FLOW_MOD_TABLE_ID',
+  16: 'SET_PACKET_IN_FORMAT',
+  17: 'PACKET_IN',
+  18: 'FLOW_AGE',
+  19: 'SET_ASYNC_CONFIG',
+  20: 'SET_CONTROLLER_ID',
+  30: 'PACKET_IN2',
+};
+
+function placeName(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
+  switch (place.cls) {
+    case 'nx':
+      return `NXT_${NX_NAMES[place.number] ?? place.number}`;
+    case 'stats_request':
+      return `OFPST_${STATS_NAMES[place.number]} request`;
+    case 'stats_reply':
+      return `OFPST_${STATS_NAMES[place.number]} reply`;
+    case 'nx_stats_request':
+      return `NXST_${STATS_NAMES[place.number + 1]} request`;
+    case 'nx_stats_reply':
+      return `NXST_${STATS_NAMES[place.number + 1]} reply`;
+    default:
+      return `OFPT_${(msg?.type ?? TYPE_NAMES[type] ?? String(type)).toUpperCase()}`;
+  }
+}
+
+/** Names of types whose body may fail to decode. */
+const TYPE_NAMES: Record<number, string> = {
+  0: 'hello',
+  1: 'error',
+  6: 'features_reply',
+  8: 'get_config_reply',
+  10: 'packet_in',
+  11: 'flow_removed',
+  12: 'port_status',
+  13: 'packet_out',
+  14: 'flow_mod',
+};
+
+function header(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
+  const { version, xid } = place;
+  let text = placeName(place, msg, type);
+  if (version >= 2 && version <= 6) text += ` (OF1.${version - 1})`;
+  else if (version > 6) text += ` (OF 0x${version.toString(16).padStart(2, '0')})`;
+  return `${text} (xid=0x${xid.toString(16)}):${place.more ? ' flags=[more]' : ''}`;
+}
+
+const CAPABILITIES: Record<number, string> = {
+  1: 'FLOW_STATS',
+  2: 'TABLE_STATS',
+  4: 'PORT_STATS',
+  32: 'IP_REASM',
+  64: 'QUEUE_STATS',
+  128: 'ARP_MATCH_IP',
+};
+const ACTION_NAMES10 = [
+  ...['output', 'set_vlan_vid', 'set_vlan_pcp', 'strip_vlan', 'mod_dl_src', 'mod_dl_dst'],
+  ...['mod_nw_src', 'mod_nw_dst', 'mod_nw_tos', 'mod_tp_src', 'mod_tp_dst', 'enqueue'],
+];
+/** Shown in the order of Open vSwitch's own action list, where enqueue follows output. */
+const ACTION_ORDER10 = [0, 11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+function formatFeatures(f: FeaturesReply, version: number): string {
+  let text = ` dpid:${f.datapathId.toString(16).padStart(16, '0')}\n`;
+  text += `n_tables:${f.nTables}, n_buffers:${f.nBuffers}`;
+  text += f.auxiliaryId === 0 ? '\n' : `, auxiliary_id:${f.auxiliaryId}\n`;
+  const names = { ...CAPABILITIES };
+  if (version === 1) names[8] = 'STP';
+  else names[8] = 'GROUP_STATS';
+  if (version >= 3) {
+    delete names[128];
+    names[256] = 'PORT_BLOCKED';
+  }
+  if (version >= 5) {
+    names[512] = 'BUNDLES';
+    names[1024] = 'FLOW_MONITORING';
+  }
+  text += `capabilities: ${bitNames(f.capabilities, names)}\n`;
+  if (version === 1 && f.actions !== 0) {
+    const shown = ACTION_ORDER10.filter((i) => (f.actions & (1 << i)) !== 0);
+    text += `actions: ${shown.map((i) => ACTION_NAMES10[i]).join(' ')}\n`;
+  }
+  return text + formatPortDescs(f.ports);
+}
+
+export const FRAG_NAMES = ['normal', 'drop', 'reassemble', 'nx-match'];
+
+function formatConfig(c: SwitchConfig): string {
+  const ttl = c.invalidTtlToController === true ? ' invalid_ttl_to_controller' : '';
+  return ` frags=${FRAG_NAMES[c.fragHandling]}${ttl} miss_send_len=${c.missSendLen}\n`;
+}
+
+function formatHello(h: Hello): string {
+  const names = h.versions.map((v) => `0x${v.toString(16).padStart(2, '0')}`);
+  return `\n version bitmap: ${names.join(', ')}`;
+}
+
+function formatError(e: OfError, names: Names): string {
+  let text = ` ${e.error}\n`;
+  if (e.error === 'OFPHFC_INCOMPATIBLE' || e.error === 'OFPHFC_EPERM') {
+    text += Buffer.from(e.data).toString('latin1');
+  } else text += formatMessage(e.data, names, 1);
+  return text;
+}
+
+function formatPacketIn(p: PacketIn, names: Names, verbosity: number): string {
+  let text = '';
+  if (p.table !== 0 || names.tables?.nameOf(p.table) !== undefined) {
+    text += ` table_id=${formatTable(p.table, names.tables)}`;
+  }
+  if (p.cookie !== 0xffffffffffffffffn) text += ` cookie=${hexCookie(p.cookie)}`;
+  text += ` total_len=${p.totalLen} ${formatMatch(p.metadata, names.ports)}`;
+  text += ` (via ${PACKET_IN_REASONS[p.reason] ?? p.reason}) data_len=${p.data.length}`;
+  if (p.bufferId === 0xffffffff) {
+    text += ' (unbuffered)';
+    if (p.totalLen !== p.data.length) text += ' (***total_len != data_len***)';
+  } else {
+    text += ` buffer=0x${p.bufferId.toString(16).padStart(8, '0')}`;
+    if (p.totalLen < p.data.length) text += ' (***total_len < data_len***)';
+  }
+  text += '\n';
+  if (p.userdata !== undefined) {
+    text += ` userdata=${Array.from(p.userdata, (b) => b.toString(16).padStart(2, '0')).join('.')}\n`;
+  }
+  if (verbosity > 0) text += formatPacket(p.data);
+  if (verbosity > 2) text += hexDump(p.data, false);
+  return text;
+}
+
+function formatPacketOut(p: PacketOut, names: Names, verbosity: number): string {
+  const match = matchAny();
+  match.flow[L.W_IN_PORT] = p.inPort;
+  match.mask[L.W_IN_PORT] = -1;
+  let text = ` ${formatMatch(match, names.ports)} actions=${formatActions(p.actions, names)}`;
+  if (p.bufferId !== 0xffffffff) {
+    return `${text} buffer=0x${p.bufferId.toString(16).padStart(8, '0')}`;
+  }
+  text += ` data_len=${p.data.length}`;
+  if (verbosity > 0 && p.data.length > 0) text += `\n${formatPacket(p.data)}`;
+  if (verbosity > 2) text += hexDump(p.data, false);
+  return text;
+}
+
+const REMOVED_REASONS = ['idle', 'hard', 'delete', 'group_delete', 'meter_delete', 'eviction'];
+
+function formatFlowRemoved(r: FlowRemoved, names: Names): string {
+  let text = ` ${formatMatch(r.match, names.ports, r.priority)}`;
+  text += ` reason=${REMOVED_REASONS[r.reason] ?? r.reason}`;
+  if (r.table !== 255) text += ` table_id=${formatTable(r.table, names.tables)}`;
+  if (r.cookie !== 0n) text += ` cookie:${hexCookie(r.cookie)}`;
+  text += ` duration${formatDuration(r.durationSec, r.durationNsec)} idle${r.idleTimeout}`;
+  if (r.hardTimeout !== 0) text += ` hard${r.hardTimeout}`;
+  return `${text} pkts${r.packets} bytes${r.bytes}\n`;
+}
+
+function formatFlowRequest(r: FlowStatsRequest, names: Names): string {
+  let text = '';
+  if (r.table !== 255) text += ` table=${formatTable(r.table, names.tables)}`;
+  if (r.outPort !== OFPP.NONE) text += ` out_port=${formatPort(r.outPort, names.ports)}`;
+  return `${text} ${formatMatch(r.match, names.ports)}`;
+}
+
+function formatRole(r: RoleMessage): string {
+  const id = r.generationId;
+  const shown = id !== undefined && id !== 0xffffffffffffffffn;
+  return ` role=${r.role}${shown ? ` generation_id=${id}` : ''}`;
+}
+
+const ASYNC_REASONS = {
+  PACKET_IN: PACKET_IN_REASONS,
+  PORT_STATUS: ['add', 'delete', 'modify'],
+  FLOW_REMOVED: REMOVED_REASONS,
+} as const;
+
+function formatAsync(a: AsyncConfig): string {
+  let text = '';
+  const masks = { PACKET_IN: a.packetIn, PORT_STATUS: a.portStatus, FLOW_REMOVED: a.flowRemoved };
+  for (const [i, role] of ['primary', 'secondary'].entries()) {
+    text += `\n ${role}:\n`;
+    for (const [name, pair] of Object.entries(masks)) {
+      const reasons = ASYNC_REASONS[name as keyof typeof ASYNC_REASONS];
+      const on = reasons.filter((_r, bit) => (pair[i] & (1 << bit)) !== 0);
+      text += `${name.padStart(16)}:${on.length === 0 ? ' (off)' : ` ${on.join(' ')}`}\n`;
+    }
+  }
+  return text;
+}
+
+function formatBody(msg: OfMessage, version: number, names: Names, verbosity: number): string {
+  switch (msg.type) {
+    case 'hello':
+      return formatHello(msg);
+    case 'error':
+      return formatError(msg, names);
+    case 'echo_request':
+    case 'echo_reply': {
+      const dump = verbosity > 1 ? hexDump(msg.data, true) : '';
+      return ` ${msg.data.length} bytes of payload\n${dump}`;
+    }
+    case 'features_reply':
+      return formatFeatures(msg, version);
+    case 'get_config_reply':
+    case 'set_config':
+      return formatConfig(msg);
+    case 'packet_in':
+      return formatPacketIn(msg, names, verbosity);
+    case 'packet_out':
+      return formatPacketOut(msg, names, verbosity);
+    case 'flow_removed':
+      return formatFlowRemoved(msg, names);
+    case 'port_status':
+      return ` ${['ADD', 'DEL', 'MOD'][msg.reason]}:${formatPortDesc(msg.desc)}`;
+    case 'flow_mod':
+      return formatFlowMod(msg, version, names);
+    case 'port_mod':
+      return formatPortMod(msg, names.ports);
+    case 'role_request':
+    case 'role_reply':
+      return formatRole(msg);
+    case 'set_async':
+    case 'get_async_reply':
+      return formatAsync(msg);
+    case 'nx_set_flow_format':
+      return ` format=${msg.format}`;
+    case 'nx_flow_mod_table_id':
+      return msg.enable ? ' enable' : ' disable';
+    case 'nx_set_packet_in_format':
+      return ` format=${['standard', 'nxt_packet_in', 'nxt_packet_in2'][msg.format] ?? msg.format}`;
+    case 'nx_set_controller_id':
+      return ` id=${msg.id}`;
+    default:
+      return formatStats(msg, names, verbosity);
+  }
+}
+
+function formatStats(msg: OfMessage, names: Names, verbosity: number): string {
+  switch (msg.type) {
+    case 'desc_stats_reply':
+      return (
+        `\nManufacturer: ${msg.mfrDesc}\nHardware: ${msg.hwDesc}\nSoftware: ${msg.swDesc}\n` +
+        `Serial Num: ${msg.serialNum}\nDP Description: ${msg.dpDesc}\n`
+      );
+    case 'flow_stats_request':
+      return formatFlowRequest(msg, names);
+    case 'flow_stats_reply':
+      return msg.entries.map((e) => `\n ${formatFlowStats(e, names)}`).join('');
+    case 'aggregate_stats_reply':
+      return ` packet_count=${msg.packets} byte_count=${msg.bytes} flow_count=${msg.flows}`;
+    case 'table_stats_reply':
+      return formatTableStats(msg);
+    case 'port_stats_request':
+      return ` port_no=${formatPort(msg.port, names.ports)}`;
+    case 'port_stats_reply': {
+      const lines = msg.entries.map((e) => formatPortStats(e, names.ports)).join('');
+      return ` ${msg.entries.length} ports\n${verbosity < 1 ? '' : lines}`;
+    }
+    case 'port_desc_request':
+      return ` port=${formatPort(msg.port, names.ports)}`;
+    case 'port_desc_reply':
+      return `\n${formatPortDescs(msg.entries)}`;
+    case 'queue_stats_request':
+      return ` port=${formatPort(msg.port, names.ports)} queue=${queueName(msg.queue)}`;
+    case 'queue_stats_reply':
+      return formatQueueStatsReply(msg, names.ports);
+    case 'queue_get_config_request':
+      return ` port=${formatPort(msg.port, names.ports)}`;
+    case 'queue_get_config_reply':
+      return formatQueueConfig(msg, names.ports);
+    default:
+      return '';
+  }
+}
+
+const withNewline = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
+
+/**
+ * A frame as text, ending in a newline.
+ * @param verbosity as -m of ovs-ofctl adds up: 1 packets as text, 3 and more packets as hex, 5 the frame.
+ */
+export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbosity = 0): string {
+  if (frame.length === 0) return 'OpenFlow message is empty\n';
+  if (frame.length < HEADER_LENGTH) {
+    const problem = `OpenFlow packet too short (only ${frame.length} bytes):\n`;
+    return problem + hexDump(frame, true);
+  }
+  const length = (frame[2] << 8) | frame[3];
+  if (length !== frame.length) return formatWrongLength(frame, length);
+  const place = identifyMessage(frame);
+  if (typeof place === 'string') {
+    return `***decode error: ${place}***\n${hexDump(frame, true)}`;
+  }
+  // Flow mods are printed with the table that their command may name.
+  const decoded = decodeMessage(0, frame, { tableId: true });
+  if (decoded.error !== undefined) {
+    const problem = `***decode error: ${decoded.error}***`;
+    return `${header(place, undefined, frame[1])} ${problem}\n${hexDump(frame, true)}`;
+  }
+  const head = header(place, decoded.msg, frame[1]);
+  const body = formatBody(decoded.msg, place.version, names, verbosity);
+  const text = (head + body).replace(/ $/, '');
+  if (verbosity < 5) return withNewline(text);
+  return withNewline(text) + hexDump(frame, true);
+}
+
+function formatWrongLength(frame: Uint8Array, length: number): string {
+  let text = '';
+  if (length > frame.length) {
+    const place = identifyMessage(frame);
+    if (typeof place !== 'string') text += `${header(place, undefined, frame[1])}\n`;
+    text += `(***truncated to ${frame.length} bytes from ${length}***)\n`;
+  } else text += `(***only uses ${length} bytes out of ${frame.length}***)\n`;
+  return text + hexDump(frame, true);
+}
