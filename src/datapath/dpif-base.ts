@@ -14,6 +14,7 @@ import type {
   DpFlow,
   DpFlowStats,
   Dpif,
+  DpifSettings,
   DpNetdev,
   DpPort,
   DpPortStats,
@@ -105,6 +106,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   /** A worker's flow timestamp as Clock.now(). */
   protected abstract toClockMs(usedMs: number): number;
   abstract execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void;
+  abstract configure(settings: DpifSettings): void;
   abstract sync(): Promise<void>;
 
   portAdd(netdev: DpNetdev, wantedPortNo?: number): number {

@@ -14,7 +14,7 @@ import { TapswitchError } from '../common/errors.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { compileActions } from './compile-actions.js';
-import type { DpNetdev, FrameBytes, Upcall } from './dpif.js';
+import type { DpifSettings, DpNetdev, FrameBytes, Upcall } from './dpif.js';
 import { DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DropReason } from './drop-reasons.js';
 import { PORT_PACKET, TX_BATCH } from './egress.js';
@@ -26,7 +26,7 @@ import { MemoryIo } from './memory-io.js';
 import type { OdpAction } from './odp-actions.js';
 import { SharedStats } from './shared-stats.js';
 import { decodeCookie } from './userspace-cookie.js';
-import { CommandReader, CommandWriter, type WorkerSettings } from './worker-commands.js';
+import { CommandReader, CommandWriter } from './worker-commands.js';
 
 /** A device that gives and takes frames in memory (src/netdev DummyNetdev). */
 export interface DummyDevice extends DpNetdev {
@@ -40,7 +40,7 @@ export interface DpifDummyOptions {
   clock: Clock;
   maxPorts?: number;
   flowLimit?: number;
-  settings?: WorkerSettings;
+  settings?: DpifSettings;
   name?: string;
 }
 
@@ -90,7 +90,7 @@ export class DpifDummy extends DpifBase<DummyDevice> {
     this.commands = new CommandReader(this.engine, this.memory, () => this.engine.endBatch());
   }
 
-  configure(settings: WorkerSettings): void {
+  configure(settings: DpifSettings): void {
     if (settings.vlanLimit !== undefined) this.engine.extractor.vlanLimit = settings.vlanLimit;
   }
 

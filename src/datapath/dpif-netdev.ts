@@ -17,7 +17,7 @@ import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { compileActions } from './compile-actions.js';
-import type { DpNetdev, FrameBytes } from './dpif.js';
+import type { DpifSettings, DpNetdev, FrameBytes } from './dpif.js';
 import { DEFAULT_FLOW_LIMIT, DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DROP_REASONS, DropReason } from './drop-reasons.js';
 import { UPCALL_MISS } from './execute-actions.js';
@@ -27,7 +27,6 @@ import type { SharedStats } from './shared-stats.js';
 import type { UpcallRecord } from './upcall-ring.js';
 import { decodeCookie } from './userspace-cookie.js';
 import type { WorkerReport } from './worker.js';
-import type { WorkerSettings } from './worker-commands.js';
 import { WorkerHandle } from './worker-handle.js';
 
 const logger = getLogger('dpif_netdev');
@@ -52,7 +51,7 @@ export interface DpifNetdevOptions {
   maxPorts?: number;
   flowLimit?: number;
   arenaBytes?: number;
-  settings?: WorkerSettings;
+  settings?: DpifSettings;
   name?: string;
 }
 
@@ -121,7 +120,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   }
 
   /** Changes settings of all workers while they run. */
-  configure(settings: WorkerSettings): void {
+  configure(settings: DpifSettings): void {
     for (const worker of this.workers) worker.post({ type: 'setting', setting: settings });
   }
 

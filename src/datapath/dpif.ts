@@ -81,6 +81,14 @@ export interface DpStats {
   drops: Record<string, number>;
 }
 
+/** What can be changed while a datapath runs; what is missing stays as it is. */
+export interface DpifSettings {
+  /** VLAN tags that the key looks behind, 0..2 (other_config:vlan-limit; 2 unless set). */
+  vlanLimit?: number;
+  /** Rounds without a frame before a worker sleeps; Infinity: it never does. */
+  spinRounds?: number;
+}
+
 export interface Dpif {
   /** 'netdev@ovs-netdev', 'dummy@ovs-dummy'. */
   readonly name: string;
@@ -113,6 +121,9 @@ export interface Dpif {
 
   /** Registers who gets upcalls; called on the main thread, in order per worker. */
   onUpcall(handler: (upcall: Upcall) => void): void;
+
+  /** Changes settings of the packet path while it runs. */
+  configure(settings: DpifSettings): void;
 
   /** Resolves when every change made before this call is in force in all workers. DpifDummy's is
    * in force at once. */

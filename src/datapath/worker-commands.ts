@@ -15,6 +15,7 @@
 import { VNET_HDR_LEN } from '../native/binding.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
+import type { DpifSettings } from './dpif.js';
 import { DropReason } from './drop-reasons.js';
 import { type Engine, EXECUTE_METADATA } from './engine.js';
 import { type FrameMemory, HEADROOM } from './frame-memory.js';
@@ -38,7 +39,7 @@ export type WorkerMessage =
   | { type: 'commands'; seq: number; words: Int32Array; length: number }
   | { type: 'portAdd'; seq: number; port: WorkerPort }
   | { type: 'portDel'; seq: number; portNo: number }
-  | { type: 'setting'; seq: number; setting: WorkerSettings }
+  | { type: 'setting'; seq: number; setting: DpifSettings }
   /** Writes heap and CPU figures to the counters. */
   | { type: 'sample'; seq: number }
   | { type: 'stop'; seq: number };
@@ -51,14 +52,6 @@ export interface WorkerPort {
   ringBytes: number;
   slots: number;
   slotBytes: number;
-}
-
-/** What can be changed while a worker runs. */
-export interface WorkerSettings {
-  /** VLAN tags that are looked behind, 0..2. */
-  vlanLimit?: number;
-  /** Rounds without a frame before the worker sleeps; Infinity: it never does. */
-  spinRounds?: number;
 }
 
 /** Packs commands on the main thread. */

@@ -11,6 +11,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { FdWatcher, NativeBinding } from '../native/binding.js';
+import type { DpifSettings } from './dpif.js';
 import {
   C_CPU_US,
   C_HEAP_USED,
@@ -21,7 +22,7 @@ import {
 } from './shared-stats.js';
 import { type UpcallRecord, UpcallRing, upcallRingBuffer } from './upcall-ring.js';
 import type { WorkerInit, WorkerReport } from './worker.js';
-import { CommandWriter, type WorkerMessage, type WorkerSettings } from './worker-commands.js';
+import { CommandWriter, type WorkerMessage } from './worker-commands.js';
 
 const logger = getLogger('dpif_netdev');
 
@@ -44,7 +45,7 @@ export interface WorkerHandleOptions {
   maxPorts: number;
   flowSlots: number;
   upcallRingBytes?: number;
-  settings: WorkerSettings;
+  settings: DpifSettings;
   onUpcall: (record: UpcallRecord, worker: number) => void;
   onReport: (report: WorkerReport, worker: number) => void;
   /** The thread ended without being told to. */

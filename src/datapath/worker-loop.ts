@@ -112,7 +112,8 @@ export class WorkerLoop {
       } else {
         counters[C_IDLE_ROUNDS] += 1;
         idle++;
-        if (idle > this.spinRounds) {
+        // With nothing to poll there is nothing to spin for.
+        if (idle > this.spinRounds || this.nActive === 0) {
           counters[C_SLEEPS] += 1;
           this.look(-1);
           idle = 0;

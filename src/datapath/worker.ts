@@ -7,6 +7,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadNative, type NativeBinding } from '../native/binding.js';
 import { ArenaSpace } from './arena-space.js';
+import type { DpifSettings } from './dpif.js';
 import { PORT_PACKET, PORT_TAP, TX_BATCH } from './egress.js';
 import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
@@ -21,12 +22,7 @@ import {
   type SharedStatsBuffers,
 } from './shared-stats.js';
 import { UpcallRing } from './upcall-ring.js';
-import {
-  CommandReader,
-  type WorkerMessage,
-  type WorkerPort,
-  type WorkerSettings,
-} from './worker-commands.js';
+import { CommandReader, type WorkerMessage, type WorkerPort } from './worker-commands.js';
 import { CONTROL_TAG, WorkerLoop } from './worker-loop.js';
 
 /** What a worker is started with. */
@@ -46,7 +42,7 @@ export interface WorkerInit {
   notifyFd: number;
   stats: SharedStatsBuffers;
   upcalls: ArrayBufferLike;
-  settings: WorkerSettings;
+  settings: DpifSettings;
 }
 
 /** What a worker tells besides counters and acknowledgements. */
@@ -174,7 +170,7 @@ class ForwardingWorker {
     }
   }
 
-  private apply(settings: WorkerSettings): void {
+  private apply(settings: DpifSettings): void {
     if (settings.vlanLimit !== undefined) this.engine.extractor.vlanLimit = settings.vlanLimit;
     if (settings.spinRounds !== undefined) this.loop.spinRounds = settings.spinRounds;
   }
