@@ -39,14 +39,18 @@ clean_up() {
   [ -z "${CONTAINER_ID:-}" ] || docker rm -f "$CONTAINER_ID" >/dev/null 2>&1 || true
   ip netns del "$NETNS" 2>/dev/null || true
   ip netns del "$NETNS-host" 2>/dev/null || true
-  if [ -n "${MOUNTED:-}" ]; then
-    umount "$MOUNTED/proc" "$MOUNTED/dev" "$MOUNTED/sys" 2>/dev/null || true
-  fi
-  if [ -n "${STORE:-}" ]; then
-    store umount --all >/dev/null 2>&1 || true
-    rm -rf "$STORE"
-  fi
+  [ -z "${STORE:-}" ] || remove_store
   exit "$status"
+}
+
+# Removes the store; never anything that is mounted inside it.
+remove_store() {
+  store umount --all >/dev/null 2>&1 || true
+  if grep -q " $STORE" /proc/self/mounts; then
+    say "left in place, because something is mounted there: $STORE" >&2
+  else
+    rm -rf --one-file-system "$STORE"
+  fi
 }
 
 # buildah with a store of this run alone.
@@ -87,11 +91,29 @@ build_with_buildah() {
     tail -n 30 "$STORE/build.log" >&2
     die "the image was not built"
   }
-  MOUNTED=$(store mount "$(store from --pull-never "$IMAGE")")
-  mount -t proc proc "$MOUNTED/proc"
-  mount -t sysfs sys "$MOUNTED/sys"
-  mount --rbind /dev "$MOUNTED/dev"
-  mount --make-rslave "$MOUNTED/dev"
+  ROOTFS=$(store mount "$(store from --pull-never "$IMAGE")")
+  prepare_enter
+}
+
+# ENTER runs the command that follows in the image's file system, in namespace NETNS. What is
+# mounted for it (a /dev of its own with the few devices it needs, /proc, /sys) is seen by it alone
+# and goes away with it: the machine's own /dev is nowhere in there.
+prepare_enter() {
+  ENTER=(ip netns exec "$NETNS" unshare --mount --propagation private sh -c '
+    set -e
+    root=$1
+    shift
+    mount -t tmpfs -o mode=755 dev "$root/dev"
+    mkdir "$root/dev/net"
+    mknod -m 666 "$root/dev/null" c 1 3
+    mknod -m 666 "$root/dev/zero" c 1 5
+    mknod -m 666 "$root/dev/random" c 1 8
+    mknod -m 666 "$root/dev/urandom" c 1 9
+    mknod -m 600 "$root/dev/net/tun" c 10 200
+    mount -t proc proc "$root/proc"
+    mount -t sysfs sys "$root/sys"
+    exec chroot "$root" "$@"
+  ' enter "$ROOTFS")
 }
 
 build_with_docker() {
@@ -126,7 +148,7 @@ run_entry_point() {
     ln -sf "/proc/$(docker inspect -f '{{.State.Pid}}' "$CONTAINER_ID")/ns/net" "/run/netns/$NETNS"
   else
     ip netns add "$NETNS"
-    ip netns exec "$NETNS" chroot "$MOUNTED" "${words[@]}" >"$STORE/entry.log" 2>&1 &
+    "${ENTER[@]}" "${words[@]}" >"$STORE/entry.log" 2>&1 &
     ENTRY_PID=$!
   fi
 }
@@ -136,7 +158,7 @@ inside() {
   if [ "$ENGINE" = docker ]; then
     docker exec "$CONTAINER_ID" "$@"
   else
-    ip netns exec "$NETNS" chroot "$MOUNTED" "$@"
+    "${ENTER[@]}" "$@"
   fi
 }
 
