@@ -28,6 +28,8 @@ export interface MacEntry<B> {
   /** Monotonic seconds; Infinity for a static entry. */
   expires: number;
   gratArpLockUntil: number;
+  /** Clock time of the last packet from it, in the caller's milliseconds. */
+  seenMs: number;
 }
 
 /** What one packet tells the table. */
@@ -38,6 +40,8 @@ export interface MacSighting<B> {
   isGratuitousArp: boolean;
   /** The bundle has a bond: its gratuitous ARPs may be reflections of our own. */
   isBond: boolean;
+  /** When the packet came. Statistics tell of packets later: they must not undo a move since. */
+  seenMs: number;
 }
 
 export interface MacStatistics {
@@ -138,9 +142,13 @@ export class MacLearning<B extends object> {
     if (!this.mayLearn(mac, vlan)) return false;
     const known = this.find(mac, vlan);
     if (known !== undefined && known.expires === STATIC) return false;
+    if (known !== undefined && known.bundle !== bundle && sighting.seenMs < known.seenMs) {
+      return false;
+    }
     const entry = known ?? this.insert(mac, vlan, bundle);
     this.touch(entry);
     entry.expires = this.nowSec() + this.idleSec;
+    entry.seenMs = Math.max(entry.seenMs, sighting.seenMs);
     if (sighting.isGratuitousArp) {
       // What arrives by a bond within the lock may be our own broadcast coming back.
       if (!sighting.isBond) {
@@ -181,7 +189,7 @@ export class MacLearning<B extends object> {
 
   private insert(mac: MacNumber, vlan: number, bundle: B, learned = true): MacEntry<B> {
     if (this.lru.size >= this.maxEntries) this.evictFairly();
-    const entry: MacEntry<B> = { mac, vlan, bundle, expires: 0, gratArpLockUntil: 0 };
+    const entry: MacEntry<B> = { mac, vlan, bundle, expires: 0, gratArpLockUntil: 0, seenMs: 0 };
     let table = this.byVlan.get(vlan >> 4);
     if (table === undefined) {
       table = new Map();

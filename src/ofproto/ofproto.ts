@@ -21,10 +21,14 @@ import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
-import type { MacNumber } from './flow-access.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
-import { MAC_ENTRIES_DEFAULT, MAC_IDLE_SEC_DEFAULT, MacLearning } from './mac-learning.js';
+import {
+  MAC_ENTRIES_DEFAULT,
+  MAC_IDLE_SEC_DEFAULT,
+  MacLearning,
+  type MacSighting,
+} from './mac-learning.js';
 import { OFPPC, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
 import type {
@@ -156,7 +160,7 @@ export class Ofproto {
     const port = this.portsByNo.get(ofPort);
     if (port === undefined) return;
     if (port.bundle !== null) {
-      this.macs.flushBundle(port.bundle, port.bundle.ports.length === 1);
+      if (port.bundle.ports.length === 1) this.macs.flushBundle(port.bundle, true);
       port.bundle.dropPort(port);
     }
     this.portsByNo.delete(ofPort);
@@ -235,10 +239,10 @@ export class Ofproto {
   }
 
   /** Learns a MAC from a packet that NORMAL saw. @returns true when it is new there */
-  learn(bundle: Bundle, mac: MacNumber, vlan: number, isGratuitousArp: boolean): boolean {
+  learn(sighting: Omit<MacSighting<Bundle>, 'isBond'>): boolean {
+    const { bundle } = sighting;
     if (this.bundlesByKey.get(bundle.key) !== bundle) return false;
-    const isBond = bundle.bond !== null;
-    const news = this.macs.update({ mac, vlan, bundle, isGratuitousArp, isBond });
+    const news = this.macs.update({ ...sighting, isBond: bundle.bond !== null });
     if (news) this.markRevalidate();
     return news;
   }

@@ -9,8 +9,8 @@
 import type { FlowWords } from '../../packet/flow-layout.js';
 import type { Bond } from '../bond.js';
 import type { Bundle } from '../bundle.js';
-import type { MacNumber } from '../flow-access.js';
 import type { FlowTable } from '../flow-table.js';
+import type { MacSighting } from '../mac-learning.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
@@ -22,17 +22,13 @@ export interface StatsDelta {
   usedMs: number;
 }
 
+/** A source that NORMAL learned from. */
+type Sighting = Omit<MacSighting<Bundle>, 'isBond' | 'seenMs'>;
+
 export type XlateCacheEntry =
   | { type: 'rule'; rule: Rule }
   | { type: 'table'; table: FlowTable; matched: boolean }
-  | {
-      type: 'normal';
-      ofproto: Ofproto;
-      bundle: Bundle;
-      mac: MacNumber;
-      vlan: number;
-      gratuitousArp: boolean;
-    }
+  | { type: 'normal'; ofproto: Ofproto; sighting: Sighting }
   | { type: 'bond'; bond: Bond; flow: FlowWords; vid: number }
   | { type: 'patch'; out: OfPort; in: OfPort };
 
@@ -49,7 +45,7 @@ export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta):
         else entry.table.nMissed += delta.packets;
         break;
       case 'normal':
-        entry.ofproto.learn(entry.bundle, entry.mac, entry.vlan, entry.gratuitousArp);
+        entry.ofproto.learn({ ...entry.sighting, seenMs: delta.usedMs });
         break;
       case 'bond':
         entry.bond.account(entry.flow, entry.vid, delta.bytes);

@@ -116,11 +116,11 @@ function isAdmissible(ctx: XlateContext, port: OfPort, bundle: Bundle, vlan: num
 function learnSource(ctx: XlateContext, bundle: Bundle, vlan: number): void {
   const { flow, ofproto } = ctx;
   const mac = dlSrc(flow);
-  const gratuitousArp = isGratuitousArp(flow, ctx.wc);
-  if (ctx.xin.sideEffects && ofproto.learn(bundle, mac, vlan, gratuitousArp)) {
+  const sighting = { bundle, mac, vlan, isGratuitousArp: isGratuitousArp(flow, ctx.wc) };
+  if (ctx.xin.sideEffects && ofproto.learn({ ...sighting, seenMs: ofproto.clock.now() })) {
     ctx.reportDebug(`learned that ${macText(mac)} is on port ${bundle.name} in VLAN ${vlan}`);
   }
-  ctx.cache.push({ type: 'normal', ofproto, bundle, mac, vlan, gratuitousArp });
+  ctx.cache.push({ type: 'normal', ofproto, sighting });
 }
 
 /** A host that moved says so by broadcasting its own address. */
