@@ -5,7 +5,7 @@
  */
 import { fieldPrereqsOk, mustField } from '../packet/fields.js';
 import * as L from '../packet/flow-layout.js';
-import type { OfAction, SubField } from './actions.js';
+import { OFPP, type OfAction, type SubField } from './actions.js';
 import type { OfErrorName } from './errors.js';
 import { type Match, matchClone } from './match.js';
 import { P_ANY, P_OF10_ANY } from './protocols.js';
@@ -18,6 +18,13 @@ export interface CheckResult {
 }
 
 const MISMATCH = 'OFPBAC_MATCH_INCONSISTENT';
+
+/** Reserved ports that packets can be sent to. */
+const OUTPUTS: readonly number[] = [
+  ...[OFPP.IN_PORT, OFPP.TABLE, OFPP.NORMAL, OFPP.FLOOD, OFPP.ALL, OFPP.CONTROLLER, OFPP.LOCAL],
+];
+
+const badOutput = (port: number): boolean => port >= 0xff00 && !OUTPUTS.includes(port);
 
 class Checker {
   usable = P_ANY;
@@ -145,6 +152,10 @@ class Checker {
 
   private one(a: OfAction): OfErrorName | undefined {
     switch (a.type) {
+      case 'output':
+      case 'output_trunc':
+      case 'enqueue':
+        return badOutput(a.port) ? 'OFPBAC_BAD_OUT_PORT' : undefined;
       case 'set_field':
         return this.setField(a);
       case 'output_reg':

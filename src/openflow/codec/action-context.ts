@@ -12,6 +12,8 @@ export interface ActionContext {
   version: number;
   /** Match of the flow, where there is one: tells TCP from UDP when ports are set. */
   match?: Match;
+  /** Encoding: whether packets have a VLAN tag at this point of the list. */
+  hasVlan: boolean;
   /** How deep in clone or ct this list is. */
   depth: number;
   getActions(r: Reader, length: number, ctx: ActionContext): OfAction[];

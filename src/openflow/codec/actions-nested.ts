@@ -143,7 +143,7 @@ export const NESTED_ENCODERS: {
     w.u8(a.table ?? CT_NO_TABLE)
       .zeros(3)
       .u16(a.alg ?? 0);
-    ctx.putActions(w, a.actions, ctx);
+    ctx.putActions(w, a.actions, { ...ctx });
     close(w, start);
   },
   nat(w, { nat }) {
@@ -164,7 +164,7 @@ export const NESTED_ENCODERS: {
   clone(w, a, ctx) {
     const start = openNx(w, 42);
     w.zeros(6);
-    ctx.putActions(w, a.actions, ctx);
+    ctx.putActions(w, a.actions, { ...ctx });
     close(w, start);
   },
 };

@@ -4,6 +4,7 @@
  * Source: nicira-ext numbers as ovs-actions(7) documents the actions.
  */
 import { fieldHeader, mustField, portFrom16, portTo16 } from '../../packet/fields.js';
+import { bigintToBytes } from '../../packet/fields-subfield.js';
 import type { BundleSpec, MultipathSpec, OfAction, SampleSpec, SubField } from '../actions.js';
 import { OFPP } from '../actions.js';
 import { fail } from '../errors.js';
@@ -17,6 +18,7 @@ import {
   encodeOfsNbits,
   openNx,
 } from './action-context.js';
+import { encodeSetField, setWhole } from './actions-set.js';
 import type { Reader, Writer } from './buffer.js';
 import { getFieldHeader, putFieldHeader } from './oxm.js';
 import { getProperty, putProperty } from './props.js';
@@ -401,7 +403,11 @@ export const NICIRA_ENCODERS: { [T in OfAction['type']]?: Encoder<T> } = {
     w.u16(a.idle).u16(a.hard);
     close(w, start);
   },
-  set_tunnel(w, a) {
+  set_tunnel(w, a, ctx) {
+    if (ctx.version >= 3) {
+      encodeSetField(w, setWhole('tun_id', bigintToBytes(a.id, 8), 'set_field'), ctx);
+      return;
+    }
     const wide = a.form === 'set_tunnel64' || a.id > 0xffffffffn;
     const start = openNx(w, wide ? 9 : 2);
     if (wide) w.zeros(6).u64(a.id);

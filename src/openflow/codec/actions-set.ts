@@ -207,9 +207,12 @@ function putLegacyTci(w: Writer, tci: Uint8Array): boolean {
   return true;
 }
 
-/** True when the flow already says that there is a VLAN tag. */
-function hasVlan(ctx: ActionContext): boolean {
-  return ctx.match !== undefined && (ctx.match.flow[L.W_VLAN0] & L.VLAN_CFI) !== 0;
+/** Before a VLAN field is set: adds a tag where `mod` asks for one and there is none. */
+function pushMissingVlan(w: Writer, action: SetField, ctx: ActionContext): void {
+  if (action.form === 'mod' && !ctx.hasVlan) {
+    putHeader(w, 17, 8).u16(L.ETH_TYPE_VLAN_8021Q).zeros(2);
+  }
+  ctx.hasVlan = true;
 }
 
 /** Writes an old set action (`mod`, `set`) in versions that have set_field. */
@@ -218,17 +221,13 @@ function putModern(w: Writer, action: SetField, ctx: ActionContext): void {
   const transport = proto === 17 ? 'udp' : proto === 132 ? 'sctp' : 'tcp';
   switch (action.field) {
     case 'dl_vlan': {
-      if (action.form === 'mod' && !hasVlan(ctx)) {
-        putHeader(w, 17, 8).u16(L.ETH_TYPE_VLAN_8021Q).zeros(2);
-      }
+      pushMissingVlan(w, action, ctx);
       const value = Uint8Array.of((action.value[0] & 0x0f) | 0x10, action.value[1]);
       putSetField(w, 'vlan_vid', { ...action, value }, ctx);
       return;
     }
     case 'dl_vlan_pcp':
-      if (action.form === 'mod' && !hasVlan(ctx)) {
-        putHeader(w, 17, 8).u16(L.ETH_TYPE_VLAN_8021Q).zeros(2);
-      }
+      pushMissingVlan(w, action, ctx);
       putSetField(w, 'vlan_pcp', action, ctx);
       return;
     case 'nw_tos':
@@ -252,6 +251,7 @@ const MPLS_NX: Record<string, number> = { mpls_label: 30, mpls_tc: 31 };
 
 /** Writes any action that sets a field. */
 export function encodeSetField(w: Writer, action: SetField, ctx: ActionContext): void {
+  if (action.field === 'vlan_tci') ctx.hasVlan = (action.value[0] & 0x10) !== 0;
   const old = action.form === 'mod' || action.form === 'set';
   if (ctx.version >= 6 && !old) putSetField(w, action.field, action, ctx);
   else if (action.form === 'load') putLoad(w, action);

@@ -325,9 +325,11 @@ export const STANDARD_ENCODERS: { [T in OfAction['type']]?: Encoder<T> } = {
   push_vlan(w, a, ctx) {
     // In 1.0 setting a VLAN id adds the tag; there is nothing to say.
     if (ctx.version >= 2) putHeader(w, 17, 8).u16(a.ethType).zeros(2);
+    ctx.hasVlan = true;
   },
   strip_vlan: (w, _a, ctx) => {
     putHeader(w, ctx.version === 1 ? 3 : 18, 8).zeros(4);
+    ctx.hasVlan = false;
   },
   push_mpls: (w, a, ctx) => putU16(w, ctx, 19, 23, a.ethType),
   pop_mpls: (w, a, ctx) => putU16(w, ctx, 20, 24, a.ethType),

@@ -4,6 +4,7 @@
  * Reading is total: an unknown or ill-formed action throws an OfpError with the right OpenFlow error.
  * Source: OpenFlow 1.0 section 5.2.4; OpenFlow 1.1 to 1.5 sections 'Action Structures' and 'Instructions'.
  */
+import { VLAN_CFI, W_VLAN0 } from '../../packet/flow-layout.js';
 import type { OfAction } from '../actions.js';
 import { fail, NX_VENDOR_ID, ONF_VENDOR_ID } from '../errors.js';
 import type { Match } from '../match.js';
@@ -99,7 +100,9 @@ function writeActions(w: Writer, actions: readonly OfAction[], ctx: ActionContex
 }
 
 function context(version: number, match?: Match): ActionContext {
-  return { version, match, depth: 0, getActions: readActions, putActions: writeActions };
+  const hasVlan = match !== undefined && (match.flow[W_VLAN0] & VLAN_CFI) !== 0;
+  const lists = { getActions: readActions, putActions: writeActions };
+  return { version, match, hasVlan, depth: 0, ...lists };
 }
 
 function verify(actions: OfAction[], instructions: boolean): OfAction[] {

@@ -137,7 +137,7 @@ export function scanSubfield(text: string): ScannedSubfield {
   let rest = text.slice(name.length);
   let [first, last] = [0, field.nBits - 1];
   if (rest.startsWith('[')) {
-    const m = /^\[(?:\]|(\d+)\.\.(\d+)\]|(\d+)\])/.exec(rest);
+    const m = /^\[(?:\]|(-?\d+)\.\.(-?\d+)\]|(-?\d+)\])/.exec(rest);
     if (m === null) {
       syntaxError(`${text}: syntax error expecting [] or [<bit>] or [<start>..<end>]`);
     }
@@ -147,7 +147,7 @@ export function scanSubfield(text: string): ScannedSubfield {
   }
   const width = `is not valid because field is only ${field.nBits} bits wide`;
   if (first > last) syntaxError(`${text}: starting bit ${first} is after ending bit ${last}`);
-  if (first >= field.nBits) syntaxError(`${text}: starting bit ${first} ${width}`);
+  if (first < 0 || first >= field.nBits) syntaxError(`${text}: starting bit ${first} ${width}`);
   if (last >= field.nBits) syntaxError(`${text}: ending bit ${last} ${width}`);
   return { sub: { field: field.name, ofs: first, nBits: last - first + 1 }, field, rest };
 }
