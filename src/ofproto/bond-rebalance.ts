@@ -1,12 +1,12 @@
 /**
  * Moving buckets of a balancing bond from loaded members to less loaded ones.
  *
- * Every `rebalanceIntervalMs`: sum each member's load over its buckets; while the most loaded member
- * carries clearly more than the least loaded, move buckets whose sum comes close to half of the
- * difference; then halve every bucket's count, so that old load fades.
+ * Every `rebalanceIntervalMs`: sum each member's load over its buckets; while the most loaded
+ * member carries clearly more than the least loaded, move buckets whose sum comes close to half
+ * of the difference; then halve every bucket's count, so that old load fades.
  *
- * Thresholds: nothing moves for a difference below 100 kB or a 32nd of the smaller load, nor when it
- * would not bring the two at least a tenth of the way together.
+ * Thresholds: nothing moves for a difference below 100 kB or a 32nd of the smaller load, nor when
+ * it would not bring the two at least a tenth of the way together.
  */
 import { getLogger } from '../common/log.js';
 import type { Bond, BondBucket, BondMember } from './bond.js';
@@ -21,7 +21,9 @@ interface Load {
   buckets: BondBucket[];
 }
 
-/** Rebalances when the interval has passed. Account all traffic before. @returns true if it moved */
+/**
+ * Rebalances when the interval has passed. Account all traffic before. @returns true if it moved
+ */
 export function bondRebalance(bond: Bond, now: number): boolean {
   if (!bond.isBalanced || bond.buckets === null || now < bond.nextRebalanceMs) return false;
   bond.nextRebalanceMs = now + bond.settings.rebalanceIntervalMs;

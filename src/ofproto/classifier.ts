@@ -1,9 +1,9 @@
 /**
  * The classifier: finds the highest-priority rule that matches a flow, by tuple space search.
  *
- * Rules with the same mask live in one subtable, a hash table over the masked words. A lookup visits
- * the subtables by falling highest priority and stops when none that is left could beat what it
- * has: its cost depends on the number of distinct masks, not of rules.
+ * Rules with the same mask live in one subtable, a hash table over the masked words. A lookup
+ * visits the subtables by falling highest priority and stops when none that is left could beat
+ * what it has: its cost depends on the number of distinct masks, not of rules.
  *
  *     subtables (by maxPriority)      stages of one subtable        buckets of its last stage
  *     [ mask A, max 900 ]  ------->   metadata | L2 | L3 | L4  -->  hash -> rule (prio 900)

@@ -1,12 +1,13 @@
 /**
- * Numbers for what a packet that the datapath sends up for a controller needs to become a packet-in.
+ * Numbers for what a packet that the datapath sends up for a controller needs to become a
+ * packet-in.
  *
  *     datapath action userspace(controller(id=7, ...)) ---> id 7 ---> bridge, table, cookie,
  *                                                                     registers, userdata...
  *
- * Equal content has the same number, so that translating a flow again gives equal actions. Installed
- * flows hold references; what none holds is kept until the table is full, since packets that were
- * executed once may still be on their way up.
+ * Equal content has the same number, so that translating a flow again gives equal actions.
+ * Installed flows hold references; what none holds is kept until the table is full, since packets
+ * that were executed once may still be on their way up.
  */
 import { type FlowWords, newFlow, W_DP_HASH, W_IN_PORT } from '../packet/flow-layout.js';
 import type { Ofproto } from './ofproto.js';

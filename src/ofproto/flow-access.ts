@@ -1,6 +1,6 @@
 /**
- * Reading and writing single header fields of a flow or mask (src/packet/flow-layout.ts) by hand, for
- * the code that knows at writing time which field it wants: NORMAL, commit, bonds.
+ * Reading and writing single header fields of a flow or mask (src/packet/flow-layout.ts) by hand,
+ * for the code that knows at writing time which field it wants: NORMAL, commit, bonds.
  *
  * Not for: fields named by an OpenFlow action or match (src/packet/fields.ts does those).
  */

@@ -1,8 +1,9 @@
 /**
  * Flow-mods: adding, changing and deleting entries of a bridge's tables.
  *
- * Statistics are brought up to date before an entry goes, so that its flow-removed message is right
- * to the packet. Semantics: OpenFlow 1.5 sections 6.4 and 7.3.4.2; ovs-actions(7) where 1.0 differs.
+ * Statistics are brought up to date before an entry goes, so that its flow-removed message is
+ * right to the packet. Semantics: OpenFlow 1.5 sections 6.4 and 7.3.4.2; ovs-actions(7) where 1.0
+ * differs.
  */
 import { OFPP } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';

@@ -4,9 +4,9 @@
  *     entries (least recently used first)        perBundle
  *     "mac vlan" -> { mac, vlan, bundle, expires }    bundle -> number of its entries
  *
- * A JavaScript Map keeps insertion order: touching an entry means to delete and set it again, so the
- * first entry is always the one to expire or evict next. Times are monotonic seconds, as ages are
- * printed in seconds.
+ * A JavaScript Map keeps insertion order: touching an entry means to delete and set it again, so
+ * the first entry is always the one to expire or evict next. Times are monotonic seconds, as ages
+ * are printed in seconds.
  *
  * Not for: deciding whether a packet may be learned from at all (xlate/normal.ts).
  */

@@ -1,6 +1,6 @@
 /**
- * The OpenFlow layer on the in-process datapath with dummy devices and a stopped clock: frames go in
- * at a device and come out at others, changed as the tables say.
+ * The OpenFlow layer on the in-process datapath with dummy devices and a stopped clock: frames go
+ * in at a device and come out at others, changed as the tables say.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../src/common/clock.js';

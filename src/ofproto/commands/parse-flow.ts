@@ -1,6 +1,6 @@
 /**
- * Reading a packet's flow in OpenFlow syntax, as ofproto/trace takes it: `in_port=1,tcp,dl_vlan=10`.
- * Every field has a value; what is not named is zero.
+ * Reading a packet's flow in OpenFlow syntax, as ofproto/trace takes it:
+ * `in_port=1,tcp,dl_vlan=10`. Every field has a value; what is not named is zero.
  */
 
 import { errorMessage } from '../../common/errors.js';

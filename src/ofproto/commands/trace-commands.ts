@@ -3,8 +3,8 @@
  *
  *     ofproto/trace bridge br_flow [packet]        ofproto/trace [dp] odp_flow [packet]
  *
- * Without a packet nothing changes by it. With one (hexadecimal bytes, or -generate) MACs are learned
- * as from a packet that came in.
+ * Without a packet nothing changes by it. With one (hexadecimal bytes, or -generate) MACs are
+ * learned as from a packet that came in.
  */
 
 import type { SlowPathReason } from '../../datapath/odp-actions.js';

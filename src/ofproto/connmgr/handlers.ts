@@ -1,8 +1,8 @@
 /**
  * What each OpenFlow request does to a bridge and is answered with.
  *
- * A handler throws OfpError to refuse a request. It returns a promise only when later requests of the
- * connection must wait for it. Statistics are in stats-handlers.ts.
+ * A handler throws OfpError to refuse a request. It returns a promise only when later requests of
+ * the connection must wait for it. Statistics are in stats-handlers.ts.
  */
 
 import { OFPP } from '../../openflow/actions.js';

@@ -1,5 +1,6 @@
 /**
- * One OpenFlow connection to a bridge: its role, what it wants to hear of, and its requests in order.
+ * One OpenFlow connection to a bridge: its role, what it wants to hear of, and its requests in
+ * order.
  *
  *     frames -> OfConnection -> queue -> handler -> reply
  *                                \ a handler that must wait (barrier, a long dump) stops the queue and

@@ -1,8 +1,8 @@
 /**
  * The action set that write_actions gathers and the end of the pipeline executes.
  *
- * At most one action of each kind, executed in OpenFlow's order whatever order they came in; without
- * an output (or group) at the end nothing is executed at all. OpenFlow 1.5, section 5.6.
+ * At most one action of each kind, executed in OpenFlow's order whatever order they came in;
+ * without an output (or group) at the end nothing is executed at all. OpenFlow 1.5, section 5.6.
  */
 import type { OfAction } from '../../openflow/actions.js';
 import { W_ACTSET_OUTPUT } from '../../packet/flow-layout.js';

@@ -1,9 +1,9 @@
 /**
  * What the statistics of an installed megaflow must be credited to.
  *
- * Translation leaves one entry for each thing that it met: rules, tables, learned MACs, bonds, patch
- * ports. When the datapath has counted further packets, `pushStats` repeats the side effects that
- * those packets would have had, without translating again.
+ * Translation leaves one entry for each thing that it met: rules, tables, learned MACs, bonds,
+ * patch ports. When the datapath has counted further packets, `pushStats` repeats the side
+ * effects that those packets would have had, without translating again.
  */
 
 import type { FlowWords } from '../../packet/flow-layout.js';

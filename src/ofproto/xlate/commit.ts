@@ -2,9 +2,9 @@
  * Emitting what OpenFlow actions changed: the difference between the flow as it is and the flow as
  * the datapath has it so far, as datapath actions, in front of an output.
  *
- * Headers are committed in a fixed order: Ethernet, network, transport, ICMP, tags, metadata. A set
- * action covers the bits of its header that were matched or written; those that are matched have the
- * matched value, so setting them does no harm and the text is that of Open vSwitch.
+ * Headers are committed in a fixed order: Ethernet, network, transport, ICMP, tags, metadata. A
+ * set action covers the bits of its header that were matched or written; those that are matched
+ * have the matched value, so setting them does no harm and the text is that of Open vSwitch.
  *
  * Not for: deciding when (output.ts).
  */

@@ -137,8 +137,8 @@ export class XlateContext {
   }
 
   /**
-   * The packet's tags are no longer as they came: what is done to them depends on all of their bits,
-   * and a tag's place may not be where the packet had it.
+   * The packet's tags are no longer as they came: what is done to them depends on all of their
+   * bits, and a tag's place may not be where the packet had it.
    */
   touchTags(): void {
     const { flow } = this.xin;

@@ -1,6 +1,6 @@
 /**
- * NORMAL: what a switch does without OpenFlow. Learn the source, look the destination up, forward to
- * its port or flood, within the packet's VLAN.
+ * NORMAL: what a switch does without OpenFlow. Learn the source, look the destination up, forward
+ * to its port or flood, within the packet's VLAN.
  *
  * Consulted: both MAC addresses, the outer VID, and for ARP what tells a gratuitous one.
  */

@@ -1,7 +1,8 @@
 /**
  * Actions that change fields by name: set_field, load, the old mod_* actions, move, the stack.
  *
- * A field that the packet does not have is left alone. What was read or written counts as consulted.
+ * A field that the packet does not have is left alone. What was read or written counts as
+ * consulted.
  */
 import type { OfAction, SubField } from '../../openflow/actions.js';
 import {
@@ -30,7 +31,9 @@ type Move = Extract<OfAction, { type: 'move' }>;
 
 const NW_PROTO_BITS = 0xff000000 | 0;
 
-/** Whether the packet has the field; marks what that depends on (dl_type and nw_frag always are). */
+/**
+ * Whether the packet has the field; marks what that depends on (dl_type and nw_frag always are).
+ */
 export function prereqsOk(field: Field, flow: FlowWords, wc: FlowWords): boolean {
   switch (field.prereq) {
     case 'vlan_vid':

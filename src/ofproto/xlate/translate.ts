@@ -5,8 +5,8 @@
  *     translate(in)  in_port's bridge -> table 0 -> rule -> actions -> ... -> action set
  *                    -> actions, wc, cache (what statistics belong to), trace
  *
- * The mask is sound: any packet that agrees with this one under it translates to the same actions, as
- * long as the bridge's state is the same.
+ * The mask is sound: any packet that agrees with this one under it translates to the same
+ * actions, as long as the bridge's state is the same.
  */
 import {
   DP_FLOW_WORDS,
@@ -104,8 +104,8 @@ function finishMask(wc: FlowWords, flow: FlowWords): void {
 }
 
 /**
- * The mask to install: as translation gave it, and the presence of each tag, on which the meaning of
- * everything behind the tags depends.
+ * The mask to install: as translation gave it, and the presence of each tag, on which the meaning
+ * of everything behind the tags depends.
  */
 export function megaflowMask(wc: FlowWords, flow: FlowWords): FlowWords {
   const mask = wc.slice();

@@ -1,6 +1,6 @@
 /**
- * A datapath for tests of the OpenFlow layer: linear search over megaflows, no devices, everything in
- * force at once. It records what was sent where.
+ * A datapath for tests of the OpenFlow layer: linear search over megaflows, no devices,
+ * everything in force at once. It records what was sent where.
  */
 import type {
   DpFlow,
