@@ -194,7 +194,7 @@ export class ActionExecutor {
     // Positions, not key words, are what the editor needs: VLAN changes keep them right.
     switch (program[pc]) {
       case op.OP_SET_VLAN:
-        this.editor.setVlan(off, program[pc + 1], program[pc + 2]);
+        this.editor.setVlan(off, this.len, program[pc + 1], program[pc + 2]);
         this.keyStale = true;
         return pc + 3;
       case op.OP_SET_ETH:

@@ -20,12 +20,14 @@ import {
   CLASS_ARP,
   CLASS_IPV4,
   CLASS_IPV6,
+  ETH_HEADER_LEN,
   type FlowExtractor,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  VLAN_HEADER_LEN,
 } from '../packet/extract.js';
 import {
   SET_ARP_WORDS,
@@ -58,7 +60,8 @@ export class HeaderEditor {
   }
 
   /** The outer tag, in the layout of flow word 5; frames without a tag are left alone. */
-  setVlan(off: number, value: number, mask: number): void {
+  setVlan(off: number, len: number, value: number, mask: number): void {
+    if (len < ETH_HEADER_LEN + VLAN_HEADER_LEN) return;
     const type = this.view.getUint16(off + 12);
     if (type === 0x8100 || type === 0x88a8) this.setWord(off + 12, value, mask & ~0x1000);
   }

@@ -19,7 +19,7 @@ import {
   withTransportChecksum,
 } from '../support/frame-builder.js';
 import { EngineFixture } from '../unit/datapath/engine-fixture.js';
-import { soundFrame } from './datapath-frames.js';
+import { anyFrame, soundFrame } from './datapath-frames.js';
 
 type Set = Extract<OdpAction, { type: 'set' }>;
 
@@ -361,6 +361,41 @@ describe('header changes', () => {
           );
         },
       ),
+    );
+  });
+});
+
+describe('any action on any frame', () => {
+  it('writes nowhere but in the frame and its headroom, and sends no other length', () => {
+    const canary = 0xa5;
+    const fixture = new EngineFixture();
+    const { u8 } = fixture.memory;
+    const sets = fc.oneof(
+      layer3,
+      setOf('arp', [8, 9, 10, 26, 27, 28]),
+      setOf('nd', [22, 23, 24, 25, 26, 27, 28]),
+      setOf('sctp', [11]),
+      setOf('eth', [2, 3, 4]),
+      setOf('vlan', [5]),
+      fc.constant<OdpAction>({ type: 'hash', algorithm: 'sym_l4', basis: 1 }),
+    );
+    const vnet = fc.uint8Array({ minLength: 10, maxLength: 10 });
+    fc.assert(
+      fc.property(anyFrame, fc.array(sets, { maxLength: 5 }), vnet, (frame, actions, header) => {
+        u8.fill(canary, 0, 512);
+        const off = 64;
+        fixture.sent.length = 0;
+        fixture.flow(0, newFlow(), newFlow(), [...actions, { type: 'output', port: 1 }]);
+        u8.set(header, off - 10);
+        u8.set(frame, off);
+        fixture.engine.receive(off, frame.length, 1, 0);
+        fixture.engine.endBatch();
+        fixture.engine.flowDel(0);
+        expect(fixture.sent[0].frame.length).toBe(frame.length);
+        expect(u8.subarray(0, off - 10).every((b) => b === canary)).toBe(true);
+        expect(u8.subarray(off + frame.length, 512).every((b) => b === canary)).toBe(true);
+      }),
+      { numRuns: 3000 },
     );
   });
 });
