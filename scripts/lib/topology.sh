@@ -61,11 +61,11 @@ join() {
 clear_leftovers() {
   local run pid
   run=$(cat "$STATE/run" 2>/dev/null || true)
-  if [ -n "$run" ] && [ -d "$run" ]; then
+  if [[ $run == */tapswitch-demo.?????? && -d $run ]]; then
     for pid in $(grep -lsz "^OVS_RUNDIR=$run\$" /proc/[0-9]*/environ | grep -oE '[0-9]+'); do
       [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null || true
     done
-    rm -rf "$run"
+    rm -rf --one-file-system "$run"
   fi
   remove_topology
 }
