@@ -4,9 +4,17 @@ import { compileActions } from '../../../src/datapath/compile-actions.js';
 import { DROP_REASONS, DropReason } from '../../../src/datapath/drop-reasons.js';
 import type { OdpAction } from '../../../src/datapath/odp-actions.js';
 import { C_CACHE_HIT, C_LOST, C_MISS } from '../../../src/datapath/shared-stats.js';
+import { crc32cUpdate } from '../../../src/packet/checksum.js';
 import { extractFlow } from '../../../src/packet/extract.js';
 import { newFlow } from '../../../src/packet/flow-layout.js';
-import { ipv4Int, macBytes, tcp4Frame, udp4Frame } from '../../support/frame-builder.js';
+import {
+  ethFrame,
+  ipv4Int,
+  ipv4Packet,
+  macBytes,
+  tcp4Frame,
+  udp4Frame,
+} from '../../support/frame-builder.js';
 import { EngineFixture } from './engine-fixture.js';
 
 const A = macBytes('02:00:00:00:00:0a');
@@ -88,6 +96,26 @@ describe('Engine', () => {
     fixture.receive(tcp(0x18));
     expect(fixture.stats.flows[4 + 3]).toBe(0x1a);
     expect(fixture.stats.drops[DropReason.pipeline]).toBe(2);
+  });
+
+  it('keeps the CRC of an SCTP packet right when its ports change', () => {
+    const fixture = new EngineFixture();
+    const segment = (src: number, dst: number) => {
+      const sctp = Uint8Array.from({ length: 30 }, (_, i) => i);
+      const view = new DataView(sctp.buffer);
+      view.setUint16(0, src);
+      view.setUint16(2, dst);
+      view.setInt32(8, 0);
+      view.setInt32(8, ~crc32cUpdate(-1, sctp, 0, sctp.length), true);
+      return ethFrame({ dst: B, src: A }, 0x0800, ipv4Packet({ ...IP, protocol: 132 }, sctp));
+    };
+    const value = newFlow();
+    value[11] = (7000 << 16) | 8000;
+    const [sent] = fixture.run(segment(1, 2), [
+      { type: 'set', attr: 'sctp', value, mask: mask([11, -1]) },
+      { type: 'output', port: 2 },
+    ]);
+    expect(Buffer.compare(sent.frame, segment(7000, 8000))).toBe(0);
   });
 
   it('recirculates with the hash as part of the key', () => {
