@@ -19,6 +19,8 @@ export interface DatabaseFileOptions extends DatabaseOptions {
   convert?: boolean;
   /** How to lock the file; by default with a file that names this process. */
   lockFile?: LockFile;
+  /** The file's name in messages. Default: as it is. */
+  shownAs?: string;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface DatabaseFileOptions extends DatabaseOptions {
  * Throws TapswitchError: E_OVSDB_LOCKED, E_OVSDB_FILE.
  */
 export function openDatabaseFile(name: string, options: DatabaseFileOptions): Database {
-  const { schema, convert, lockFile, ...databaseOptions } = options;
+  const { schema, convert, lockFile, shownAs, ...databaseOptions } = options;
   const make = (made: DatabaseSchema) => new Database(made, databaseOptions);
   let loading: Database | null = null;
   const storage = LogFile.open(
@@ -37,7 +39,7 @@ export function openDatabaseFile(name: string, options: DatabaseFileOptions): Da
       if (loading) loading.replay(record);
       else loading = make(DatabaseSchema.fromJson(record));
     },
-    lockFile,
+    { lockFile, shownAs },
   );
   const opened = loading as Database | null;
   if (!opened) {

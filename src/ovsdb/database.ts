@@ -67,7 +67,8 @@ const HISTORY_LENGTH = 100;
 const HISTORY_ROWS_MIN = 1000;
 
 export class Database {
-  readonly tables: ReadonlyMap<string, Table>;
+  tables: ReadonlyMap<string, Table>;
+  schema: DatabaseSchema;
   sequence = 0;
   private readonly listeners = new Set<(commit: Commit) => void>();
   private readonly history: Commit[] = [];
@@ -76,13 +77,9 @@ export class Database {
   private readonly wallNow: () => number;
   private readonly historyLength: number;
 
-  constructor(
-    readonly schema: DatabaseSchema,
-    options: DatabaseOptions = {},
-  ) {
-    const tables = new Map<string, Table>();
-    for (const table of schema.tables.values()) tables.set(table.name, new Table(table, tables));
-    this.tables = tables;
+  constructor(schema: DatabaseSchema, options: DatabaseOptions = {}) {
+    this.schema = schema;
+    this.tables = emptyTables(schema);
     this.wallNow = options.wallNow ?? (() => 0);
     this.historyLength = options.historyLength ?? HISTORY_LENGTH;
   }
@@ -251,6 +248,36 @@ export class Database {
     }
   }
 
+  /**
+   * Brings the rows to another schema, as far as it has their tables and columns, and rewrites the
+   * file. Monitors, and whoever holds on to tables, must begin anew.
+   *
+   * Throws OvsdbError when they do not fit; the database is then as it was.
+   */
+  convert(schema: DatabaseSchema): void {
+    const converted = new Database(schema, { wallNow: this.wallNow, historyLength: 0 });
+    converted.replay(this.snapshot()[1], true);
+    this.storage?.replace(converted.snapshot('converted by ovsdb-server'));
+    this.schema = schema;
+    // Rows know their tables, and tables each other: they are taken over as they are.
+    this.tables = converted.tables;
+    this.history.length = 0;
+    this.historyRows = 0;
+  }
+
+  /** Columns of all rows, and the values in them. */
+  size(): { cells: number; atoms: number } {
+    let cells = 0;
+    let atoms = 0;
+    for (const table of this.tables.values()) {
+      cells += table.rows.size * table.schema.columnList.length;
+      for (const row of table.rows.values()) {
+        for (const { keys, values } of row.fields) atoms += keys.length + (values?.length ?? 0);
+      }
+    }
+    return { cells, atoms };
+  }
+
   /** The database as a file of its own would hold it: the schema, then all rows. */
   snapshot(comment?: string): JsonValue[] {
     const annotation = { comment, dateMs: this.wallNow() };
@@ -271,4 +298,10 @@ export class Database {
   close(): void {
     this.storage?.close();
   }
+}
+
+function emptyTables(schema: DatabaseSchema): Map<string, Table> {
+  const tables = new Map<string, Table>();
+  for (const table of schema.tables.values()) tables.set(table.name, new Table(table, tables));
+  return tables;
 }

@@ -37,7 +37,7 @@ export {
   type TxnResult,
   type TxnStatus,
 } from './idl/index.js';
-export { type Listener, listenTcp, listenUnix } from './listen.js';
+export { type Listener, listenTcp, listenTls, listenUnix, type TlsListener } from './listen.js';
 export { type Lock, type LockFile, lockFileOf, lockWithPid } from './lock-file.js';
 export { memorySocketPair } from './memory-socket.js';
 export {
@@ -46,8 +46,10 @@ export {
   openVSwitchSchema,
   openVSwitchTables,
 } from './open-vswitch-schema.js';
+export type { RemoteSettings } from './remotes/remote-rows.js';
+export { Remotes, type RemotesOptions } from './remotes/remotes.js';
 export { ColumnSchema, DatabaseSchema, TableSchema } from './schema.js';
-export { OvsdbServer, type OvsdbServerOptions } from './server.js';
+export { type AcceptOptions, OvsdbServer, type OvsdbServerOptions } from './server.js';
 export { serverSchema } from './server-schema.js';
 export { Row, Table } from './table.js';
 export type { RowChange } from './transaction.js';

@@ -6,7 +6,12 @@
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
+import * as tls from 'node:tls';
 import { errorMessage, TapswitchError } from '../common/errors.js';
+import { getLogger } from '../common/log.js';
+import { secureContextOptions, type TlsFiles, trustsAnybody } from './tls.js';
+
+const log = getLogger('stream_ssl');
 
 export interface Listener {
   /** TCP port; 0 for unix sockets. */
@@ -55,6 +60,59 @@ export async function listenTcp(
   });
   const bound = server.address() as net.AddressInfo;
   return { port: bound.port, close: () => closeServer(server) };
+}
+
+/** A listener whose keys can be changed while it listens. */
+export interface TlsListener extends Listener {
+  /** New connections use these. Throws TapswitchError E_TLS. */
+  setFiles(files: TlsFiles): void;
+}
+
+/**
+ * Listens on a TCP port for TLS. Peers must show a certificate that the CA signed, unless the files
+ * say that anybody is trusted. Throws E_OVSDB_LISTEN, E_TLS.
+ */
+export async function listenTls(
+  host: string,
+  port: number,
+  files: TlsFiles,
+  onSocket: (socket: tls.TLSSocket) => void,
+): Promise<TlsListener> {
+  if (!files.privateKey || !files.certificate || !files.caCert) {
+    const what = !files.privateKey
+      ? 'Private key'
+      : !files.certificate
+        ? 'Certificate'
+        : 'CA certificate';
+    throw new TapswitchError(
+      'E_TLS',
+      `${what} must be configured to use SSL`,
+      'give --private-key, --certificate and --ca-cert, or ovs-vsctl set-ssl',
+    );
+  }
+  const checked = !trustsAnybody(files);
+  const server = tls.createServer({
+    ...secureContextOptions(files),
+    requestCert: checked,
+    rejectUnauthorized: checked,
+  });
+  server.on('secureConnection', (socket) => {
+    socket.setNoDelay(true);
+    onSocket(socket);
+  });
+  server.on('tlsClientError', (error, socket) => {
+    log.warn(`${socket.remoteAddress ?? host}: SSL_accept: ${error.message}`);
+    socket.destroy();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(`${host}:${port}`, error)));
+    server.listen({ host, port }, () => resolve());
+  });
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    setFiles: (next) => server.setSecureContext(secureContextOptions(next)),
+    close: () => closeServer(server),
+  };
 }
 
 function listen(

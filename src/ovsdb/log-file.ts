@@ -45,6 +45,8 @@ export class LogFile {
     private fd: number,
     private sizeBytes: number,
     private readonly lock: Lock,
+    /** Its name in messages. */
+    private readonly shown: string,
   ) {}
 
   /**
@@ -58,25 +60,25 @@ export class LogFile {
     name: string,
     initial: JsonValue[],
     onRecord: (json: { [key: string]: JsonValue }) => void,
-    lockFile: LockFile = lockWithPid,
+    { lockFile = lockWithPid, shownAs = name }: { lockFile?: LockFile; shownAs?: string } = {},
   ): LogFile {
-    const target = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
+    const target = fileBehind(name);
     let lock: Lock | null = null;
     let fd: number | null = null;
     try {
-      lock = lockFile(lockFileOf(target));
+      lock = lockFile(fileBehind(lockFileOf(target)));
       if (!fs.existsSync(target) || fs.statSync(target).size === 0) {
         if (initial.length === 0) throw new Error('no such database');
         writeNewFile(target, initial);
       }
       fd = fs.openSync(target, 'r+');
-      const file = new LogFile(target, fd, 0, lock);
+      const file = new LogFile(target, fd, 0, lock, shownAs);
       file.read(onRecord);
       return file;
     } catch (error) {
       if (fd !== null) fs.closeSync(fd);
       lock?.release();
-      throw error instanceof TapswitchError ? error : fileError(name, error);
+      throw error instanceof TapswitchError ? error : fileError(shownAs, error);
     }
   }
 
@@ -87,13 +89,13 @@ export class LogFile {
     let damage: string | null = null;
     for (let result = readRecord(bytes, 0); result; result = readRecord(bytes, at)) {
       if ('damage' in result) {
-        damage = result.damage;
+        damage = `syntax error: ${this.shown}: ${result.damage}`;
         break;
       }
       try {
         onRecord(result.json);
       } catch (error) {
-        damage = `record at offset ${at} cannot be applied: ${errorMessage(error)}`;
+        damage = `${this.shown}: record at offset ${at} cannot be applied: ${errorMessage(error)}`;
         break;
       }
       at = result.end;
@@ -108,17 +110,17 @@ export class LogFile {
     if (at === 0) {
       throw new TapswitchError(
         'E_OVSDB_FILE',
-        `${this.name} is not an OVSDB database file: ${damage}`,
+        `${this.shown} is not an OVSDB database file: ${damage}`,
         'Give the name of a database file, or of a file that does not exist yet.',
       );
     }
-    log.warn(`${this.name}: ${damage}`);
+    log.warn(damage);
     if (findRecordAfter(bytes, at) >= 0) {
       const copy = freeName(`${this.name}.damaged`);
       fs.writeFileSync(copy, bytes.subarray(at), { mode: 0o660 });
-      log.warn(`${this.name}: whole records follow the damage; they are kept in ${copy}`);
+      log.warn(`${this.shown}: whole records follow the damage; they are kept in ${copy}`);
     }
-    log.warn(`${this.name}: cutting off ${bytes.length - at} bytes at offset ${at}`);
+    log.warn(`${this.shown}: cutting off ${bytes.length - at} bytes at offset ${at}`);
     fs.ftruncateSync(this.fd, at);
     fs.fsyncSync(this.fd);
   }
@@ -139,7 +141,7 @@ export class LogFile {
     try {
       writeFully(this.fd, bytes, this.sizeBytes);
     } catch (error) {
-      log.warn(`${this.name}: write failed (${errorMessage(error)})`);
+      log.warn(`${this.shown}: write failed (${errorMessage(error)})`);
       this.restore();
       throw ioError(error);
     }
@@ -173,7 +175,7 @@ export class LogFile {
       this.syncFd = null;
       if (error && fd === this.fd) {
         // What reached the disk is unknown from here on: accept nothing more.
-        log.warn(`${this.name}: fsync failed (${error.message})`);
+        log.warn(`${this.shown}: fsync failed (${error.message})`);
         this.broken = error;
       }
       for (const waiter of served) {
@@ -213,6 +215,14 @@ export class LogFile {
     if (this.syncFd !== this.fd) fs.closeSync(this.fd);
     this.lock.release();
   }
+}
+
+/** The file that a name stands for, through symbolic links, whether it is there yet or not. */
+function fileBehind(name: string): string {
+  if (fs.existsSync(name)) return fs.realpathSync(name);
+  const stat = fs.lstatSync(name, { throwIfNoEntry: false });
+  if (!stat?.isSymbolicLink()) return path.resolve(name);
+  return path.resolve(path.dirname(name), fs.readlinkSync(name));
 }
 
 function writeFully(fd: number, bytes: Buffer, position: number): void {

@@ -32,7 +32,10 @@ export function readRecord(file: Buffer, start: number): ReadResult | null {
   const newline = file.subarray(start, start + HEADER_BYTES_MAX).indexOf(0x0a);
   const header = newline < 0 ? null : file.toString('latin1', start, start + newline + 1);
   const match = header === null ? null : HEADER.exec(header);
-  if (!match) return { damage: `parse error at offset ${start} in header line` };
+  if (!match) {
+    const line = file.toString('latin1', start, newline < 0 ? start + 64 : start + newline);
+    return { damage: `parse error at offset ${start} in header line ${JSON.stringify(line)}` };
+  }
   const length = Number(match[1]);
   const bodyStart = start + newline + 1;
   const where = `${length} bytes starting at offset ${bodyStart}`;

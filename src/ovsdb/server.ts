@@ -8,7 +8,7 @@
  * Time: run() does what is due (probes, timeouts of waits, compaction) and nextWake() says when
  * that is. With `selfTimed` the server sets its own timer and nobody has to call them.
  *
- * Not for: the command line, TLS (give `accept` a TLS socket), clusters.
+ * Not for: the command line, remotes that come and go (remotes/), clusters.
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
@@ -23,6 +23,7 @@ import { type Listener, listenTcp, listenUnix } from './listen.js';
 import { memorySocketPair } from './memory-socket.js';
 import { UpdateCache } from './monitor.js';
 import { rowFromJson } from './operations.js';
+import type { DatabaseSchema } from './schema.js';
 import { serverSchema } from './server-schema.js';
 import { Session, type SessionHost } from './session.js';
 import { SessionLocks } from './session-locks.js';
@@ -50,6 +51,16 @@ export interface OvsdbServerOptions {
   maxSessions?: number;
   /** Keep time with a timer of the server's own. */
   selfTimed?: boolean;
+  /** Called when run() has something to do earlier than nextWake() said. */
+  onWake?: () => void;
+}
+
+/** How a client is served. */
+export interface AcceptOptions {
+  /** Milliseconds of silence after which it is probed; 0: never. Default: the server's. */
+  probeIntervalMs?: number;
+  /** It may look, not change. */
+  readOnly?: boolean;
 }
 
 export class OvsdbServer implements SessionHost {
@@ -122,6 +133,49 @@ export class OvsdbServer implements SessionHost {
     return this.serverDatabase.tables.get('Database') as Table;
   }
 
+  /**
+   * Brings a database to another schema while it is served. Clients that watch `_Server` are told
+   * that it has gone and come back; others are disconnected, and find it anew.
+   *
+   * Throws OvsdbError when the rows do not fit the schema; the database is then as it was.
+   */
+  convertDatabase(database: Database, schema: DatabaseSchema): void {
+    database.convert(schema);
+    for (const session of this.sessions) session.forgetDatabase(database);
+    this.caches.set(database, new UpdateCache());
+    const table = this.databaseTable;
+    const text = new Datum([JSON.stringify(schema.toJson())]);
+    this.serverDatabase.transact((transaction) => {
+      for (const row of [...table.rows.values()]) {
+        if (row.fields[table.schema.columns.get('name')!.index].keys[0] !== database.name) continue;
+        transaction.modify(row).fields[table.schema.columns.get('schema')!.index] = text;
+      }
+    });
+    // The answer to whoever asked for this goes out first.
+    queueMicrotask(() => this.disconnectUnaware());
+  }
+
+  /** How many of each large thing there are, for `memory/show`. */
+  memory(): [name: string, count: number][] {
+    let cells = 0;
+    let atoms = 0;
+    for (const database of this.databases.values()) {
+      if (database === this.serverDatabase) continue;
+      const size = database.size();
+      cells += size.cells;
+      atoms += size.atoms;
+    }
+    let monitors = 0;
+    for (const session of this.sessions) monitors += session.monitorCount;
+    return [
+      ['atoms', atoms],
+      ['cells', cells],
+      ['monitors', monitors],
+      ['sessions', this.sessions.size],
+      ['triggers', this.waiting.size],
+    ];
+  }
+
   /** Puts a database's row into `_Server`. */
   private describe(database: Database): void {
     const table = this.databaseTable;
@@ -150,7 +204,9 @@ export class OvsdbServer implements SessionHost {
    */
   async listenUnix(path: string): Promise<void> {
     // A local peer cannot vanish without the kernel's saying so: no probe.
-    this.listeners.add(await listenUnix(path, (socket) => this.accept(socket, 0)));
+    this.listeners.add(
+      await listenUnix(path, (socket) => this.accept(socket, { probeIntervalMs: 0 })),
+    );
   }
 
   /** Listens on a TCP port (0: any that is free). Returns the port. Throws E_OVSDB_LISTEN. */
@@ -161,35 +217,35 @@ export class OvsdbServer implements SessionHost {
   }
 
   /** Serves a client on a connected socket; null when there are too many. */
-  accept(
-    socket: RpcSocket,
-    probeIntervalMs = this.options.probeIntervalMs ?? 5000,
-  ): Session | null {
+  accept(socket: RpcSocket, options: AcceptOptions = {}): Session | null {
     const { maxSessions = 4096 } = this.options;
     if (this.isClosed || this.sessions.size >= maxSessions) {
       socket.destroy();
       return null;
     }
-    return this.serve(socket, probeIntervalMs);
+    return this.serve(socket, options);
   }
 
   /** A socket whose other end is a client of this server, without any inactivity probe. */
   connectInProcess(): Duplex {
     const [near, far] = memorySocketPair();
-    this.serve(far, 0);
+    this.serve(far, { probeIntervalMs: 0 });
     return near;
   }
 
-  private serve(socket: RpcSocket, probeIntervalMs: number): Session {
+  private serve(socket: RpcSocket, options: AcceptOptions): Session {
     this.sessionCount += 1;
+    const { probeIntervalMs = this.options.probeIntervalMs ?? 5000, readOnly = false } = options;
     const session = new Session(socket, this, {
       clock: this.clock,
       probeIntervalMs,
       maxBytes: this.options.maxMessageBytes,
       name: `ovsdb#${this.sessionCount}`,
     });
+    session.readOnly = readOnly;
     this.sessions.add(session);
     this.schedule();
+    this.options.onWake?.();
     return session;
   }
 
@@ -204,6 +260,7 @@ export class OvsdbServer implements SessionHost {
   triggerWaits(trigger: Trigger): void {
     this.waiting.add(trigger);
     this.schedule();
+    if (trigger.deadlineMs !== NEVER) this.options.onWake?.();
   }
 
   triggerGone(trigger: Trigger): void {

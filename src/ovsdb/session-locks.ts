@@ -32,6 +32,18 @@ export class SessionLocks {
     return this.requests.get(holder)?.has(name) ?? false;
   }
 
+  /** Names of the locks that the holder owns, waits for, and was robbed of. */
+  namesOf(holder: LockHolder): { held: string[]; waiting: string[]; lost: string[] } {
+    const names = { held: [] as string[], waiting: [] as string[], lost: [] as string[] };
+    for (const [name, waiter] of this.requests.get(holder) ?? []) {
+      const queue = this.queues.get(name) ?? [];
+      if (queue[0] === waiter) names.held.push(name);
+      else if (queue.includes(waiter) && !waiter.steals) names.waiting.push(name);
+      else names.lost.push(name);
+    }
+    return names;
+  }
+
   /** Asks for a lock; true when the holder has it now. */
   lock(holder: LockHolder, name: string, steals: boolean): boolean {
     const waiter: Waiter = { holder, name, steals };

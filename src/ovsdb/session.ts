@@ -12,6 +12,7 @@ import type { Commit, Database } from './database.js';
 import { OvsdbError, sortedText, syntaxError } from './error.js';
 import { checkTransactionId, Monitor, type MonitorVersion, type UpdateCache } from './monitor.js';
 import { isId } from './object-parser.js';
+import { DatabaseSchema } from './schema.js';
 import type { LockHolder, SessionLocks } from './session-locks.js';
 import { Trigger, type TriggerOwner } from './trigger.js';
 
@@ -24,6 +25,7 @@ export interface SessionHost {
   updateCache(database: Database): UpdateCache;
   triggerWaits(trigger: Trigger): void;
   triggerGone(trigger: Trigger): void;
+  convertDatabase(database: Database, schema: DatabaseSchema): void;
   sessionClosed(session: Session, error?: Error): void;
 }
 
@@ -42,6 +44,8 @@ export class Session implements LockHolder, TriggerOwner {
   private readonly triggers = new Map<string, Trigger>();
   /** Does the client watch _Server for databases that come and go? */
   databaseChangeAware = false;
+  /** The client may look, not change. */
+  readOnly = false;
 
   constructor(
     socket: RpcSocket,
@@ -97,6 +101,30 @@ export class Session implements LockHolder, TriggerOwner {
 
   getSchema(method: string, params: JsonValue[]): JsonValue {
     return this.database(method, params).schema.toJson();
+  }
+
+  get monitorCount(): number {
+    return this.monitors.size;
+  }
+
+  /** Brings a database to another schema, as `ovsdb-client convert` asks. */
+  convert(method: string, params: JsonValue[]): JsonValue {
+    const database = this.database(method, params);
+    if (params.length !== 2 || database.name.startsWith('_')) {
+      throw syntaxError(params, 'array expected');
+    }
+    if (this.readOnly) {
+      throw new OvsdbError(
+        'not allowed',
+        'convert operation not allowed when database server is in read only mode',
+      );
+    }
+    const schema = DatabaseSchema.fromJson(params[1]);
+    if (schema.name !== database.name) {
+      throw new OvsdbError('invalid parameters', `the schema is that of database ${schema.name}`);
+    }
+    this.host.convertDatabase(database, schema);
+    return {};
   }
 
   // Transactions.
@@ -242,6 +270,11 @@ export class Session implements LockHolder, TriggerOwner {
     this.connection.notify(method, [name]);
   }
 
+  /** The locks that the client has asked for, by what has become of them. */
+  lockNames(): { held: string[]; waiting: string[]; lost: string[] } {
+    return this.host.locks.namesOf(this);
+  }
+
   ownsLock(name: string): boolean {
     return this.host.locks.owns(this, name);
   }
@@ -283,6 +316,7 @@ function lockName(method: string, params: JsonValue[]): string {
 const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['list_dbs', (session) => [...session.host.databases.keys()]],
   ['get_schema', (session, method, params) => session.getSchema(method, params)],
+  ['convert', (session, method, params) => session.convert(method, params)],
   ['get_server_id', (session) => session.host.serverId],
   ['transact', (session, method, params, id) => session.transact(method, params, id)],
   ['monitor', (session, method, params) => session.monitor(method, params, 1)],

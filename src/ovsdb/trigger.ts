@@ -12,6 +12,7 @@ import { OvsdbError } from './error.js';
 
 /** What a trigger needs of its session. */
 export interface TriggerOwner {
+  readonly readOnly: boolean;
   ownsLock(name: string): boolean;
   /** The trigger is over; `results` is the answer. */
   triggerDone(trigger: Trigger, results: JsonValue[]): void;
@@ -38,6 +39,7 @@ export class Trigger {
   run(now: number): void {
     if (this.state !== 'waiting') return;
     const outcome: Outcome = this.database.execute(this.operations, {
+      readOnly: this.owner.readOnly,
       elapsedMs: Math.floor(now - this.createdMs),
       ownsLock: (name) => this.owner.ownsLock(name),
     });

@@ -4,23 +4,8 @@
  * Not for: connecting (src/ovsdb/idl).
  */
 
+import { errnoText } from '../../common/errno-text.js';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
-
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  EACCES: 'Permission denied',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  EHOSTUNREACH: 'No route to host',
-  EINVAL: 'Invalid argument',
-  ENAMETOOLONG: 'File name too long',
-  ENETUNREACH: 'Network is unreachable',
-  ENOENT: 'No such file or directory',
-  ENOTDIR: 'Not a directory',
-  ENOTSOCK: 'Socket operation on non-socket',
-  EPIPE: 'Broken pipe',
-  ETIMEDOUT: 'Connection timed out',
-};
 
 /** Why a connection failed or ended. */
 export function connectionErrorText(error: Error | null): string {
@@ -30,7 +15,7 @@ export function connectionErrorText(error: Error | null): string {
     return error.message;
   }
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  return (code === undefined ? undefined : SYSTEM_ERRORS[code]) ?? errorMessage(error);
+  return errnoText(code) ?? errorMessage(error);
 }
 
 /** The remotes of `--db=A,B,C`: members of a cluster, to be tried in any order if `shuffle`. */

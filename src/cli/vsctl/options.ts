@@ -4,6 +4,7 @@
  * Not for: options of commands, except that those of the first may stand here too.
  */
 
+import type { TlsFiles } from '../../ovsdb/tls.js';
 import { getopt, LOG_OPTIONS, type OptionSpec } from '../getopt.js';
 import type { CommandTable } from './command-line.js';
 import { CtlError } from './errors.js';
@@ -63,7 +64,7 @@ export interface GlobalOptions {
   /** 0: none. */
   timeoutSeconds: number;
   style: TableStyle;
-  tls: { privateKey?: string; certificate?: string; caCert?: string };
+  tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] };
   /** Specifications of `-v`, in order; null for `-v` alone. */
   verbosity: (string | null)[];
   /** Absent: no file; null: the default one. */
@@ -169,17 +170,20 @@ const FLAGS: Readonly<Record<string, Setter>> = {
   'ca-cert': (o, value) => {
     o.tls.caCert = value;
   },
+  'bootstrap-ca-cert': (o, value) => {
+    o.tls.caCert = value;
+    o.tls.bootstrap = true;
+  },
+  'ssl-protocols': (o, value) => {
+    o.tls.protocols = value;
+  },
+  'ssl-ciphers': (o, value) => {
+    o.tls.ciphers = value;
+  },
 };
 
-/** Options that are taken and change nothing here: there is no syslog, and TLS has its defaults. */
-const ACCEPTED = new Set([
-  'no-syslog',
-  'syslog-method',
-  'syslog-target',
-  'ssl-protocols',
-  'ssl-ciphers',
-  'peer-ca-cert',
-]);
+/** Options that are taken and change nothing here: there is no syslog, and nobody connects to us. */
+const ACCEPTED = new Set(['no-syslog', 'syslog-method', 'syslog-target', 'peer-ca-cert']);
 
 function initialOptions(env: NodeJS.ProcessEnv): GlobalOptions {
   return {
@@ -225,9 +229,7 @@ export function parseOptions(
     }
     if (name === 'verbose') result.verbosity.push(value ?? null);
     else if (name === 'log-file') result.logFile = value ?? null;
-    else if (name === 'bootstrap-ca-cert') {
-      throw new CtlError('--bootstrap-ca-cert is not supported; use --ca-cert');
-    } else if (FLAGS[name]) FLAGS[name](result, value ?? '');
+    else if (FLAGS[name]) FLAGS[name](result, value ?? '');
     else if (!ACCEPTED.has(name)) result.local.set(`--${name}`, value ?? null);
   }
   const envTimeout = env.OVS_CTL_TIMEOUT;

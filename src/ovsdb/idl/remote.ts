@@ -4,20 +4,20 @@
  * Not for: passive remotes (`ptcp:`...), retrying, or what is said over the stream.
  */
 
-import { readFileSync } from 'node:fs';
+import * as fs from 'node:fs';
 import { connect as connectNet, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { TapswitchError } from '../../common/errors.js';
+import { getLogger } from '../../common/log.js';
+import { needsBootstrap, secureContextOptions, type TlsFiles, trustsAnybody } from '../tls.js';
 
-/** Key, certificate and CA certificate of `ssl:` remotes, as PEM files. */
-export interface TlsFiles {
-  readonly privateKey?: string;
-  readonly certificate?: string;
-  readonly caCert?: string;
-}
+export type { TlsFiles } from '../tls.js';
 
 /** OVSDB's port (IANA), where a remote names none. */
 const DEFAULT_PORT = 6640;
+const USE_REMOTES = 'use unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT';
+
+const log = getLogger('stream_ssl');
 
 function hostAndPort(target: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(target);
@@ -37,30 +37,42 @@ function open(remote: string, tls: TlsFiles): Socket {
     case 'tcp':
       return connectNet({ ...hostAndPort(target), noDelay: true });
     case 'ssl':
-      return connectTls({
-        ...hostAndPort(target),
-        key: tls.privateKey && readFileSync(tls.privateKey),
-        cert: tls.certificate && readFileSync(tls.certificate),
-        ca: tls.caCert && readFileSync(tls.caCert),
-        // As Open vSwitch: the peer's CA is checked, its name is not.
-        checkServerIdentity: () => undefined,
-      });
+      return openTls(target, tls);
     default:
       throw new TapswitchError('E_OVSDB_REMOTE', `${remote}: not a database remote`, USE_REMOTES);
   }
 }
 
-const USE_REMOTES = 'use unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT';
+function openTls(target: string, tls: TlsFiles): TLSSocket {
+  const bootstrap = needsBootstrap(tls);
+  const socket = connectTls({
+    ...hostAndPort(target),
+    ...secureContextOptions(bootstrap ? { ...tls, caCert: undefined } : tls),
+    rejectUnauthorized: !bootstrap && !trustsAnybody(tls),
+    // As Open vSwitch: the peer's CA is checked, its name is not.
+    checkServerIdentity: () => undefined,
+  });
+  socket.setNoDelay(true);
+  return socket;
+}
 
 /**
- * Connects. Rejects with the system's error (its `code` is ECONNREFUSED and so on), or with
- * E_OVSDB_REMOTE for a name that is none. `abort` gives up and closes.
+ * Connects. Rejects with the system's error (its `code` is ECONNREFUSED and so on), with
+ * E_OVSDB_REMOTE for a name that is none, or with E_TLS. `abort` gives up and closes.
  */
-export function openRemote(
+export async function openRemote(
   remote: string,
   tls: TlsFiles = {},
   abort?: AbortSignal,
 ): Promise<Socket> {
+  if (remote.startsWith('ssl:') && needsBootstrap(tls)) {
+    const socket = (await openOnce(remote, tls, abort)) as TLSSocket;
+    saveCaCert(socket, tls.caCert as string);
+  }
+  return openOnce(remote, tls, abort);
+}
+
+function openOnce(remote: string, tls: TlsFiles, abort?: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = open(remote, tls);
     const giveUp = () => socket.destroy(new TapswitchError('E_OVSDB_REMOTE', 'given up'));
@@ -77,4 +89,28 @@ export function openRemote(
     socket.once('error', failed);
     socket.once(remote.startsWith('ssl:') ? 'secureConnect' : 'connect', done);
   });
+}
+
+/** Writes the CA certificate that ends the peer's chain to `file`, and ends the connection. */
+function saveCaCert(socket: TLSSocket, file: string): void {
+  let cert = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined;
+  while (cert?.issuerCertificate && cert.issuerCertificate !== cert) cert = cert.issuerCertificate;
+  socket.on('error', () => {});
+  socket.destroy();
+  if (!cert?.raw || cert.issuerCertificate !== cert) {
+    throw new TapswitchError(
+      'E_TLS',
+      `could not bootstrap ${file}: the peer's chain does not end in a CA certificate`,
+      'copy the CA certificate to this machine and name it with --ca-cert',
+    );
+  }
+  const base64 = cert.raw.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
+  const pem = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
+  try {
+    // Never over another process's: whoever came first has set the trust.
+    fs.writeFileSync(file, pem, { flag: 'wx', mode: 0o644 });
+    log.info(`successfully bootstrapped CA cert to ${file}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }

@@ -86,7 +86,6 @@ describe('global options', () => {
     ['-t 0 show', 'value 0 on -t or --timeout is invalid'],
     ['-f xml show', 'unknown output format "xml"'],
     ['-d xml show', 'unknown data format "xml"'],
-    ['--bootstrap-ca-cert=x show', '--bootstrap-ca-cert is not supported; use --ca-cert'],
     ['--nope show', "unrecognized option '--nope'"],
   ])('%s', (line, message) => {
     expect(() => options(line)).toThrow(expect.objectContaining({ message }));

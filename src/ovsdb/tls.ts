@@ -1,0 +1,80 @@
+/**
+ * Keys and certificates of `ssl:` and `pssl:` remotes, as Open vSwitch's options name them.
+ *
+ * Not for: where the names of the files come from (options, or the database's SSL table).
+ */
+import * as fs from 'node:fs';
+import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import { errorMessage, TapswitchError } from '../common/errors.js';
+
+/** PEM files and what may be negotiated. */
+export interface TlsFiles {
+  readonly privateKey?: string;
+  readonly certificate?: string;
+  /** The CA that peers must be signed by; `none`: peers are not checked. */
+  readonly caCert?: string;
+  /** Take the CA certificate from the first peer if its file is not there yet. */
+  readonly bootstrap?: boolean;
+  /** Versions, such as `TLSv1.1,TLSv1.2`. Default: those that Node.js thinks safe. */
+  readonly protocols?: string;
+  /** Ciphers, as OpenSSL names them. */
+  readonly ciphers?: string;
+}
+
+const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+/** OpenSSL refuses older versions above security level 0, whatever else is asked for. */
+const OLD_VERSIONS: readonly string[] = ['TLSv1', 'TLSv1.1'];
+
+/** True when peers need not show a certificate that the CA signed. */
+export function trustsAnybody(files: TlsFiles): boolean {
+  return files.caCert === 'none';
+}
+
+/** True when the CA's certificate is to be taken from the first peer. */
+export function needsBootstrap(files: TlsFiles): boolean {
+  return files.bootstrap === true && files.caCert !== undefined && !fs.existsSync(files.caCert);
+}
+
+/** Reads the files. Throws TapswitchError E_TLS, naming the one that is amiss. */
+export function secureContextOptions(files: TlsFiles): SecureContextOptions {
+  const { protocols, ciphers, caCert } = files;
+  const [minVersion, maxVersion] = protocols ? versionRange(protocols) : [];
+  return {
+    key: files.privateKey === undefined ? undefined : read(files.privateKey),
+    cert: files.certificate === undefined ? undefined : read(files.certificate),
+    ca: caCert === undefined || trustsAnybody(files) ? undefined : read(caCert),
+    ciphers: ciphers ?? undefined,
+    ...(minVersion && { minVersion }),
+    ...(maxVersion && { maxVersion }),
+  };
+}
+
+/** The lowest and highest of the versions that a list names. Throws TapswitchError E_TLS. */
+function versionRange(list: string): [SecureVersion, SecureVersion] {
+  const names = list.split(/[\s,]+/).filter((name) => name !== '');
+  const unknown = names.find((name) => !(VERSIONS as readonly string[]).includes(name));
+  if (unknown !== undefined || names.length === 0) {
+    throw new TapswitchError(
+      'E_TLS',
+      `${unknown ?? list}: SSL protocol not recognized`,
+      `give some of ${VERSIONS.join(', ')}`,
+    );
+  }
+  const present = VERSIONS.filter((version) => names.includes(version));
+  const safe = present.filter((version) => !OLD_VERSIONS.includes(version));
+  const usable = safe.length > 0 ? safe : present;
+  return [usable[0], usable[usable.length - 1]];
+}
+
+function read(file: string): Buffer {
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    throw new TapswitchError(
+      'E_TLS',
+      `${file}: cannot read (${errorMessage(error)})`,
+      'check the names of private key, certificate and CA certificate',
+      { cause: error },
+    );
+  }
+}
