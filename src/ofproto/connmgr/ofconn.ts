@@ -3,8 +3,8 @@
  * order.
  *
  *     frames -> OfConnection -> queue -> handler -> reply
- *                                \ a handler that must wait (barrier, a long dump) stops the queue and
- *                                  the socket: later requests see everything that earlier ones did
+ *                                \ a handler that must wait (barrier, a long dump) stops queue and
+ *                                  socket: later requests see everything that earlier ones did
  *
  * Not for: what requests do (handlers.ts), or making connections (connmgr.ts, controller.ts).
  */

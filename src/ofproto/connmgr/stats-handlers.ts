@@ -17,6 +17,7 @@ import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
 import type { OfConn } from './ofconn.js';
 import { portDesc, portStats } from './port-desc.js';
+import { tableFeatures, tableName } from './table-features.js';
 
 export type StatsRequestMessage =
   | FlowStatsRequest
@@ -63,6 +64,11 @@ export function handleStats(
     case 'table_stats_request':
       conn.reply({ type: 'table_stats_reply', entries: tables(ofproto) }, xid);
       return null;
+    case 'table_features_request': {
+      const entries = tableFeatures(ofproto.tables, conn.version);
+      conn.reply({ type: 'table_features_reply', entries }, xid);
+      return null;
+    }
     case 'port_stats_request': {
       const now = ofproto.clock.now();
       ofproto.backer.pushStats();
@@ -100,7 +106,7 @@ function tables(ofproto: Ofproto): TableStatsEntry[] {
     .filter((table) => !table.hidden)
     .map((table) => ({
       table: table.id,
-      name: table.name || (table.id === 0 ? 'classifier' : `table${table.id}`),
+      name: tableName(table),
       wildcards: WILDCARDS_ALL,
       maxEntries: table.maxFlows,
       active: table.cls.size,
