@@ -2,8 +2,8 @@
  * OpenFlow actions and instructions in one version-independent form.
  *
  * The codec (codec/actions*.ts) reads and writes them for each protocol version, the flow syntax
- * (syntax/) prints and parses them, the OpenFlow layer (src/ofproto) executes them. Field values are
- * byte arrays in network order, as wide as the field (see src/packet/fields.ts).
+ * (syntax/) prints and parses them, the OpenFlow layer (src/ofproto) executes them. Field values
+ * are byte arrays in network order, as wide as the field (see src/packet/fields.ts).
  */
 import type { Match } from './match.js';
 
@@ -48,7 +48,9 @@ export type OfAction =
   | { type: 'group'; group: number }
   | { type: 'meter'; meter: number }
   | { type: 'bundle'; load: boolean; bundle: BundleSpec }
-  /** set_field, load and the old set_* actions: value under mask. `legacy` keeps how it is printed. */
+  /**
+   * set_field, load and the old set_* actions: value under mask. `legacy` keeps how it is printed.
+   */
   | {
       type: 'set_field';
       field: string;

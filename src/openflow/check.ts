@@ -1,7 +1,7 @@
 /**
- * Checks a flow's actions against its match: whether what they set exists in packets that match, and in which
- * flow formats the answer allows them (OpenFlow 1.0 lets a switch ignore what does not apply; 1.1 and later
- * call it an error).
+ * Checks a flow's actions against its match: whether what they set exists in packets that match,
+ * and in which flow formats the answer allows them (OpenFlow 1.0 lets a switch ignore what does not
+ * apply; 1.1 and later call it an error).
  */
 import { fieldPrereqsOk, mustField } from '../packet/fields.js';
 import * as L from '../packet/flow-layout.js';

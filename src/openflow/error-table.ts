@@ -1,11 +1,12 @@
 /**
  * The rows of the OpenFlow error table: how each error is numbered in each protocol version.
  *
- * Not here: looking errors up (errors.ts). Source: OpenFlow 1.0 to 1.5 section 'Error Message', and the
- * Nicira and ONF extension errors.
+ * Not here: looking errors up (errors.ts). Source: OpenFlow 1.0 to 1.5 section 'Error Message', and
+ * the Nicira and ONF extension errors.
  *
  * A row is a list of `domain versions:type,code` or, for experimenter errors of 1.2 and later,
- * `domain versions:type`. Versions are wire numbers: `1` only 1.0, `1-2` 1.0 and 1.1, `3+` 1.2 and later.
+ * `domain versions:type`. Versions are wire numbers: `1` only 1.0, `1-2` 1.0 and 1.1, `3+` 1.2 and
+ * later.
  */
 export const ERROR_ROWS = {
   OFPHFC_INCOMPATIBLE: 'of1+:0,0',

@@ -1,6 +1,6 @@
 /**
- * OpenFlow errors: names, their type and code in each protocol version, and the exception with which
- * the codec gives up on a message. The numbers are in error-table.ts.
+ * OpenFlow errors: names, their type and code in each protocol version, and the exception with
+ * which the codec gives up on a message. The numbers are in error-table.ts.
  */
 import { ERROR_ROWS, type OfErrorName } from './error-table.js';
 
@@ -65,7 +65,9 @@ for (const [name, specs] of Object.entries(ERROR_ROWS)) {
   for (const spec of specs.split(' ')) addSpec(name, spec);
 }
 
-/** Type and code of an error in a protocol version; errors that the version lacks get a stand-in. */
+/**
+ * Type and code of an error in a protocol version; errors that the version lacks get a stand-in.
+ */
 export function errorNumbers(error: string, ofVersion: number): ErrorNumbers {
   const table = numbersByVersion[ofVersion] ?? numbersByVersion[1];
   return (table.get(error) ?? table.get('NXBRC_UNENCODABLE_ERROR')) as ErrorNumbers;

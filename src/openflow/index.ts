@@ -1,8 +1,9 @@
 /**
- * The OpenFlow library: codec, connections and the flow syntax. What is exported here is the package's
- * `tapswitch/openflow`.
+ * The OpenFlow library: codec, connections and the flow syntax. What is exported here is the
+ * package's `tapswitch/openflow`.
  */
 export * from './actions.js';
+export * from './check.js';
 export * from './codec/index.js';
 export * from './errors.js';
 export * from './match.js';
@@ -10,4 +11,19 @@ export * from './messages.js';
 export * from './messages-control.js';
 export * from './messages-stats.js';
 export * from './normalize.js';
+export * from './protocols.js';
+export { formatAction, formatActions } from './syntax/action-format.js';
+export { type ParsedActions, parseActions, parseInstructions } from './syntax/action-parse.js';
+export { formatFlowMod, formatFlowStats } from './syntax/flow-format.js';
+export {
+  type ParseCommand,
+  type ParsedFlow,
+  parseFlow,
+  parseFlowStatsRequest,
+} from './syntax/flow-parse.js';
+export { DEFAULT_PRIORITY, formatMatch } from './syntax/match-format.js';
+export { formatMessage } from './syntax/message-format.js';
+export { type NameMap, type Names, NO_NAMES, nameMap } from './syntax/names.js';
+export { FlowSyntaxError } from './syntax/scan.js';
 export * from './vconn.js';
+export * from './verify.js';

@@ -5,7 +5,9 @@
 
 export interface Hello {
   type: 'hello';
-  /** Versions (wire numbers) that the sender speaks; a bare hello says every version up to its own. */
+  /**
+   * Versions (wire numbers) that the sender speaks; a bare hello says every version up to its own.
+   */
   versions: number[];
 }
 
@@ -66,7 +68,9 @@ export interface RoleMessage {
   generationId?: bigint;
 }
 
-/** Which asynchronous messages a connection wants: bits by reason, [primary or equal, secondary]. */
+/**
+ * Which asynchronous messages a connection wants: bits by reason, [primary or equal, secondary].
+ */
 export interface AsyncConfig {
   type: 'set_async' | 'get_async_reply';
   packetIn: [number, number];

@@ -1,8 +1,8 @@
 /**
  * Statistics (multipart) requests and replies in version-independent form.
  *
- * A reply may come in several messages: `more` is set in all but the last. `nx` says that the message
- * is Nicira's form of OpenFlow 1.0; a reply takes it over from its request.
+ * A reply may come in several messages: `more` is set in all but the last. `nx` says that the
+ * message is Nicira's form of OpenFlow 1.0; a reply takes it over from its request.
  */
 import type { FlowStatsEntry, PortDesc, PortStatsEntry } from './messages.js';
 

@@ -1,8 +1,9 @@
 /**
  * Normalizing a match: dropping what is asked of fields that the match's own types do not have.
  *
- * OpenFlow 1.0 has no notion of prerequisites: a match on an IP address without an ethertype is legal and
- * means 'any'. Matches in NXM and OXM form cannot say such things (the codec refuses them).
+ * OpenFlow 1.0 has no notion of prerequisites: a match on an IP address without an ethertype is
+ * legal and means 'any'. Matches in NXM and OXM form cannot say such things (the codec refuses
+ * them).
  */
 import * as L from '../packet/flow-layout.js';
 import type { Match } from './match.js';

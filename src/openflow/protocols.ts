@@ -1,6 +1,6 @@
 /**
- * Flow formats ("protocols"): a protocol version together with, in OpenFlow 1.0, the form of its matches and
- * whether flow mods name a table. Sets of them are bit masks.
+ * Flow formats ("protocols"): a protocol version together with, in OpenFlow 1.0, the form of its
+ * matches and whether flow mods name a table. Sets of them are bit masks.
  *
  * Parsing a flow tells which of them can express it; ovs-ofctl -F and -O tell which are allowed.
  */

@@ -4,9 +4,10 @@
  *     socket bytes --> framing --> hello? --> echo? --> reply to a request? --> onMessage
  *     send() --> queue (the socket's own, bounded) --> socket bytes
  *
- * What it does by itself: sends hello and negotiates the version (hello elements understood), answers echo
- * requests, answers messages that cannot be decoded with the right OFPT_ERROR, matches replies to requests
- * by transaction id. What it does not: connecting, reconnecting and inactivity probes (the owner's).
+ * What it does by itself: sends hello and negotiates the version (hello elements understood),
+ * answers echo requests, answers messages that cannot be decoded with the right OFPT_ERROR, matches
+ * replies to requests by transaction id. What it does not: connecting, reconnecting and inactivity
+ * probes (the owner's).
  *
  *     const c = new OfConnection(socket, { versions: [1], onOpen, onMessage, onClose });
  *     const xid = c.send({ type: 'barrier_request' });

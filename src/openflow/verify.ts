@@ -1,8 +1,9 @@
 /**
- * Rules for lists of actions that hold whatever the match is: the order of instructions, what may be nested in
- * ct, clone and write_actions, and that conjunction stands alone.
+ * Rules for lists of actions that hold whatever the match is: the order of instructions, what may
+ * be nested in ct, clone and write_actions, and that conjunction stands alone.
  *
- * Both the codec (which answers with the error) and the syntax (which shows the message) apply them.
+ * Both the codec (which answers with the error) and the syntax (which shows the message) apply
+ * them.
  */
 import type { OfAction } from './actions.js';
 import type { OfErrorName } from './errors.js';
@@ -99,11 +100,12 @@ function verifyConjunctions(actions: readonly OfAction[]): Violation | undefined
 function verifyOrder(inst: number, next: number): Violation | undefined {
   if (inst === APPLY ? next >= inst : next > inst) return undefined;
   const compatible = 'for OpenFlow 1.1+ compatibility';
+  const order = `${ORDER[next]} must appear before ${ORDER[inst]}`;
   const problem =
     next === inst
-      ? `duplicate ${ORDER[inst]} instruction not allowed, ${compatible}`
-      : `invalid instruction ordering: ${ORDER[next]} must appear before ${ORDER[inst]}, ${compatible}`;
-  return violation('OFPBAC_UNSUPPORTED_ORDER', problem);
+      ? `duplicate ${ORDER[inst]} instruction not allowed`
+      : `invalid instruction ordering: ${order}`;
+  return violation('OFPBAC_UNSUPPORTED_ORDER', `${problem}, ${compatible}`);
 }
 
 /**

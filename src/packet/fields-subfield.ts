@@ -1,5 +1,6 @@
 /**
- * Runs of bits within a field, `field[ofs..ofs+nBits-1]`: reading and writing them in flows and matches.
+ * Runs of bits within a field, `field[ofs..ofs+nBits-1]`: reading and writing them in flows and
+ * matches.
  *
  * Bit 0 is the lowest of the field. Bytes returned are in network order with the run in their low
  * bits, ceil(nBits / 8) of them. Not for the packet path (it allocates).

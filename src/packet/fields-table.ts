@@ -97,7 +97,10 @@ const CLASSES: Record<string, Omit<FieldHeader, 'field' | 'name'> & { prefix: st
   onf13: { vendor: VENDOR_ONF, class: 0xffff, ofVersion: 4, prefix: 'ONFOXM_ET_' },
 };
 
-/** One row: `name|alias`, value bytes[:bits], place word.bit:width, flags, format, prerequisite, headers. */
+/**
+ * One row: `name|alias`, value bytes[:bits], place word.bit:width, flags, format, prerequisite,
+ * headers.
+ */
 type Row = readonly [
   names: string,
   size: string,
@@ -234,7 +237,9 @@ const TRANSPORT_ROWS: Row[] = [
   ['nd_options_type', '1', L.W_TCP_FLAGS, 0, 16, 'w', dec, 'nd', 'eric:2=ICMPV6_ND_OPTIONS_TYPE'],
 ];
 
-/** Reads `class:number` or `class:number=NAME`; the name is the field's own in capitals if absent. */
+/**
+ * Reads `class:number` or `class:number=NAME`; the name is the field's own in capitals if absent.
+ */
 function header(text: string, fieldName: string): FieldHeader {
   const [, cls, number, name] = /^(\w+):(\d+)(?:=(\w+))?$/.exec(text) as RegExpExecArray;
   const { prefix, ...numbers } = CLASSES[cls];

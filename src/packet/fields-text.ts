@@ -1,8 +1,9 @@
 /**
- * Values of match fields as text: parsing `value[/mask]` and printing it, in ovs-fields(7)'s formats.
+ * Values of match fields as text: parsing `value[/mask]` and printing it, in ovs-fields(7)'s
+ * formats.
  *
- * Ports are looked up and named through a PortNames, so that this needs to know of no switch. Errors are
- * FieldTextError with the words that Open vSwitch uses.
+ * Ports are looked up and named through a PortNames, so that this needs to know of no switch.
+ * Errors are FieldTextError with the words that Open vSwitch uses.
  */
 import { type Field, portFrom16, portTo16 } from './fields.js';
 import {

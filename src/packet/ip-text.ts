@@ -1,8 +1,8 @@
 /**
  * Ethernet, IPv4 and IPv6 addresses with masks, as text.
  *
- * Printing follows the C library (inet_ntop) and Open vSwitch (prefix lengths where a mask has one).
- * Parsers return null for what is no address; the caller says so in its own words.
+ * Printing follows the C library (inet_ntop) and Open vSwitch (prefix lengths where a mask has
+ * one). Parsers return null for what is no address; the caller says so in its own words.
  */
 
 const hex2 = (b: number): string => b.toString(16).padStart(2, '0');

@@ -1,8 +1,8 @@
 /**
  * Comparing whole flow tables: replace-flows and diff-flows.
  *
- * A flow is told apart by table, priority and match; two versions of it are equal when cookie, timeouts,
- * importance and the text of their actions are.
+ * A flow is told apart by table, priority and match; two versions of it are equal when cookie,
+ * timeouts, importance and the text of their actions are.
  */
 import { existsSync } from 'node:fs';
 import type { Match } from '../../openflow/match.js';

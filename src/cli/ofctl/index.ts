@@ -1,13 +1,14 @@
 /**
- * `tapswitch ofctl`: sees and changes the OpenFlow tables of a switch, as ovs-ofctl(8) does, with the same
- * commands, text and exit status.
+ * `tapswitch ofctl`: sees and changes the OpenFlow tables of a switch, as ovs-ofctl(8) does, with
+ * the same commands, text and exit status.
  *
  *     options.ts                    what was typed
  *     session.ts                    connections to switches, names of ports and tables
  *     *-commands.ts                 the commands
  *     flow-source.ts                flows from files and switches
  *
- * The flow syntax itself is src/openflow/syntax. Not for: databases (vsctl) or a running daemon (appctl).
+ * The flow syntax itself is src/openflow/syntax. Not for: databases (vsctl) or a running daemon
+ * (appctl).
  */
 import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { UsageError } from '../getopt.js';

@@ -1,6 +1,6 @@
 /**
- * Commands that show a switch and change its ports: show, dump-desc, dump-tables, dump-ports, queues, mod-port,
- * fragment handling.
+ * Commands that show a switch and change its ports: show, dump-desc, dump-tables, dump-ports,
+ * queues, mod-port, fragment handling.
  */
 import { OFPP } from '../../openflow/actions.js';
 import type { PortMod } from '../../openflow/messages.js';

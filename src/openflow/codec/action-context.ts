@@ -1,6 +1,6 @@
 /**
- * What encoders and decoders of actions share: the protocol version, helpers for headers and bit runs,
- * and the shape of a table row. The rows are in actions-*.ts; dispatch is in actions.ts.
+ * What encoders and decoders of actions share: the protocol version, helpers for headers and bit
+ * runs, and the shape of a table row. The rows are in actions-*.ts; dispatch is in actions.ts.
  */
 import { type Field, mustField } from '../../packet/fields.js';
 import type { OfAction, SubField } from '../actions.js';
@@ -20,7 +20,10 @@ export interface ActionContext {
   putActions(w: Writer, actions: readonly OfAction[], ctx: ActionContext): void;
 }
 
-/** How one action is numbered and read. `nx` rows are read after the subtype, others after the length. */
+/**
+ * How one action is numbered and read. `nx` rows are read after the subtype, others after the
+ * length.
+ */
 export interface ActionRow {
   kind: 'of' | 'nx' | 'onf';
   /** First and last protocol version (wire numbers). */

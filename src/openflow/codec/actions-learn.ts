@@ -1,8 +1,10 @@
 /**
  * The learn action (NXAST_LEARN and NXAST_LEARN2) on the wire: a header and a list of specs.
  *
- *     spec:  0(2) src(1) dst... as 16 bits: n_bits(11) | destination type(2) << 11 | source type(1) << 13
- *            then source (field header, offset | immediate), then destination (field header, offset)
+ *     spec:  0(2) src(1) dst... as 16 bits: n_bits(11) | destination type(2) << 11 | source type(1)
+ *     << 13
+ *            then source (field header, offset | immediate), then destination (field header,
+ *            offset)
  */
 import { mustField } from '../../packet/fields.js';
 import type { LearnFlowSpec, LearnSpec, SubField } from '../actions.js';

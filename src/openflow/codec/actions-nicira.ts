@@ -1,7 +1,7 @@
 /**
- * Nicira's extension actions, except those that set fields (actions-set.ts), learn (actions-learn.ts)
- * and the ones that nest others (actions-nested.ts): rows for reading and encoders.
- * Source: nicira-ext numbers as ovs-actions(7) documents the actions.
+ * Nicira's extension actions, except those that set fields (actions-set.ts), learn
+ * (actions-learn.ts) and the ones that nest others (actions-nested.ts): rows for reading and
+ * encoders. Source: nicira-ext numbers as ovs-actions(7) documents the actions.
  */
 import { fieldHeader, mustField, portFrom16, portTo16 } from '../../packet/fields.js';
 import { bigintToBytes } from '../../packet/fields-subfield.js';

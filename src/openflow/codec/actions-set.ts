@@ -1,9 +1,9 @@
 /**
- * Actions that write a field: set_field, Nicira's reg_load and reg_load2, and the old set_* actions of
- * OpenFlow 1.0 and 1.1, which this version-independent form keeps as `form: 'mod'`.
+ * Actions that write a field: set_field, Nicira's reg_load and reg_load2, and the old set_* actions
+ * of OpenFlow 1.0 and 1.1, which this version-independent form keeps as `form: 'mod'`.
  *
- * Which of them goes on the wire depends on the version: 1.0 has only the old ones and reg_load, 1.2 to
- * 1.4 set_field for whole fields and reg_load for parts, 1.5 set_field alone.
+ * Which of them goes on the wire depends on the version: 1.0 has only the old ones and reg_load,
+ * 1.2 to 1.4 set_field for whole fields and reg_load for parts, 1.5 set_field alone.
  */
 
 import { type Field, fieldHeader, fieldValueValid, mustField } from '../../packet/fields.js';

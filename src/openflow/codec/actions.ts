@@ -1,8 +1,10 @@
 /**
- * Lists of actions and of instructions, in every protocol version: dispatch over the rows of actions-*.ts.
+ * Lists of actions and of instructions, in every protocol version: dispatch over the rows of
+ * actions-*.ts.
  *
- * Reading is total: an unknown or ill-formed action throws an OfpError with the right OpenFlow error.
- * Source: OpenFlow 1.0 section 5.2.4; OpenFlow 1.1 to 1.5 sections 'Action Structures' and 'Instructions'.
+ * Reading is total: an unknown or ill-formed action throws an OfpError with the right OpenFlow
+ * error. Source: OpenFlow 1.0 section 5.2.4; OpenFlow 1.1 to 1.5 sections 'Action Structures' and
+ * 'Instructions'.
  */
 import { VLAN_CFI, W_VLAN0 } from '../../packet/flow-layout.js';
 import type { OfAction } from '../actions.js';
@@ -113,7 +115,8 @@ function verify(actions: OfAction[], instructions: boolean): OfAction[] {
 
 /**
  * Reads `length` bytes of actions. Throws OfpError.
- * @param instructions whether what OpenFlow 1.0 says as actions for want of instructions may be among them.
+ * @param instructions whether what OpenFlow 1.0 says as actions for want of instructions may be
+ *   among them.
  */
 export function getActions(
   r: Reader,
@@ -144,7 +147,10 @@ const EXEC_ORDER: OfAction['type'][] = [
   'goto_table',
 ];
 
-/** The parts of a flow's actions that are instructions, sorted, with the others before write_actions. */
+/**
+ * The parts of a flow's actions that are instructions, sorted, with the others before
+ * write_actions.
+ */
 function sortInstructions(parts: Map<number, OfAction[]>): OfAction[] {
   const order = [INST.METER, INST.APPLY, INST.CLEAR, INST.WRITE, INST.WRITE_METADATA, INST.GOTO];
   return order.flatMap((type) => parts.get(type) ?? []);

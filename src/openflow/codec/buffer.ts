@@ -1,8 +1,8 @@
 /**
  * Reading and writing bytes of OpenFlow messages, in network order.
  *
- * A Reader is a cursor with an end: reading past it throws the OpenFlow error that it was made with,
- * so that no decoder can run over. A Writer grows; lengths are filled in afterwards.
+ * A Reader is a cursor with an end: reading past it throws the OpenFlow error that it was made
+ * with, so that no decoder can run over. A Writer grows; lengths are filled in afterwards.
  */
 import { fail, type OfErrorName } from '../errors.js';
 

@@ -13,6 +13,7 @@ import { Reader, Writer } from './buffer.js';
 import type { CodecOptions, MessageClass, MessageContext, MessageRow } from './message-row.js';
 import { CONTROL_ROWS } from './messages-control.js';
 import { FLOW_ROWS } from './messages-flow.js';
+import { PACKET_ROWS } from './messages-packet.js';
 import { STATS_ROWS } from './messages-stats.js';
 import { PORT_ROWS } from './ports.js';
 
@@ -29,7 +30,13 @@ export type Decoded =
   | { msg: OfMessage; xid: number; error?: undefined }
   | { error: OfErrorName; xid: number; msg?: undefined };
 
-const ROWS: readonly MessageRow[] = [...CONTROL_ROWS, ...FLOW_ROWS, ...STATS_ROWS, ...PORT_ROWS];
+const ROWS: readonly MessageRow[] = [
+  ...CONTROL_ROWS,
+  ...FLOW_ROWS,
+  ...PACKET_ROWS,
+  ...STATS_ROWS,
+  ...PORT_ROWS,
+];
 const byNumber = new Map<string, MessageRow[]>();
 const byType = new Map<string, MessageRow[]>();
 
@@ -104,8 +111,8 @@ function decodeBody(bytes: Uint8Array, version: number, options: CodecOptions): 
 
 /**
  * Decodes one message.
- * @param version the negotiated version (wire number), or 0 to take the message's own. Hello, error and
- *   echo messages are read in any version.
+ * @param version the negotiated version (wire number), or 0 to take the message's own. Hello, error
+ *   and echo messages are read in any version.
  * @param bytes exactly one message, header included.
  * @returns the message, or the name of the error to answer with; never throws for any bytes.
  */

@@ -1,6 +1,6 @@
 /**
- * What the message tables (messages-*.ts) are made of: where a message sits in the numbering of each
- * protocol version, how long its body is, and its decoder and encoder.
+ * What the message tables (messages-*.ts) are made of: where a message sits in the numbering of
+ * each protocol version, how long its body is, and its decoder and encoder.
  */
 import type { OfMessage } from '../messages.js';
 import type { Reader, Writer } from './buffer.js';

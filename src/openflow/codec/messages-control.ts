@@ -1,6 +1,6 @@
 /**
- * Rows for messages that manage a connection: hello, error, echo, features, configuration, barrier, roles,
- * asynchronous settings and Nicira's per-connection switches.
+ * Rows for messages that manage a connection: hello, error, echo, features, configuration, barrier,
+ * roles, asynchronous settings and Nicira's per-connection switches.
  * Source: OpenFlow 1.0 sections 5.3 and 5.5; OpenFlow 1.3 section 7.3 and 7.5.
  */
 import { portFrom16, portTo16 } from '../../packet/fields.js';
@@ -25,7 +25,9 @@ function simple(
   return row({ type, cls, number, min, max, body: 0, decode: () => ({ type }), encode: () => {} });
 }
 
-/** Versions up to the sender's own, or those of a version bitmap; unknown elements are passed over. */
+/**
+ * Versions up to the sender's own, or those of a version bitmap; unknown elements are passed over.
+ */
 function getHello(r: Reader, version: number): number[] {
   const fromHeader = Array.from({ length: version }, (_, i) => i + 1);
   while (r.left >= 4) {

@@ -17,8 +17,9 @@ import { getActions, getInstructions, putActions, putInstructions } from './acti
 import type { Reader, Writer } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
 import { type MessageClass, type MessageContext, type MessageRow, row } from './message-row.js';
-import { flowFlagBits, getFlowFlags, getPort32 } from './messages-flow.js';
+import { flowFlagBits, getFlowFlags } from './messages-flow.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
+import { getPort32 } from './port-number.js';
 
 const NO_GROUP = 0xffffffff;
 

@@ -3,8 +3,8 @@
  *
  *     class(16) field(7) hasmask(1) length(8) [experimenter(32)] value [mask]
  *
- * Nicira's nx_match of OpenFlow 1.0 is the bare list; from OpenFlow 1.2 on the list follows a header of
- * type and length. Source: OpenFlow 1.5.1 section 7.2.3, ovs-fields(7).
+ * Nicira's nx_match of OpenFlow 1.0 is the bare list; from OpenFlow 1.2 on the list follows a
+ * header of type and length. Source: OpenFlow 1.5.1 section 7.2.3, ovs-fields(7).
  */
 
 import {
@@ -111,7 +111,8 @@ export interface DecodedMatch {
 
 /**
  * Reads entries until the reader's end.
- * @param allowCookie whether the cookie pseudo-field may appear (flow mods and flow stats requests).
+ * @param allowCookie whether the cookie pseudo-field may appear (flow mods and flow stats
+ *   requests).
  * @param loose skip unknown fields and do not check prerequisites (metadata of packet-ins).
  */
 export function getEntries(r: Reader, allowCookie: boolean, loose: boolean): DecodedMatch {
@@ -198,7 +199,9 @@ export function putEntries(w: Writer, match: Match, ofVersion: number): void {
   }
 }
 
-/** Writes an nx_match with padding; returns its length without. A zero cookie mask writes no cookie. */
+/**
+ * Writes an nx_match with padding; returns its length without. A zero cookie mask writes no cookie.
+ */
 export function putNxMatch(w: Writer, match: Match, cookie = 0n, cookieMask = 0n): number {
   const start = w.length;
   putEntries(w, match, 1);

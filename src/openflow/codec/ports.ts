@@ -1,6 +1,6 @@
 /**
- * Port descriptions and port statistics in each protocol version, and the rows of messages about ports:
- * features reply, port status, port mod, port description and port statistics.
+ * Port descriptions and port statistics in each protocol version, and the rows of messages about
+ * ports: features reply, port status, port mod, port description and port statistics.
  * Source: OpenFlow 1.0 section 5.2.1; OpenFlow 1.3 section 7.2.1; OpenFlow 1.4 section 7.2.1.
  */
 import { portFrom16, portTo16 } from '../../packet/fields.js';

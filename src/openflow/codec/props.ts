@@ -1,5 +1,6 @@
 /**
- * Properties: the type-length-value lists of OpenFlow 1.3 and later and of Nicira's newer extensions.
+ * Properties: the type-length-value lists of OpenFlow 1.3 and later and of Nicira's newer
+ * extensions.
  *
  *     type(16) length(16) payload, zeros up to a multiple of 8     (length excludes the zeros)
  */

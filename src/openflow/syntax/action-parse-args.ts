@@ -1,6 +1,6 @@
 /**
- * Actions whose arguments have a syntax of their own: controller, bundle, multipath, sample, ct and nat.
- * Dispatch and the simple actions are in action-parse.ts, learn in learn-parse.ts.
+ * Actions whose arguments have a syntax of their own: controller, bundle, multipath, sample, ct and
+ * nat. Dispatch and the simple actions are in action-parse.ts, learn in learn-parse.ts.
  */
 import { parseIpv4, parseIpv6 } from '../../packet/ip-text.js';
 import type { BundleSpec, MultipathSpec, NatSpec, OfAction, SampleSpec } from '../actions.js';

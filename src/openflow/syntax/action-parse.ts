@@ -1,6 +1,6 @@
 /**
- * Actions and instructions as ovs-actions(7) writes them. Errors are FlowSyntaxError in the words that
- * ovs-ofctl uses. The reverse is action-format.ts.
+ * Actions and instructions as ovs-actions(7) writes them. Errors are FlowSyntaxError in the words
+ * that ovs-ofctl uses. The reverse is action-format.ts.
  */
 
 import { fieldByName, fieldValueValid } from '../../packet/fields.js';

@@ -1,5 +1,6 @@
 /**
- * Flows as text: the lines of dump-flows and the one-line form of flow mods. The reverse is flow-parse.ts.
+ * Flows as text: the lines of dump-flows and the one-line form of flow mods. The reverse is
+ * flow-parse.ts.
  */
 
 import { OFPP } from '../actions.js';

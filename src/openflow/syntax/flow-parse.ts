@@ -31,7 +31,9 @@ import {
   syntaxError,
 } from './scan.js';
 
-/** Command of a flow mod; 'file' lets the text begin with one; 'request' is a statistics request. */
+/**
+ * Command of a flow mod; 'file' lets the text begin with one; 'request' is a statistics request.
+ */
 export type ParseCommand = FlowMod['command'] | 'file' | 'request';
 
 export interface ParsedFlow {

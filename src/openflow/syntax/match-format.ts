@@ -1,6 +1,6 @@
 /**
- * Matches as text, exactly as Open vSwitch prints them: which fields, in which order, under which names.
- * The reverse is match-parse.ts.
+ * Matches as text, exactly as Open vSwitch prints them: which fields, in which order, under which
+ * names. The reverse is match-parse.ts.
  */
 import {
   CT_STATE_FLAGS,

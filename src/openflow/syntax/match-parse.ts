@@ -1,6 +1,6 @@
 /**
- * One element of a match as people write it: a protocol name, a field with value and mask, or a run of bits.
- * Tells as well which flow formats can express it.
+ * One element of a match as people write it: a protocol name, a field with value and mask, or a run
+ * of bits. Tells as well which flow formats can express it.
  */
 
 import {

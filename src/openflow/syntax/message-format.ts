@@ -1,7 +1,8 @@
 /**
  * Any OpenFlow message as ovs-ofctl prints it: `OFPT_HELLO (xid=0x1):` and what follows.
  *
- * Works on frames, because what is printed names the form on the wire and shows what does not decode.
+ * Works on frames, because what is printed names the form on the wire and shows what does not
+ * decode.
  */
 import * as L from '../../packet/flow-layout.js';
 import { OFPP } from '../actions.js';
@@ -172,7 +173,8 @@ function formatPacketIn(p: PacketIn, names: Names, verbosity: number): string {
   }
   text += '\n';
   if (p.userdata !== undefined) {
-    text += ` userdata=${Array.from(p.userdata, (b) => b.toString(16).padStart(2, '0')).join('.')}\n`;
+    const bytes = Array.from(p.userdata, (b) => b.toString(16).padStart(2, '0'));
+    text += ` userdata=${bytes.join('.')}\n`;
   }
   if (verbosity > 0) text += formatPacket(p.data);
   if (verbosity > 2) text += hexDump(p.data, false);
@@ -327,7 +329,8 @@ const withNewline = (text: string): string => (text.endsWith('\n') ? text : `${t
 
 /**
  * A frame as text, ending in a newline.
- * @param verbosity as -m of ovs-ofctl adds up: 1 packets as text, 3 and more packets as hex, 5 the frame.
+ * @param verbosity as -m of ovs-ofctl adds up: 1 packets as text, 3 and more packets as hex, 5 the
+ *   frame.
  */
 export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbosity = 0): string {
   if (frame.length === 0) return 'OpenFlow message is empty\n';

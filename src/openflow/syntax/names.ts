@@ -1,5 +1,6 @@
 /**
- * Names of ports and tables in flow syntax: reserved ports (LOCAL, NORMAL...), and the names a switch gives.
+ * Names of ports and tables in flow syntax: reserved ports (LOCAL, NORMAL...), and the names a
+ * switch gives.
  */
 
 import { portTo16 } from '../../packet/fields.js';
@@ -56,7 +57,9 @@ function lookUp(text: string, map: NameMap | null): number | undefined {
   }
 }
 
-/** The number of a port written as number, reserved name (any case) or name; null if there is none. */
+/**
+ * The number of a port written as number, reserved name (any case) or name; null if there is none.
+ */
 export function parsePort(text: string, map: NameMap | null): number | null {
   if (/^\s*[+]?\d+$/.test(text)) {
     const number = Number(text);

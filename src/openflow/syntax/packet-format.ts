@@ -1,6 +1,6 @@
 /**
- * Packets as text: the fields of the flow they belong to and the checksum of their transport header, as
- * packet-in and packet-out are printed.
+ * Packets as text: the fields of the flow they belong to and the checksum of their transport
+ * header, as packet-in and packet-out are printed.
  */
 import { extractFlow } from '../../packet/extract.js';
 import * as L from '../../packet/flow-layout.js';

@@ -118,8 +118,8 @@ function formatQueueStats(s: QueueStatsEntry, ports: NameMap | null): string {
   const known = s.durationSec !== 0xffffffff;
   const duration = known ? formatDuration(s.durationSec, s.durationNsec) : '?';
   const head = `  port ${formatPort(s.port, ports)} queue ${queueName(s.queue)}: `;
-  const counts = `bytes=${count(s.txBytes)}, pkts=${count(s.txPackets)}, errors=${count(s.txErrors)}`;
-  return `${head}${counts}, duration=${duration}\n`;
+  const counts = `bytes=${count(s.txBytes)}, pkts=${count(s.txPackets)}`;
+  return `${head}${counts}, errors=${count(s.txErrors)}, duration=${duration}\n`;
 }
 
 export function formatQueueStatsReply(reply: QueueStatsReply, ports: NameMap | null): string {
