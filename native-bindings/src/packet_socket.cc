@@ -139,6 +139,14 @@ Napi::Value PacketOpen(const Napi::CallbackInfo& info) {
   return result;
 }
 
+void SetReceiveBuffer(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = Int32Arg(info, 0, "fd");
+  // The kernel doubles what it is given, to have room for its own structures.
+  int half = Int32Arg(info, 1, "bytes") / 2;
+  SetBuffer(env, fd, SO_RCVBUFFORCE, SO_RCVBUF, half);
+}
+
 Napi::Value PacketStatistics(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   struct tpacket_stats stats = {};
@@ -164,6 +172,7 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
 
 void InitPacketSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("packetOpen", Napi::Function::New(env, PacketOpen, "packetOpen"));
+  exports.Set("setReceiveBuffer", Napi::Function::New(env, SetReceiveBuffer, "setReceiveBuffer"));
   exports.Set("packetStatistics", Napi::Function::New(env, PacketStatistics, "packetStatistics"));
   exports.Set("close", Napi::Function::New(env, Close, "close"));
 }

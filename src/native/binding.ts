@@ -146,6 +146,8 @@ export interface NativeBinding {
   ringUnmap(arena: ArrayBuffer, offset: number, bytes: number): void;
 
   packetOpen(options: PacketOpenOptions): PacketSocket;
+  /** How many bytes may wait on a socket (SO_RCVBUFFORCE), the kernel's structures included. */
+  setReceiveBuffer(fd: number, bytes: number): void;
   /** PACKET_STATISTICS since the last call. */
   packetStatistics(fd: number): { packets: number; drops: number };
   /** TAP with IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE (always), offloads set; not persistent. */

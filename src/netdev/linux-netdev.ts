@@ -14,6 +14,7 @@ import {
   type NetdevStatistics,
   type QueuedNetdev,
 } from './netdev.js';
+import type { QueueBudget } from './queue-budget.js';
 import type { LinkChange, LinkMonitor } from './rtnetlink.js';
 import { IFF_RUNNING, IFF_UP, type Link, type LinkStats } from './rtnetlink-codec.js';
 
@@ -21,6 +22,7 @@ import { IFF_RUNNING, IFF_UP, type Link, type LinkStats } from './rtnetlink-code
 export interface LinuxContext {
   native: NativeBinding;
   links: LinkMonitor;
+  budget: QueueBudget;
   /** Devices closed while workers still held their queues. */
   lingering: Set<QueuedNetdev>;
 }

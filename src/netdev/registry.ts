@@ -16,6 +16,7 @@ import { DummyWires, type WireState } from './dummy-wires.js';
 import type { LinuxContext } from './linux-netdev.js';
 import type { Netdev } from './netdev.js';
 import { PatchNetdev } from './patch-netdev.js';
+import { QueueBudget } from './queue-budget.js';
 import { LinkMonitor } from './rtnetlink.js';
 import { type PacketQueueSizes, SystemNetdev } from './system-netdev.js';
 import { TapNetdev } from './tap-netdev.js';
@@ -141,7 +142,12 @@ export class NetdevRegistry {
   private linux(): LinuxContext {
     if (!this.context) {
       const native = this.options.native();
-      this.context = { native, links: new LinkMonitor(native), lingering: new Set() };
+      this.context = {
+        native,
+        links: new LinkMonitor(native),
+        budget: new QueueBudget(native),
+        lingering: new Set(),
+      };
     }
     return this.context;
   }

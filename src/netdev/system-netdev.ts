@@ -3,9 +3,9 @@
  * through packet sockets with a ring each.
  *
  * Memory of a port, whatever the frame size: slots * slotBytes of ring in the kernel, mapped
- * into one worker's arena (2 MiB); at most 2 * rcvBufBytes of queued frames that are larger than
- * a slot (2 MiB), and 2 * sndBufBytes of frames on their way out (1 MiB). 200 ports: 1 GiB at
- * most.
+ * into one worker's arena (2 MiB); a share of the budget for queued frames that are larger than a
+ * slot (queue-budget.ts: 8 MiB, with many ports less); and 2 * sndBufBytes of frames on their way
+ * out (1 MiB). 200 ports: 1 GiB at most.
  *
  * Opening does not set the interface up: that is its owner's affair.
  */
@@ -22,8 +22,7 @@ export interface PacketQueueSizes {
   slotBytes: number;
   /** Headroom of each frame, in bytes. */
   reserve: number;
-  /** The kernel doubles both. */
-  rcvBufBytes: number;
+  /** Doubled by the kernel. */
   sndBufBytes: number;
 }
 
@@ -31,7 +30,6 @@ export const DEFAULT_QUEUE_SIZES: PacketQueueSizes = {
   slots: 1024,
   slotBytes: 2048,
   reserve: 64,
-  rcvBufBytes: 1 << 20,
   sndBufBytes: 1 << 19,
 };
 
@@ -79,7 +77,10 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
 
   closeQueues(): void {
     this.context.lingering.delete(this);
-    for (const queue of this.queues) this.context.native.close(queue.fd);
+    for (const queue of this.queues) {
+      this.context.budget.leave(queue.fd);
+      this.context.native.close(queue.fd);
+    }
     this.queues = [];
     this.letHostIn();
   }
@@ -116,19 +117,20 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   private openQueue(fanout: boolean): DatapathQueue {
-    const { slots, slotBytes, reserve, rcvBufBytes, sndBufBytes } = this.sizes;
+    const { slots, slotBytes, reserve, sndBufBytes } = this.sizes;
     const socket = this.context.native.packetOpen({
       ifname: this.name,
       slots,
       slotBytes,
       reserve,
-      rcvBufBytes,
+      rcvBufBytes: this.context.budget.socketBytes / 2,
       sndBufBytes,
       fanoutId: fanout ? this.link.ifindex & FANOUT_ID_MASK : undefined,
       // A frame that the device cannot segment itself is dropped on the short way.
       qdiscBypass: this.ethtool().tso ?? true,
     });
     const { fd, ifindex, ringBytes } = socket;
+    this.context.budget.join(fd);
     return { kind: 'packet', fd, ifindex, ringBytes, slots, slotBytes, reserve };
   }
 }
