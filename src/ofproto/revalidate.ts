@@ -11,6 +11,7 @@
 import { NEVER } from '../common/clock.js';
 import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
+import { giveFlow } from './flow-pool.js';
 import { installed, type Udpif, type Ukey } from './udpif.js';
 import { odpActionsEqual } from './xlate/commit.js';
 import { megaflowMask } from './xlate/translate.js';
@@ -134,7 +135,13 @@ export class Revalidator {
 
   private revalidate(ukey: Ukey): void {
     const out = this.udpif.translateKey(ukey.flow, false);
-    if (out === null || hasExtraBits(megaflowMask(out.wc, ukey.flow), ukey.dpFlow.mask)) {
+    if (out === null) {
+      this.udpif.remove(ukey);
+      return;
+    }
+    const narrower = hasExtraBits(megaflowMask(out.wc, ukey.flow), ukey.dpFlow.mask);
+    giveFlow(out.wc);
+    if (narrower) {
       this.udpif.remove(ukey);
       return;
     }

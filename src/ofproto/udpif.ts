@@ -20,6 +20,7 @@ import type { Match } from '../openflow/match.js';
 import { type FlowWords, W_IN_PORT } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { Classifier, type ClassifierRule } from './classifier.js';
+import { giveFlow, takeFlowCopy } from './flow-pool.js';
 import { pushStats, type XlateCacheEntry } from './xlate/cache.js';
 import { odpActionsEqual } from './xlate/commit.js';
 import type { XlateOut } from './xlate/context.js';
@@ -46,8 +47,8 @@ export class Ukey implements ClassifierRule {
     out: XlateOut,
     nowMs: number,
   ) {
-    const { mask } = dpFlow;
-    this.match = { flow: flow.map((word, i) => word & mask[i]), mask };
+    // Bits outside the mask are not zero here; the classifier's lookups do not mind.
+    this.match = { flow, mask: dpFlow.mask };
     this.cache = out.cache;
     this.controllerIds = out.controllerIds;
     this.usedMs = nowMs;
@@ -112,9 +113,11 @@ export class Udpif {
   translateKey(key: FlowWords, hasPacket: boolean): XlateOut | null {
     const port = this.backer.portByOdp(key[W_IN_PORT]);
     if (port === null) return null;
-    const flow = key.slice();
+    const flow = takeFlowCopy(key);
     flow[W_IN_PORT] = port.ofPort;
-    return translate({ ofproto: port.ofproto, flow, sideEffects: hasPacket, hasPacket });
+    const out = translate({ ofproto: port.ofproto, flow, sideEffects: hasPacket, hasPacket });
+    giveFlow(flow);
+    return out;
   }
 
   private install(key: FlowWords, out: XlateOut): void {

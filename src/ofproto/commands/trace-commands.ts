@@ -121,12 +121,13 @@ export function traceText(request: TraceRequest): string {
   });
   const initial = flow.slice();
   initial[W_ACTSET_OUTPUT] = OFPP_UNSET_WORD;
-  const unchanged = initial.every((word, i) => word === out.finalFlow[i]);
+  const final = out.finalFlow ?? initial;
+  const unchanged = initial.every((word, i) => word === final[i]);
   const { dpif } = ofproto.backer;
   const portNames = new Map([...dpif.ports()].map((port) => [port.portNo, port.name]));
   const portName = request.names ? (no: number) => portNames.get(no) : undefined;
   let text = `Flow: ${formatFlowText(flow, names)}\n${formatTrace(trace)}`;
-  text += `\nFinal flow: ${unchanged ? 'unchanged' : formatFlowText(out.finalFlow, names)}\n`;
+  text += `\nFinal flow: ${unchanged ? 'unchanged' : formatFlowText(final, names)}\n`;
   text += `Megaflow: ${formatMegaflow(flow, out.wc, names)}\n`;
   text += `Datapath actions: ${formatOdpActions(out.actions, { portName })}`;
   if (out.error !== 'ok') {

@@ -23,6 +23,7 @@ import {
   W_VLAN1,
 } from '../../packet/flow-layout.js';
 import { dlType, isIp, nwFrag, vlanCount } from '../flow-access.js';
+import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { type FlowTable, N_TABLES, TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import type { Rule } from '../rule.js';
@@ -224,10 +225,11 @@ function executeClone(ctx: XlateContext, actions: readonly OfAction[]): void {
   const flow = ctx.flow;
   const stack = ctx.stack;
   const actionSet = ctx.actionSet;
-  ctx.flow = flow.slice();
+  ctx.flow = takeFlowCopy(flow);
   ctx.stack = [...stack];
   ctx.actionSet = [];
   executeActions(ctx, actions);
+  giveFlow(ctx.flow);
   ctx.flow = flow;
   ctx.stack = stack;
   ctx.actionSet = actionSet;

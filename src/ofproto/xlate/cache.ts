@@ -6,8 +6,7 @@
  * effects that those packets would have had, without translating again.
  */
 
-import type { FlowWords } from '../../packet/flow-layout.js';
-import type { Bond } from '../bond.js';
+import type { BondBucket } from '../bond.js';
 import type { Bundle } from '../bundle.js';
 import type { FlowTable } from '../flow-table.js';
 import type { MacSighting } from '../mac-learning.js';
@@ -29,7 +28,7 @@ export type XlateCacheEntry =
   | { type: 'rule'; rule: Rule }
   | { type: 'table'; table: FlowTable; matched: boolean }
   | { type: 'normal'; ofproto: Ofproto; sighting: Sighting }
-  | { type: 'bond'; bond: Bond; flow: FlowWords; vid: number }
+  | { type: 'bond'; bucket: BondBucket }
   | { type: 'patch'; out: OfPort; in: OfPort };
 
 /** Credits `delta` to everything in the cache. */
@@ -48,7 +47,7 @@ export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta):
         entry.ofproto.learn({ ...entry.sighting, seenMs: delta.usedMs });
         break;
       case 'bond':
-        entry.bond.account(entry.flow, entry.vid, delta.bytes);
+        entry.bucket.txBytes += delta.bytes;
         break;
       case 'patch':
         entry.out.device.countTx?.(delta.packets, delta.bytes);

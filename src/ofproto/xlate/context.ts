@@ -14,13 +14,13 @@ import type { OfAction } from '../../openflow/actions.js';
 import type { NameMap } from '../../openflow/syntax/names.js';
 import {
   type FlowWords,
-  newFlow,
   VLAN_CFI,
   W_ACTSET_OUTPUT,
   W_IN_PORT,
   W_VLAN0,
   W_VLAN1,
 } from '../../packet/flow-layout.js';
+import { takeFlowCopy, takeZeroFlow } from '../flow-pool.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
@@ -72,7 +72,8 @@ export interface XlateIn {
 /** What translation gives. */
 export interface XlateOut {
   actions: OdpAction[];
-  /** Bits consulted, in the layout of the key; OpenFlow's own metadata is left out. */
+  /** Bits consulted, in the layout of the key, without OpenFlow's own metadata. The caller's now:
+   * to keep, or to give back to the pool. */
   wc: FlowWords;
   /** Set: the datapath must send each packet up. */
   slow: SlowPathReason | null;
@@ -81,8 +82,8 @@ export interface XlateOut {
   /** Numbers of the controller actions in `actions` (OfprotoBacker.controllerActions). */
   controllerIds: number[];
   error: XlateError;
-  /** The flow at the end of the pipeline of the first bridge. */
-  finalFlow: FlowWords;
+  /** The flow at the end of the first bridge's pipeline; for traces alone. */
+  finalFlow: FlowWords | null;
 }
 
 const log = getLogger('ofproto_dpif_xlate');
@@ -98,7 +99,7 @@ export class XlateContext {
   readonly limits = LIMITS;
   flow: FlowWords;
   readonly base: FlowWords;
-  readonly wc: FlowWords = newFlow();
+  readonly wc: FlowWords = takeZeroFlow();
   readonly actions: OdpAction[] = [];
   readonly cache: XlateCacheEntry[] = [];
   readonly controllerIds: number[] = [];
@@ -117,9 +118,9 @@ export class XlateContext {
   inActionSet = false;
 
   constructor(readonly xin: XlateIn) {
-    this.flow = xin.flow.slice();
+    this.flow = takeFlowCopy(xin.flow);
     this.flow[W_ACTSET_OUTPUT] = OFPP_UNSET_WORD;
-    this.base = xin.flow.slice();
+    this.base = takeFlowCopy(xin.flow);
     this.ofproto = xin.ofproto;
     this.trace = xin.trace ?? null;
   }
@@ -171,6 +172,11 @@ export class XlateContext {
   reportInfo(text: string): void {
     if (this.trace !== null) traceNode(this.trace, 'warn', text);
     else if (this.xin.hasPacket && log.enabled('info')) log.info(this.whilst(text));
+  }
+
+  /** Whether reportDebug would show its text to anyone. */
+  get wantsDebug(): boolean {
+    return this.trace !== null || log.enabled('dbg');
   }
 
   reportDebug(text: string): void {

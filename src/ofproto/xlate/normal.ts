@@ -117,7 +117,9 @@ function learnSource(ctx: XlateContext, bundle: Bundle, vlan: number): void {
   const { flow, ofproto } = ctx;
   const mac = dlSrc(flow);
   const sighting = { bundle, mac, vlan, isGratuitousArp: isGratuitousArp(flow, ctx.wc) };
-  if (ctx.xin.sideEffects && ofproto.learn({ ...sighting, seenMs: ofproto.clock.now() })) {
+  const { sideEffects } = ctx.xin;
+  const news = sideEffects && ofproto.learn({ ...sighting, seenMs: ofproto.clock.now() });
+  if (news && ctx.wantsDebug) {
     ctx.reportDebug(`learned that ${macText(mac)} is on port ${bundle.name} in VLAN ${vlan}`);
   }
   ctx.cache.push({ type: 'normal', ofproto, sighting });
@@ -197,6 +199,7 @@ function choosePort(ctx: XlateContext, bundle: Bundle, vid: number): OfPort | nu
     ctx.report('detail', `no enabled member in bond ${bundle.name}, dropping`);
     return null;
   }
-  ctx.cache.push({ type: 'bond', bond, flow: ctx.flow.slice(), vid });
+  const bucket = bond.isBalanced ? bond.bucketOf(ctx.flow, vid) : null;
+  if (bucket !== null) ctx.cache.push({ type: 'bond', bucket });
   return bundle.portOf(member.link);
 }

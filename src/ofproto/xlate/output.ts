@@ -13,6 +13,7 @@ import {
   W_REG0,
 } from '../../packet/flow-layout.js';
 import { dlDst } from '../flow-access.js';
+import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { OFPPC, type OfPort } from '../port.js';
 import { runActionSet, tableAction } from './actions.js';
 import { commitActions } from './commit.js';
@@ -128,7 +129,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
     tableId: ctx.tableId,
     exit: ctx.exit,
   };
-  ctx.flow = saved.flow.slice();
+  ctx.flow = takeFlowCopy(saved.flow);
   ctx.flow[W_IN_PORT] = peer.ofPort;
   ctx.flow.fill(0, W_METADATA, W_METADATA + 2);
   ctx.flow.fill(0, W_REG0, W_REG0 + N_REGS);
@@ -145,6 +146,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
     ctx.depth -= 1;
   }
   ctx.leave(trace);
+  giveFlow(ctx.flow);
   Object.assign(ctx, saved);
   ctx.error = 'ok';
 }

@@ -28,6 +28,7 @@ import {
   W_VLAN1,
 } from '../../packet/flow-layout.js';
 import { dlType, isIp, nwFrag, nwProto } from '../flow-access.js';
+import { giveFlow } from '../flow-pool.js';
 import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
 import { XlateContext, type XlateIn, type XlateOut } from './context.js';
 import { mayReceive } from './output.js';
@@ -44,6 +45,8 @@ export function translate(xin: XlateIn): XlateOut {
   ctx.leave(top);
   if (ctx.error !== 'ok') ctx.actions.length = 0;
   finishMask(ctx.wc, xin.flow);
+  giveFlow(ctx.base);
+  if (xin.trace === undefined) giveFlow(ctx.flow);
   return {
     actions: ctx.actions,
     wc: ctx.wc,
@@ -51,7 +54,7 @@ export function translate(xin: XlateIn): XlateOut {
     cache: ctx.cache,
     controllerIds: ctx.controllerIds,
     error: ctx.error,
-    finalFlow: ctx.flow,
+    finalFlow: xin.trace === undefined ? null : ctx.flow,
   };
 }
 
@@ -104,11 +107,10 @@ function finishMask(wc: FlowWords, flow: FlowWords): void {
 }
 
 /**
- * The mask to install: as translation gave it, and the presence of each tag, on which the meaning
- * of everything behind the tags depends.
+ * Makes of the mask that translation gave the one to install, in place: adds the presence of each
+ * tag, on which the meaning of everything behind the tags depends.
  */
-export function megaflowMask(wc: FlowWords, flow: FlowWords): FlowWords {
-  const mask = wc.slice();
+export function megaflowMask(mask: FlowWords, flow: FlowWords): FlowWords {
   const tagged = (word: number): boolean => (flow[word] & VLAN_CFI) !== 0;
   mask[W_VLAN0] |= VLAN_CFI;
   if (tagged(W_VLAN0)) {
