@@ -60,6 +60,11 @@ class Checker {
     return this.isIp && !later && [6, 17, 132].includes(this.proto);
   }
 
+  /** The original tuple of a connection is known in packets that match. */
+  private get ctValid(): boolean {
+    return fieldPrereqsOk(mustField('ct_nw_proto'), this.match.flow, this.match.mask);
+  }
+
   /** Only OpenFlow 1.0 lets this pass unless `ok`. */
   private need(ok: boolean): void {
     if (!ok) this.usable &= P_OF10_ANY;
@@ -176,6 +181,8 @@ class Checker {
         return this.ct(a);
       case 'nat':
         return this.isIp ? undefined : MISMATCH;
+      case 'resubmit':
+        return a.ct === true && !this.ctValid ? MISMATCH : undefined;
       case 'clone':
         return this.nested(a.actions, true);
       case 'write_actions':
@@ -224,6 +231,18 @@ class Checker {
       default:
     }
   }
+}
+
+/** True when the original tuple that the match asks for is of the other IP version. */
+export function ctAddressesMismatch(match: Match): boolean {
+  const { flow, mask } = match;
+  const dlType = flow[L.W_DL_TYPE] >>> 16;
+  const v4 = mask[L.W_CT_NW_SRC] !== 0 || mask[L.W_CT_NW_DST] !== 0;
+  if (v4 && dlType !== L.ETH_TYPE_IP) return true;
+  for (let i = 0; i < 8; i++) {
+    if (mask[L.W_CT_IPV6_SRC + i] !== 0 && dlType !== L.ETH_TYPE_IPV6) return true;
+  }
+  return false;
 }
 
 /**

@@ -10,6 +10,7 @@
  * The flow syntax itself is src/openflow/syntax. Not for: databases (vsctl) or a running daemon
  * (appctl).
  */
+import { OfpError } from '../../openflow/errors.js';
 import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
@@ -138,7 +139,7 @@ export async function runOfctl(argv: string[], io: CliIo): Promise<number> {
       io.stderr.write('Alarm clock\n');
       return STATUS_TIMEOUT;
     }
-    if (e instanceof OfctlFatal || e instanceof UsageError) {
+    if (e instanceof OfctlFatal || e instanceof UsageError || e instanceof OfpError) {
       io.stderr.write(`${io.programName}: ${e.message}\n`);
       return 1;
     }

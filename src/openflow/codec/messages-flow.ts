@@ -5,10 +5,13 @@
  */
 
 import { portFrom16, portTo16 } from '../../packet/fields.js';
+import type { OfAction } from '../actions.js';
+import { checkActions, ctAddressesMismatch } from '../check.js';
 import { fail } from '../errors.js';
 import type { Match } from '../match.js';
 import type { FlowMod, FlowRemoved } from '../messages.js';
 import { normalizeMatch } from '../normalize.js';
+import { protocolsOfVersion } from '../protocols.js';
 import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
@@ -72,11 +75,19 @@ interface RawFlowMod10 {
   rawFlags: number;
 }
 
+/** Refuses actions that make no sense for the packets that match. */
+function checkFlow(actions: OfAction[], match: Match, table: number, version: number): void {
+  const { usable, error } = checkActions(actions, match, table);
+  if (error !== undefined) fail(error);
+  if ((protocolsOfVersion(version) & ~usable) !== 0) fail('OFPBAC_MATCH_INCONSISTENT');
+}
+
 function finishFlowMod10(raw: RawFlowMod10, r: Reader, ctx: MessageContext): FlowMod {
   const useTable = ctx.options.tableId === true;
   const command = COMMANDS[useTable ? raw.command & 0xff : raw.command];
   if (command === undefined) fail('OFPFMFC_BAD_COMMAND');
   if (command === 'add' && raw.matchCookieMask !== 0n) fail('NXBRC_NXM_INVALID');
+  if (ctAddressesMismatch(raw.match)) fail('OFPBAC_MATCH_INCONSISTENT');
   const actions = getActions(r, r.left, 1, true);
   const flags = getFlowFlags(raw.rawFlags, 1);
   if ((raw.rawFlags & FLAG.EMERG10) !== 0) {
@@ -87,10 +98,12 @@ function finishFlowMod10(raw: RawFlowMod10, r: Reader, ctx: MessageContext): Flo
     );
   }
   flags.resetCounts = command === 'add';
+  const table = useTable ? raw.command >> 8 : TABLE_ALL;
+  checkFlow(actions, raw.match, table, 1);
   return {
     type: 'flow_mod',
     command,
-    table: useTable ? raw.command >> 8 : TABLE_ALL,
+    table,
     match: raw.match,
     priority: raw.priority,
     cookie: command === 'add' ? raw.cookie : raw.matchCookie,
@@ -222,7 +235,10 @@ const FLOW_MOD_11 = row({
     const isAdd = command === 'add';
     const isDelete = command === 'delete' || command === 'delete_strict';
     if (table === TABLE_ALL && !isDelete) fail('OFPFMFC_BAD_TABLE_ID');
+    if (ctAddressesMismatch(match)) fail('OFPBAC_MATCH_INCONSISTENT');
     const actions = getInstructions(r, r.left, ctx.version);
+    const flags = getFlowFlags(rawFlags, ctx.version);
+    checkFlow(actions, match, table, ctx.version);
     return {
       ...{ type: 'flow_mod', command, table, match, priority, cookie },
       cookieMask: isAdd ? 0n : cookieMask,
@@ -231,7 +247,7 @@ const FLOW_MOD_11 = row({
       importance: ctx.version >= 5 && isAdd ? importance : 0,
       ...{ bufferId, outPort },
       outGroup: isDelete ? outGroup : 0xffffffff,
-      flags: getFlowFlags(rawFlags, ctx.version),
+      flags,
       actions,
     };
   },

@@ -72,7 +72,7 @@ export function getFieldHeader(r: Reader): Field {
 /** Writes a field header. `ofVersion` 1 prefers NXM numbers. */
 export function putFieldHeader(w: Writer, field: Field, ofVersion: number, hasMask = false): void {
   const h = fieldHeader(field, ofVersion);
-  if (h === undefined) throw new Error(`field ${field.name} has no NXM or OXM number`);
+  if (h === undefined) fail('OFPBAC_BAD_SET_TYPE', `${field.name} has no NXM or OXM number`);
   const length = (hasMask ? 2 : 1) * field.nBytes + (h.class === CLASS_EXPERIMENTER ? 4 : 0);
   w.u16(h.class).u16((h.field << 9) | (hasMask ? 0x100 : 0) | length);
   if (h.class === CLASS_EXPERIMENTER) w.u32(h.vendor);
@@ -176,7 +176,50 @@ export function getOxmMatch(r: Reader, loose = false): Match {
 
 /** Fields that only show words which other fields write already. */
 const VIEWS = /^(dl_vlan|dl_vlan_pcp|xreg\d+|xxreg\d+)$/;
-const ENCODED: readonly Field[] = FIELDS.filter((f) => f.headers.length > 0 && !VIEWS.test(f.name));
+
+/**
+ * The order in which Open vSwitch writes entries: what is required comes before what requires it.
+ * Fields of one group keep the order of ovs-fields(7).
+ */
+const WRITE_ORDER: readonly RegExp[] = [
+  /^(packet_type|dp_hash|recirc_id|conj_id|in_port|in_port_oxm|actset_output)$/,
+  /^eth_/,
+  /^vlan_/,
+  /^mpls_(tc|bos|ttl)$/,
+  /^mpls_label$/,
+  /^(ip_src|ip_dst|ipv6_src|ipv6_dst)$/,
+  /^ip_frag$/,
+  /^(nw_tos|ip_dscp)$/,
+  /^nw_ecn$/,
+  /^nw_ttl$/,
+  /^ipv6_label$/,
+  /^nw_proto$/,
+  /^(tcp|udp|sctp|icmp|icmpv6)_/,
+  /^nd_reserved$/,
+  /^nd_target$/,
+  /^nd_options_type$/,
+  /^nd_/,
+  /^arp_/,
+  /^tun_id$/,
+  /^tun_flags$/,
+  /^tun_/,
+  /^reg/,
+  /^pkt_mark$/,
+  /^ct_(state|zone|mark|label)$/,
+  /^ct_nw_src$/,
+  /^ct_ipv6_src$/,
+  /^ct_nw_dst$/,
+  /^ct_ipv6_dst$/,
+];
+
+function writeRank(field: Field): number {
+  const rank = WRITE_ORDER.findIndex((pattern) => pattern.test(field.name));
+  return rank < 0 ? WRITE_ORDER.length : rank;
+}
+
+const ENCODED: readonly Field[] = FIELDS.filter(
+  (f) => f.headers.length > 0 && !VIEWS.test(f.name),
+).sort((a, b) => writeRank(a) - writeRank(b));
 /** One of each pair for NXM, the other for OXM. */
 const NXM_ONLY = new Set(['in_port', 'vlan_tci', 'nw_tos']);
 const OXM_ONLY = new Set(['in_port_oxm', 'vlan_vid', 'vlan_pcp', 'ip_dscp']);
@@ -191,7 +234,7 @@ export function putEntries(w: Writer, match: Match, ofVersion: number): void {
       // A priority without its whole mask or without a tag cannot be said.
       if ((match.flow[L.W_VLAN0] & 0x1fff) === 0) continue;
     }
-    if (/^ct_tp_/.test(field.name) && match.flow[L.W_CT_PROTO] === 0) continue;
+    if (/^ct_(tp_|nw_proto)/.test(field.name) && match.flow[L.W_CT_PROTO] === 0) continue;
     const value = fieldGet(match.flow, field);
     const mask = fieldGetMask(match.mask, field);
     if (field.special === 'vlan_vid' && mask[0] === 0x1f && mask[1] === 0xff) mask.fill(0xff);

@@ -29,11 +29,11 @@ export function formatFlags(flags: FlowMod['flags']): string {
 
 export const hexCookie = (cookie: bigint): string => `0x${cookie.toString(16)}`;
 
-const UNKNOWN_COUNT = 0xffffffffffffffffn;
+const ALL_ONES = 0xffffffffffffffffn;
 
 /** A counter of dump-flows; counters that the switch does not know are left out. */
 const counter = (name: string, value: bigint): string =>
-  value === UNKNOWN_COUNT ? '' : `${name}=${value}, `;
+  value === ALL_ONES ? '' : `${name}=${value}, `;
 
 /** A flow's line in dump-flows, without the leading space. */
 export function formatFlowStats(
@@ -77,7 +77,10 @@ export function formatFlowMod(f: FlowMod, version: number, names: Names = NO_NAM
   const match = formatMatch(f.match, names.ports, f.priority);
   text += match === '' ? ' ' : ` ${match} `;
   const newCookie = f.command === 'add' ? (f.newCookie ?? f.cookie) : f.newCookie;
-  if (newCookie !== null && newCookie !== 0n) text += `cookie:${hexCookie(newCookie)} `;
+  // All ones is 'no cookie' on the wire.
+  if (newCookie !== null && newCookie !== 0n && newCookie !== ALL_ONES) {
+    text += `cookie:${hexCookie(newCookie)} `;
+  }
   if (f.cookieMask !== 0n) {
     text += `cookie:${hexCookie(f.cookie)}/${hexCookie(f.cookieMask)} `;
   }
