@@ -62,8 +62,15 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       idl,
       clock,
       registry,
-      openDpif: (type) =>
-        createDpif(type, { clock, native: type === 'dummy' ? undefined : loadNative() }),
+      openDpif: (type, { vlanLimit, pmdCpus, flowLimit }) =>
+        createDpif(type, {
+          clock,
+          native: type === 'dummy' ? undefined : loadNative(),
+          pmdCpuMask: pmdCpus ?? undefined,
+          workers: pmdCpus?.length,
+          flowLimit,
+          settings: { vlanLimit },
+        }),
       openDevice: (iface, datapathType) => openDevice(netdevs, iface, datapathType, () => vswitch),
       runDir: options.runDir,
       version: OVS_INTERFACE_VERSION,

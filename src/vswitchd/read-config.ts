@@ -71,6 +71,43 @@ export function readUdpifSettings(other: ReadonlyMap<string, string>, warn: Warn
   };
 }
 
+/** Open_vSwitch other_config: settings of the datapath. */
+export interface DatapathSettings {
+  /** VLAN tags that matches see, 1 or 2; further ones are payload. */
+  vlanLimit: number;
+  /** CPUs for forwarding workers, or null: the switch chooses. */
+  pmdCpus: number[] | null;
+  flowLimit: number;
+}
+
+export function readDatapathSettings(
+  other: ReadonlyMap<string, string>,
+  warn: Warn,
+): DatapathSettings {
+  // 0 is 'no limit' in the database's documentation: as many as there are.
+  const limit = mapInt(other, 'vlan-limit', { min: 0, max: 2, fallback: 1 }, warn);
+  return {
+    vlanLimit: limit === 0 ? 2 : limit,
+    pmdCpus: parseCpuMask(other.get('pmd-cpu-mask'), warn),
+    flowLimit: readUdpifSettings(other, warn).flowLimit,
+  };
+}
+
+/** CPU numbers of a hexadecimal mask ('0x6' or '6': CPUs 1 and 2). */
+function parseCpuMask(text: string | undefined, warn: Warn): number[] | null {
+  if (text === undefined) return null;
+  const digits = text.replace(/^0x/i, '');
+  if (!/^[0-9a-f]{1,256}$/i.test(digits)) {
+    warn(`pmd-cpu-mask '${text}' is not a hexadecimal mask, ignored`);
+    return null;
+  }
+  const cpus: number[] = [];
+  for (let mask = BigInt(`0x${digits}`), cpu = 0; mask !== 0n; mask >>= 1n, cpu++) {
+    if (mask & 1n) cpus.push(cpu);
+  }
+  return cpus.length ? cpus : null;
+}
+
 function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
   const name = rowString(row, 'name');
   const other = rowMap(row, 'other_config');

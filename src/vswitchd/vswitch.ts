@@ -19,7 +19,12 @@ import type { Changes, Idl } from '../ovsdb/idl/index.js';
 import { Bridge, type BridgeHost } from './bridge.js';
 import { randomMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, SwitchConfig } from './config.js';
-import { readConfig, readUdpifSettings } from './read-config.js';
+import {
+  type DatapathSettings,
+  readConfig,
+  readDatapathSettings,
+  readUdpifSettings,
+} from './read-config.js';
 import { mapInt } from './row-values.js';
 import { isConfigChange, StatusWriter } from './status.js';
 
@@ -35,7 +40,7 @@ export interface VswitchDeps {
   clock: Clock;
   registry: OfprotoRegistry;
   /** Makes the datapath of a type; asked once for each. */
-  openDpif(type: string): Dpif;
+  openDpif(type: string, settings: DatapathSettings): Dpif;
   /** Opens a device for an interface. @throws TapswitchError */
   openDevice(iface: IfaceConfig, datapathType: string): Netdev;
   /** Directory for BRIDGE.mgmt and BRIDGE.snoop. */
@@ -56,6 +61,7 @@ export class Vswitch implements BridgeHost {
   private statusDueMs = NEVER;
   private statsIntervalMs = STATS_INTERVAL.fallback;
   private appliedCfg = 0;
+  private datapathSettings: DatapathSettings = readDatapathSettings(new Map(), () => {});
   private opening: BridgeConfig | null = null;
   private isReady = false;
   private contended = false;
@@ -200,11 +206,14 @@ export class Vswitch implements BridgeHost {
       STATS_INTERVAL,
       (message) => this.warnOnce(message),
     );
+    const { otherConfig } = config;
+    const warn = (message: string): void => this.warnOnce(message);
+    this.datapathSettings = readDatapathSettings(otherConfig, warn);
     this.removeUnwanted(config);
     for (const bridge of config.bridges) this.applyBridge(bridge);
-    this.deps.registry.setUdpifSettings(
-      readUdpifSettings(config.otherConfig, (message) => this.warnOnce(message)),
-    );
+    this.deps.registry.setUdpifSettings(readUdpifSettings(otherConfig, warn));
+    const { vlanLimit } = this.datapathSettings;
+    for (const { dpif } of this.backers.values()) dpif.configure({ vlanLimit });
     void this.finish(config.nextCfg);
   }
 
@@ -256,7 +265,7 @@ export class Vswitch implements BridgeHost {
   private backerFor(type: string): { backer: OfprotoBacker; dpif: Dpif } {
     let entry = this.backers.get(type);
     if (!entry) {
-      const dpif = this.deps.openDpif(type);
+      const dpif = this.deps.openDpif(type, this.datapathSettings);
       entry = { dpif, backer: this.deps.registry.openBacker(type, dpif) };
       this.backers.set(type, entry);
     }
