@@ -6,8 +6,8 @@
  *     pending:      {"id":2,"method":"ec   (kept until its closing bracket arrives)
  *
  * Values follow each other with or without white space between them, as JSON-RPC over a stream
- * socket sends them. Brackets are matched while bytes arrive, so that nesting that is too deep, or a
- * value that is too long, is refused before it takes memory; the text of a whole value then goes
+ * socket sends them. Brackets are matched while bytes arrive, so that nesting that is too deep, or
+ * a value that is too long, is refused before it takes memory; the text of a whole value then goes
  * through `parseJson`.
  *
  * Not for: numbers, strings or literals at the top level (no protocol here sends them).
@@ -141,7 +141,10 @@ export class JsonStreamParser {
     this.onValue(value);
   }
 
-  /** Appends chunk[start ..) to what is pending, growing by doubling: few bytes per chunk cost little. */
+  /**
+   * Appends chunk[start ..) to what is pending, growing by doubling: few bytes per chunk cost
+   * little.
+   */
   private keep(chunk: Buffer, start: number): void {
     const length = this.pendingLength + chunk.length - start;
     if (length > this.maxBytes) this.failSize();

@@ -3,8 +3,8 @@
  *
  * OVSDB's integers have 64 bits, JavaScript's numbers 53. An integer that a number cannot hold
  * comes out of `parseJson` as a BigInt (as far as int64 goes; beyond it, a real, as Open vSwitch
- * has it), and `stringifyJson` writes BigInts as plain digits. Everything else is the built-in JSON,
- * which does the work whenever no such integer can be in the text.
+ * has it), and `stringifyJson` writes BigInts as plain digits. Everything else is the built-in
+ * JSON, which does the work whenever no such integer can be in the text.
  *
  * Not for: streams (see json-stream.ts).
  */
@@ -77,7 +77,9 @@ function markLongIntegers(text: string): string | null {
   return copied === 0 ? null : out + text.slice(copied);
 }
 
-/** Index of the quote that ends the string which opens at `start`; the text's length if none does. */
+/**
+ * Index of the quote that ends the string which opens at `start`; the text's length if none does.
+ */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -104,7 +106,9 @@ function unmark(_key: string, value: unknown): unknown {
   return big >= INT64_MIN && big <= INT64_MAX ? big : asNumber;
 }
 
-/** JSON.stringify for trees with BigInts in them. Depth is that of the value, so bound it before. */
+/**
+ * JSON.stringify for trees with BigInts in them. Depth is that of the value, so bound it before.
+ */
 function writeValue(value: unknown): string {
   if (typeof value === 'bigint') return value.toString();
   if (Array.isArray(value)) return `[${value.map(writeValue).join(',')}]`;

@@ -1,6 +1,7 @@
 /**
  * Prints megaflow keys in the datapath syntax:
- * `recirc_id(0),in_port(2),packet_type(ns=0,id=0),eth(src=...,dst=...),eth_type(0x0800),ipv4(frag=no)`.
+ *     recirc_id(0),in_port(2),packet_type(ns=0,id=0),eth(src=...,dst=...),eth_type(0x0800),
+ *     ipv4(frag=no)
  *
  * Attributes come in a fixed order, wholly wildcarded ones only in verbose text. What follows
  * eth_type depends on the key's own types (an ARP key has arp(...), never ipv4(...)).
@@ -137,7 +138,8 @@ function macPart(
   const mask = read(text.mask, word);
   if (mask.hi === 0 && mask.lo === 0 && !text.verbose) return '';
   const exact = mask.hi === 0xffff && mask.lo === 0xffffffff;
-  return `${name}=${formatMac(value.hi, value.lo)}${exact ? '' : `/${formatMac(mask.hi, mask.lo)}`},`;
+  const suffix = exact ? '' : `/${formatMac(mask.hi, mask.lo)}`;
+  return `${name}=${formatMac(value.hi, value.lo)}${suffix},`;
 }
 
 const dec = (v: number): string => String(v);

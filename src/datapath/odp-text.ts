@@ -2,8 +2,8 @@
  * Pieces of the datapath text syntax: how single values print, with and without a mask.
  *
  * The syntax is what `ovs-appctl dpctl/dump-flows` prints, so that scripts which read it go on
- * working. A value that is wholly wildcarded prints only in verbose text; a mask prints only where it
- * is not exact. Not for: whole keys (odp-format-key.ts) or actions (odp-format-actions.ts).
+ * working. A value that is wholly wildcarded prints only in verbose text; a mask prints only where
+ * it is not exact. Not for: whole keys (odp-format-key.ts) or actions (odp-format-actions.ts).
  */
 
 /** A field's value and mask as plain numbers (32 bits at most, unsigned). */
@@ -176,8 +176,8 @@ export function formatMplsLseMasked(lse: number, mask: number): string {
   if (mask >>> 0 === 0xffffffff) return formatMplsLse(lse);
   const v = lse >>> 0;
   const m = mask >>> 0;
-  return (
-    `label=${v >>> 12}/0x${(m >>> 12).toString(16)},tc=${(v >>> 9) & 7}/${((m >>> 9) & 7).toString(16)},` +
-    `ttl=${v & 255}/0x${(m & 255).toString(16)},bos=${(v >>> 8) & 1}/${(m >>> 8) & 1}`
-  );
+  const label = `label=${v >>> 12}/0x${(m >>> 12).toString(16)}`;
+  const tc = `tc=${(v >>> 9) & 7}/${((m >>> 9) & 7).toString(16)}`;
+  const ttl = `ttl=${v & 255}/0x${(m & 255).toString(16)}`;
+  return `${label},${tc},${ttl},bos=${(v >>> 8) & 1}/${(m >>> 8) & 1}`;
 }

@@ -1,8 +1,9 @@
 /**
  * What the database asks for, as plain objects: the wanted state of bridges, ports and interfaces.
  *
- * read-config.ts makes these from database rows; vswitch.ts compares them with what is running. They
- * hold no reference to rows, so a configuration can be compared, logged and made in tests by hand.
+ * read-config.ts makes these from database rows; vswitch.ts compares them with what is running.
+ * They hold no reference to rows, so a configuration can be compared, logged and made in tests by
+ * hand.
  */
 import type { BundleSettings, ControllerSettings, FailMode } from '../ofproto/settings.js';
 

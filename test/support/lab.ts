@@ -1,7 +1,7 @@
 /**
  * A small network for one test file: the switch in a namespace of its own, hosts in theirs, and
- * veth pairs between them. Names inside are free to choose (vetha, br1...), because nothing is shared
- * with the machine or with another test. `close()` removes all of it, also after a failure.
+ * veth pairs between them. Names inside are free to choose (vetha, br1...), because nothing is
+ * shared with the machine or with another test. `close()` removes all of it, also after a failure.
  *
  *     host namespace                    switch namespace                  host namespace
  *     [device] ------- veth ------- [port]   daemon   [port] ------- veth ------- [device]

@@ -187,12 +187,22 @@ export class Switch {
     await eventually(`${member} to become active in ${bond}`, isActive, 5000);
   }
 
-  /** A counter of `dump-ports`, e.g. ('br1', 'vetha', 'tx pkts'). */
+  /** One counter of `dump-ports`, e.g. ('br1', 'vetha', 'tx pkts'). */
   async portCounter(bridge: string, device: string, counter: `${'rx' | 'tx'} ${string}`) {
+    const value = (await this.portCounters(bridge, device))[counter];
+    if (value === undefined) throw new Error(`dump-ports has no '${counter}'`);
+    return value;
+  }
+
+  /** All counters of a port, read at once: 'rx pkts', 'rx bytes', ..., 'tx coll'. */
+  async portCounters(bridge: string, device: string): Promise<Record<string, number>> {
     const text = await this.ofctl('dump-ports', bridge, `${await this.ofport(device)}`);
-    const [direction, name] = counter.split(' ');
-    const value = text.match(new RegExp(`${direction} .*?${name}=(\\d+)`))?.[1];
-    if (value === undefined) throw new Error(`no '${counter}' in: ${text}`);
-    return Number(value);
+    const counters: Record<string, number> = {};
+    for (const [, direction, list] of text.matchAll(/\b(rx|tx) (pkts=.*)$/gm)) {
+      for (const [, name, value] of list.matchAll(/(\w+)=(\d+)/g)) {
+        counters[`${direction} ${name}`] = Number(value);
+      }
+    }
+    return counters;
   }
 }

@@ -1,4 +1,6 @@
-/** The datapath text syntax: megaflow keys, actions and statistics as dpctl/dump-flows prints them. */
+/**
+ * The datapath text syntax: megaflow keys, actions and statistics as dpctl/dump-flows prints them.
+ */
 import { SocketAddress } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

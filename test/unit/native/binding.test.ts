@@ -1,4 +1,6 @@
-/** What holds of the binding whether or not the addon is built; with it, calls that need no root. */
+/**
+ * What holds of the binding whether or not the addon is built; with it, calls that need no root.
+ */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

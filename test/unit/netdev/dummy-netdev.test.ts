@@ -1,3 +1,4 @@
+/** Dummy devices: state, counters, receiving and sending in memory. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

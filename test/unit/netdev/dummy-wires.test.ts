@@ -1,3 +1,4 @@
+/** Dummy devices wired together by options pstream and stream. */
 import { describe, expect, it } from 'vitest';
 import { NEVER, stoppedClock } from '../../../src/common/clock.js';
 import { DummyNetdev } from '../../../src/netdev/dummy-netdev.js';

@@ -1,3 +1,4 @@
+/** The registry of device types: names, dummies in place of others, errors. */
 import { describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../../src/common/clock.js';
 import { TapswitchError } from '../../../src/common/errors.js';

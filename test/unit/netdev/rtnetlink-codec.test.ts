@@ -1,3 +1,4 @@
+/** rtnetlink messages: encoding, and decoding of whatever comes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
