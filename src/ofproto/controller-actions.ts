@@ -21,8 +21,8 @@ export interface ControllerActionState {
   controllerId: number;
   /** OFPR_* as in OpenFlow 1.4. */
   reason: number;
-  /** The action stood in a table-miss entry. */
-  explicitMiss: boolean;
+  /** Of a packet that matched nothing at all, or only a table-miss entry. */
+  miss: 'none' | 'implicit' | 'explicit';
   userdata?: Uint8Array;
 }
 
@@ -100,8 +100,8 @@ export class ControllerActions {
 }
 
 function keyOf(state: ControllerActionState, flow: FlowWords): string {
-  const { ofproto, tableId, cookie, controllerId, reason, explicitMiss, userdata } = state;
-  let key = `${ofproto.name}|${tableId}|${cookie}|${controllerId}|${reason}|${explicitMiss}|`;
+  const { ofproto, tableId, cookie, controllerId, reason, miss, userdata } = state;
+  let key = `${ofproto.name}|${tableId}|${cookie}|${controllerId}|${reason}|${miss}|`;
   if (userdata !== undefined) key += Buffer.from(userdata).toString('hex');
   for (let i = 0; i < flow.length; i++) if (flow[i] !== 0) key += `|${i}:${flow[i]}`;
   return key;

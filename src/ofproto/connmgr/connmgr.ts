@@ -209,11 +209,11 @@ export class Connmgr {
     }
     metadata.flow[W_IN_PORT] = flow[W_IN_PORT];
     metadata.mask[W_IN_PORT] = -1;
-    const implicitMiss = state.reason === 0 && !state.explicitMiss;
+    const implicitMiss = state.miss === 'implicit';
     for (const conn of this.all()) {
       if (conn.controllerId !== state.controllerId) continue;
       if (implicitMiss && conn.version >= OF13) continue;
-      const reason = state.explicitMiss && conn.version < OF13 ? 1 : state.reason;
+      const reason = state.miss === 'explicit' && conn.version < OF13 ? 1 : state.reason;
       if (!conn.wants('packetIn', reason)) continue;
       const limit = implicitMiss ? conn.missSendLen : maxLen;
       conn.sendAsync({

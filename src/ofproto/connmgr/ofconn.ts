@@ -140,9 +140,8 @@ export class OfConn {
   }
 
   defaultMasks(): AsyncMasks {
-    // no_match, action, and (by set_config) invalid_ttl; action_set, group, packet_out with 1.4.
-    const ttl = this.invalidTtlToController ? 1 << 2 : 0;
-    const packetIn = 0b11 | ttl | (this.version >= 5 ? 0b111000 : 0);
+    // All reasons but invalid_ttl, which set_config asks for: those of 1.4 read 'action' before.
+    const packetIn = 0b111011 | (this.invalidTtlToController ? 1 << 2 : 0);
     return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [0x3f, 0] };
   }
 

@@ -176,15 +176,16 @@ export function controllerAction(
   userdata?: Uint8Array,
 ): void {
   commitActions(ctx);
-  const isMiss = reason === OFPR.ACTION && ctx.rule?.isTableMiss === true;
+  const explicit = reason === OFPR.ACTION && ctx.rule?.isTableMiss === true;
+  const implicit = ctx.rule === ctx.ofproto.missRule;
   const id = ctx.ofproto.backer.controllerActions.intern({
     ofproto: ctx.ofproto,
     tableId: ctx.tableId,
     cookie: ctx.rule?.cookie ?? 0xffffffffffffffffn,
     flow: ctx.flow,
     controllerId,
-    reason: isMiss ? OFPR.NO_MATCH : reason,
-    explicitMiss: isMiss,
+    reason: explicit ? OFPR.NO_MATCH : reason,
+    miss: implicit ? 'implicit' : explicit ? 'explicit' : 'none',
     userdata,
   });
   ctx.controllerIds.push(id);

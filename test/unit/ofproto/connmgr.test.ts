@@ -15,6 +15,7 @@ import type {
   PacketIn,
 } from '../../../src/openflow/messages.js';
 import type { FlowStatsReply } from '../../../src/openflow/messages-stats.js';
+import { matchProtocol } from '../../../src/openflow/syntax/match-parse.js';
 import { OfConnection } from '../../../src/openflow/vconn.js';
 import { W_IN_PORT } from '../../../src/packet/flow-layout.js';
 import { frame, TestSwitch, udp } from './support/bridge.js';
@@ -224,14 +225,27 @@ describe('OpenFlow service', () => {
     ]);
   });
 
+  it('sends what an entry asks to send as no_match, cut as it asks', async () => {
+    client.send({ type: 'set_config', fragHandling: 0, missSendLen: 0xffff });
+    const ctl: OfAction = { type: 'controller', maxLen: 20, controllerId: 0, reason: 0 };
+    client.send(flowMod({ match: inPort(2), actions: [ctl] }));
+    await barrier();
+    sw.dpif.receive(2, frame({ src: H2 }));
+    await barrier();
+    expect(events).toMatchObject([{ type: 'packet_in', reason: 0, totalLen: 60 }]);
+    expect(events[0].type === 'packet_in' && events[0].data.length).toBe(20);
+  });
+
   it('follows set-field, dec_ttl and goto through tables', async () => {
     client.close();
     client = await open([4]);
     const mac = Uint8Array.of(2, 0, 0, 0, 0, 9);
+    const match = inPort(1);
+    matchProtocol(match, 'ip');
     const ones = new Uint8Array(6).fill(0xff);
     client.send(
       flowMod({
-        match: inPort(1),
+        match,
         actions: [
           { type: 'set_field', field: 'eth_dst', value: mac, mask: ones, form: 'set_field' },
           { type: 'dec_ttl', controllerIds: [0] },
