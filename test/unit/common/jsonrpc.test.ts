@@ -186,7 +186,8 @@ test('a connection whose output passes its bound is closed', async () => {
 
 test('integers of 64 bits survive', () => {
   const text =
-    '{"a":[9007199254740993,-9223372036854775808,9223372036854775807,12],"b":"1234567890123456789"}';
+    '{"a":[9007199254740993,-9223372036854775808,9223372036854775807,12],' +
+    '"b":"1234567890123456789"}';
   const value = parseJson(text) as { a: unknown[]; b: string };
   expect(value.a).toEqual([9007199254740993n, -(2n ** 63n), 2n ** 63n - 1n, 12]);
   expect(stringifyJson(value)).toBe(text);
