@@ -90,11 +90,11 @@ describe('ports of type tap', () => {
 
 describe('statistics', () => {
   it('count packets and bytes on both sides of a port', async () => {
-    const before = await sw.portCounter('br0', 'p1', 'rx pkts');
-    const bytesBefore = await sw.portCounter('br0', 'p1', 'rx bytes');
+    const before = await sw.portCounters('br0', 'p1');
     await h1.ping('10.5.0.250', 3); // nobody: one ARP request after the other
-    const frames = (await sw.portCounter('br0', 'p1', 'rx pkts')) - before;
-    const bytes = (await sw.portCounter('br0', 'p1', 'rx bytes')) - bytesBefore;
+    const after = await sw.portCounters('br0', 'p1');
+    const frames = after['rx pkts'] - before['rx pkts'];
+    const bytes = after['rx bytes'] - before['rx bytes'];
     expect(frames).toBeGreaterThanOrEqual(1);
     expect(bytes).toBe(frames * 42);
   });
