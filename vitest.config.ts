@@ -6,7 +6,12 @@
  */
 import { defineConfig } from 'vitest/config';
 
-const serial = { pool: 'forks' as const, fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 };
+const serial = {
+  pool: 'forks' as const,
+  fileParallelism: false,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
 
 export default defineConfig({
   test: {
@@ -14,7 +19,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts', 'test/simulation/**/*.test.ts'],
+          include: [
+            'test/unit/**/*.test.ts',
+            'test/property/**/*.test.ts',
+            'test/simulation/**/*.test.ts',
+          ],
           testTimeout: 30_000,
         },
       },
