@@ -319,7 +319,11 @@ export class Ofproto {
   /** Removes every entry that controllers may see, and puts the default one back if it is due. */
   flushFlows(): void {
     for (const table of this.tables) {
-      if (!table.hidden) deleteRules(this, [...table.cls.rules()]);
+      if (table.hidden) continue;
+      deleteRules(
+        this,
+        [...table.cls.rules()].filter((rule) => !rule.hidden),
+      );
     }
     this.connmgr.applyFailMode();
   }
@@ -370,8 +374,10 @@ export class Ofproto {
 
   private portRun(port: OfPort): void {
     const state = port.currentState();
-    if (state === port.state) return;
+    const down = port.device.adminUp() ? 0 : OFPPC.PORT_DOWN;
+    if (state === port.state && (port.config & OFPPC.PORT_DOWN) === down) return;
     port.state = state;
+    port.config = (port.config & ~OFPPC.PORT_DOWN) | down;
     this.markRevalidate();
     this.connmgr.sendPortStatus(port, 'modify');
   }

@@ -7,12 +7,13 @@ import type { Dpif } from '../datapath/dpif.js';
 import { OfprotoBacker } from './backer.js';
 import { type OfprotoCommand, ofprotoCommands } from './commands/index.js';
 import type { Ofproto } from './ofproto.js';
-import type { UdpifSettings } from './settings.js';
+import { defaultUdpifSettings, type UdpifSettings } from './settings.js';
 
 export class OfprotoRegistry {
   readonly clock: Clock;
   private readonly wake: () => void;
   private readonly backersByType = new Map<string, OfprotoBacker>();
+  private settings = defaultUdpifSettings();
 
   /** @param options.wake asks the main loop for a turn: something is due now */
   constructor(options: { clock: Clock; wake?: () => void }) {
@@ -26,6 +27,7 @@ export class OfprotoRegistry {
       wake: this.wake,
       onClose: () => this.backersByType.delete(type),
     });
+    backer.settings = { ...this.settings };
     this.backersByType.set(type, backer);
     return backer;
   }
@@ -45,8 +47,9 @@ export class OfprotoRegistry {
     return this.ofprotos().find((ofproto) => ofproto.name === name) ?? null;
   }
 
-  /** Applies Open_vSwitch other_config settings to every datapath. */
+  /** Applies Open_vSwitch other_config settings to every datapath, also to later ones. */
   setUdpifSettings(settings: UdpifSettings): void {
+    this.settings = { ...settings };
     for (const backer of this.backersByType.values()) backer.settings = { ...settings };
   }
 

@@ -73,7 +73,7 @@ export class Revalidator {
 
   /** Resolves when all flows are as the state at the time of this call demands. */
   settled(): Promise<void> {
-    if (!this.pending) return Promise.resolve();
+    if (!this.pending || this.paused) return Promise.resolve();
     return new Promise((resolve) => this.waiters.push({ seq: this.seq, resolve }));
   }
 
@@ -94,8 +94,11 @@ export class Revalidator {
     this.flush();
   }
 
+  /** While paused nothing is revalidated, and nobody waits for it (revalidator/pause). */
   setPaused(paused: boolean): void {
     this.paused = paused;
+    if (!paused) return;
+    for (const waiter of this.waiters.splice(0)) waiter.resolve();
   }
 
   private startPass(now: number): void {
