@@ -58,6 +58,19 @@ export class OfprotoRegistry {
     return ofprotoCommands(this);
   }
 
+  /** What memory/show counts of this layer, under Open vSwitch's names. */
+  memoryUsage(): [name: string, count: number][] {
+    const usage = { ofconns: 0, ports: 0, rules: 0, 'udpif keys': 0 };
+    for (const backer of this.backersByType.values())
+      usage['udpif keys'] += backer.udpif.ukeys.size;
+    for (const ofproto of this.ofprotos()) {
+      usage.ofconns += ofproto.connmgr.nConnections;
+      usage.ports += ofproto.ports().length;
+      for (const table of ofproto.tables) usage.rules += table.cls.size;
+    }
+    return Object.entries(usage);
+  }
+
   run(now: number): void {
     for (const backer of this.backersByType.values()) backer.run(now);
   }

@@ -156,6 +156,10 @@ export class Connmgr {
     this.conns.add(conn);
   }
 
+  get nConnections(): number {
+    return [...this.all()].length;
+  }
+
   private *all(): Generator<OfConn> {
     yield* this.conns;
     for (const controller of this.controllers.values()) {
