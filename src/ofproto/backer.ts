@@ -8,6 +8,8 @@
  * Not for: one bridge's state (ofproto.ts).
  */
 import type { Clock } from '../common/clock.js';
+import { getLogger } from '../common/log.js';
+import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import type { Dpif, Upcall } from '../datapath/dpif.js';
 import type { UserspaceCookie } from '../datapath/odp-actions.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
@@ -29,6 +31,9 @@ export interface BackerHooks {
 export class OfprotoBacker {
   readonly ofprotos = new Set<Ofproto>();
   readonly controllerActions = new ControllerActions();
+  /** What packets cause, so limited: problems with them, and what surprises users. */
+  readonly packetWarnings: RateLimitedLogger;
+  readonly packetNotes: RateLimitedLogger;
   readonly udpif: Udpif;
   readonly revalidator: Revalidator;
   settings: UdpifSettings = defaultUdpifSettings();
@@ -41,6 +46,9 @@ export class OfprotoBacker {
     readonly clock: Clock,
     private readonly hooks: BackerHooks = {},
   ) {
+    const log = getLogger('ofproto_dpif_xlate');
+    this.packetWarnings = rateLimited(log, clock);
+    this.packetNotes = rateLimited(log, clock);
     this.udpif = new Udpif(this);
     this.revalidator = new Revalidator(this, this.udpif);
     dpif.onUpcall((upcall) => this.udpif.upcall(upcall));

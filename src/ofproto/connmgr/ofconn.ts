@@ -11,6 +11,7 @@
 import type { Socket } from 'node:net';
 import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
+import { type RateLimitedLogger, rateLimited } from '../../common/log-rate-limit.js';
 import { OfpError } from '../../openflow/errors.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import type { Role } from '../../openflow/messages-control.js';
@@ -67,6 +68,8 @@ export class OfConn {
   private readonly queue: Request[] = [];
   private busy = false;
   private drainWaiters: (() => void)[] = [];
+  /** Peers cause these lines. */
+  private readonly refusals: RateLimitedLogger;
 
   constructor(
     readonly ofproto: Ofproto,
@@ -74,6 +77,7 @@ export class OfConn {
     private readonly options: OfConnOptions,
   ) {
     this.kind = options.kind;
+    this.refusals = rateLimited(log, ofproto.clock, { burst: 10, perMinute: 10 });
     this.missSendLen = options.kind === 'primary' ? MISS_SEND_LEN_DEFAULT : 0;
     this.lastReceivedMs = ofproto.clock.now();
     this.connection = new OfConnection(socket, {
@@ -186,7 +190,9 @@ export class OfConn {
     if (this.connection.closed) return;
     if (!(error instanceof OfpError)) {
       log.err(`${this.name}: ${request.msg.type} failed: ${errorMessage(error)}`);
-    } else log.info(`${this.name}: sending ${error.error} error reply to ${request.msg.type}`);
+    } else {
+      this.refusals.info(`${this.name}: sending ${error.error} error reply to ${request.msg.type}`);
+    }
     const name = error instanceof OfpError ? error.error : 'OFPBRC_EPERM';
     this.connection.sendError(name, request.xid, request.frame);
   }

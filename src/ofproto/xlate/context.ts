@@ -165,13 +165,13 @@ export class XlateContext {
   /** A problem worth a warning in the log when a packet met it. */
   reportError(text: string): void {
     if (this.trace !== null) traceNode(this.trace, 'error', text);
-    else if (this.xin.hasPacket) log.warn(this.whilst(text));
+    else if (this.xin.hasPacket) this.ofproto.backer.packetWarnings.warn(this.whilst(text));
   }
 
   /** Something that surprises users often enough to be logged at info level. */
   reportInfo(text: string): void {
     if (this.trace !== null) traceNode(this.trace, 'warn', text);
-    else if (this.xin.hasPacket && log.enabled('info')) log.info(this.whilst(text));
+    else if (this.xin.hasPacket) this.ofproto.backer.packetNotes.info(this.whilst(text));
   }
 
   /** Whether reportDebug would show its text to anyone. */
