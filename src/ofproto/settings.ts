@@ -11,6 +11,8 @@ export interface PortDevice extends DpNetdev {
   readonly name: string;
   /** 'system', 'tap', 'internal', 'patch', 'dummy'. Patch devices never reach the datapath. */
   readonly type: string;
+  /** The type as dpif/show prints it, where it is another: an internal port is a 'tap' there. */
+  readonly dpifType?: string;
   /** For type 'patch': the name of the peer's port, null while it has none. */
   readonly patchPeer?: string | null;
   /** 6 bytes. */

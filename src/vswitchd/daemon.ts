@@ -101,7 +101,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
     );
   }
   options.coverage.addSource(() => running.dropTotals());
-  options.memory.addSource(() => running.memoryCounts());
+  options.memory.addSource(() => registry.memoryUsage());
   registerNetdevCommands(unixctl, netdevs);
   return {
     ready,

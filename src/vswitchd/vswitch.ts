@@ -160,19 +160,6 @@ export class Vswitch implements BridgeHost {
     return totals;
   }
 
-  /** Counts of what takes memory, for memory/show. */
-  memoryCounts(): [name: string, count: number][] {
-    let flows = 0;
-    for (const { dpif } of this.backers.values()) flows += dpif.stats().flows;
-    let ports = 0;
-    for (const bridge of this.bridges.values()) ports += bridge.ifaces.size;
-    return [
-      ['bridges', this.bridges.size],
-      ['ports', ports],
-      ['udpif keys', flows],
-    ];
-  }
-
   /** Takes every bridge down and frees the datapaths. */
   async close(): Promise<void> {
     if (this.closed) return;

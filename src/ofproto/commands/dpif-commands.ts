@@ -21,7 +21,8 @@ function dpifShow(backer: OfprotoBacker): string {
     text += `  ${ofproto.name}:\n`;
     const ports = ofproto.ports().sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const port of ports) {
-      const { type, patchPeer } = port.device;
+      const { patchPeer } = port.device;
+      const type = port.device.dpifType ?? port.device.type;
       const config = patchPeer ? `: peer=${patchPeer}` : '';
       const odp = port.odpPort ?? 'none';
       text += `    ${port.name} ${portTo16(port.ofPort)}/${odp}: (${type || 'system'}${config})\n`;
