@@ -90,6 +90,8 @@ export class Idl {
   private lastTxnId = ZERO_UUID;
   private lock: string | null = null;
   private lockHeld = false;
+  /** The server has said that somebody else holds it. */
+  private lockRefused = false;
   private isClosed = false;
   private waiters: (() => void)[] = [];
 
@@ -194,7 +196,7 @@ export class Idl {
     if (name === this.lock) return;
     if (this.lock !== null && this.live) this.ask('unlock', [this.lock]).catch(() => {});
     this.lock = name;
-    this.lockHeld = false;
+    this.setLockHeld(false, false);
     if (this.live) this.requestLock();
   }
 
@@ -208,7 +210,7 @@ export class Idl {
 
   /** Wanted, but somebody else has it. */
   get lockContended(): boolean {
-    return this.lock !== null && !this.lockHeld && this.live;
+    return this.lock !== null && this.lockRefused && this.live;
   }
 
   /** Sends `transact`; for IdlTxn. Rejects if not connected, or when the connection ends first. */
@@ -362,7 +364,7 @@ export class Idl {
   private notified(method: string, params: JsonValue[]): void {
     if (method === 'locked' || method === 'stolen') {
       if (params[0] !== this.lock) return;
-      this.lockHeld = method === 'locked';
+      this.setLockHeld(method === 'locked', method !== 'locked');
       this.event();
       return;
     }
@@ -406,13 +408,19 @@ export class Idl {
     this.event();
   }
 
+  private setLockHeld(held: boolean, refused: boolean): void {
+    this.lockHeld = held;
+    this.lockRefused = refused;
+  }
+
   private requestLock(): void {
     const name = this.lock;
     if (name === null) return;
     this.ask('lock', [name]).then(
       (result) => {
         if (name !== this.lock) return;
-        this.lockHeld = (result as { locked?: boolean }).locked === true;
+        const locked = (result as { locked?: boolean }).locked === true;
+        this.setLockHeld(locked, !locked);
         this.event();
       },
       (error: unknown) => log.warn(`lock ${name}: ${errorMessage(error)}`),
@@ -426,7 +434,7 @@ export class Idl {
     const { connection, abort } = this;
     this.connection = null;
     this.abort = null;
-    this.lockHeld = false;
+    this.setLockHeld(false, false);
     this.lastError = error;
     abort?.abort();
     connection?.close();
