@@ -198,7 +198,7 @@ describe('our own tools print the same', () => {
   ];
   const stable = (text: string) => {
     const still = volatile.reduce((all, part) => all.replace(part, '*'), text);
-    return still.split('\n\n').sort(); // rows of a list come in no order
+    return still.trim().split('\n\n').sort(); // rows of a list come in no order
   };
 
   it.each<['vsctl' | 'ofctl' | 'appctl', string[]]>([
