@@ -46,7 +46,11 @@ clean_up() {
   stop_switch
   [ "${CLAIMED:-no}" = no ] || remove_topology
   rm -rf "$RUN"
-  [ "$status" -lt 128 ] || say "interrupted; everything is removed"
+  case $status in
+    130 | 143) say "interrupted; everything is removed" ;;
+    0) ;;
+    *) [ "${FINISHED:-no}" = yes ] || say "a command above failed; everything is removed" ;;
+  esac
   exit "$status"
 }
 
@@ -282,6 +286,7 @@ main() {
   step_explicit_output
   step_tcp
   step_stop
+  FINISHED=yes
   summary
 }
 

@@ -131,5 +131,5 @@ summary() {
       "$RED" "$bad" "${#STEP_NAMES[@]}" "$RESET"
     return 1
   fi
-  printf '\n%sAll %d steps showed what they must.%s\n' "$GREEN" "${#STEP_NAMES[@]}" "$RESET"
+  printf '\n%sEvery step showed what it must.%s\n' "$GREEN" "$RESET"
 }
