@@ -209,22 +209,30 @@ export class OfConnection {
   ): Promise<{ error: OfError; frame: Uint8Array } | null> {
     let failed: { error: OfError; frame: Uint8Array } | null = null;
     const xids: number[] = [];
-    for (const msg of msgs) {
-      const xid = this.xids.take();
-      xids.push(xid);
-      this.waiters.set(xid, {
-        parts: [],
-        resolve(parts) {
-          const [part] = parts;
-          if (failed === null && part.msg.type === 'error') {
-            failed = { error: part.msg, frame: part.frame };
-          }
-        },
-        reject: () => {},
-      });
-      this.send(msg, xid);
+    // Messages and barrier go out together.
+    this.socket.cork();
+    let barrier: Promise<unknown>;
+    try {
+      for (const msg of msgs) {
+        const xid = this.xids.take();
+        xids.push(xid);
+        this.waiters.set(xid, {
+          parts: [],
+          resolve(parts) {
+            const [part] = parts;
+            if (failed === null && part.msg.type === 'error') {
+              failed = { error: part.msg, frame: part.frame };
+            }
+          },
+          reject: () => {},
+        });
+        this.send(msg, xid);
+      }
+      barrier = this.request({ type: 'barrier_request' });
+    } finally {
+      this.socket.uncork();
     }
-    await this.request({ type: 'barrier_request' });
+    await barrier;
     for (const xid of xids) this.waiters.delete(xid);
     return failed;
   }

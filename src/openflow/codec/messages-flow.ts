@@ -17,6 +17,7 @@ import type { Reader } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
 import { type MessageContext, type MessageRow, row } from './message-row.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
+import { getOxs, putOxs } from './oxs.js';
 import { getPort32 } from './port-number.js';
 
 const COMMANDS = ['add', 'modify', 'modify_strict', 'delete', 'delete_strict'] as const;
@@ -359,6 +360,34 @@ const FLOW_REMOVED_11 = row({
   },
 });
 
+const FLOW_REMOVED_15 = row({
+  type: 'flow_removed',
+  cls: 'msg',
+  number: 11,
+  min: 6,
+  max: 6,
+  body: 16,
+  unit: 8,
+  decode(r) {
+    const [table, reason, priority] = [r.u8(), r.u8(), r.u16()];
+    const [idleTimeout, hardTimeout, cookie] = [r.u16(), r.u16(), r.u64()];
+    const match = getOxmMatch(r);
+    const { durationSec, durationNsec, packets, bytes } = getOxs(r);
+    const out: FlowRemoved = {
+      ...{ type: 'flow_removed', match, table, priority, cookie, reason },
+      ...{ durationSec, durationNsec, idleTimeout, hardTimeout, packets, bytes },
+    };
+    return out;
+  },
+  encode(w, msg, ctx) {
+    w.u8(msg.table).u8(msg.reason).u16(msg.priority);
+    w.u16(msg.idleTimeout).u16(msg.hardTimeout).u64(msg.cookie);
+    putOxmMatch(w, msg.match, ctx.version);
+    const { durationSec, durationNsec, packets, bytes } = msg;
+    putOxs(w, { durationSec, durationNsec, packets, bytes });
+  },
+});
+
 export const FLOW_ROWS: readonly MessageRow[] = [
   FLOW_MOD_10,
   NX_FLOW_MOD,
@@ -366,4 +395,5 @@ export const FLOW_ROWS: readonly MessageRow[] = [
   FLOW_REMOVED_10,
   NX_FLOW_REMOVED,
   FLOW_REMOVED_11,
+  FLOW_REMOVED_15,
 ];

@@ -19,6 +19,7 @@ import { getMatch10, matchFits10, putMatch10 } from './match10.js';
 import { type MessageClass, type MessageContext, type MessageRow, row } from './message-row.js';
 import { flowFlagBits, getFlowFlags } from './messages-flow.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
+import { getOxs, putOxs } from './oxs.js';
 import { getPort32 } from './port-number.js';
 
 const NO_GROUP = 0xffffffff;
@@ -212,6 +213,34 @@ function putFlow13(w: Writer, e: FlowStatsEntry, ctx: MessageContext): void {
   w.setU16(start, w.length - start);
 }
 
+function getFlow15(r: Reader, ctx: MessageContext): FlowStatsEntry {
+  const length = r.u16();
+  if (length < 40) fail('OFPBRC_BAD_LEN');
+  const e = r.sub(length - 2);
+  const table = e.skip(2).u8();
+  const [priority, idleTimeout, hardTimeout] = [e.skip(1).u16(), e.u16(), e.u16()];
+  const flags = getFlowFlags(e.u16(), ctx.version);
+  const [importance, cookie] = [e.u16(), e.u64()];
+  const match = getOxmMatch(e);
+  const { flows: _, ...stats } = getOxs(e);
+  const actions = getInstructions(e, e.left, ctx.version);
+  return {
+    ...{ table, match, priority, cookie, idleTimeout, hardTimeout, importance, flags, actions },
+    ...{ ...stats, hardAge: -1 },
+  };
+}
+
+function putFlow15(w: Writer, e: FlowStatsEntry, ctx: MessageContext): void {
+  const start = w.length;
+  w.zeros(4).u8(e.table).zeros(1).u16(e.priority).u16(e.idleTimeout).u16(e.hardTimeout);
+  w.u16(flowFlagBits(e.flags, ctx.version)).u16(e.importance).u64(e.cookie);
+  putOxmMatch(w, e.match, ctx.version);
+  const { durationSec, durationNsec, idleAge, packets, bytes } = e;
+  putOxs(w, { durationSec, durationNsec, idleAge, packets, bytes });
+  putInstructions(w, e.actions, ctx.version, e.match);
+  w.setU16(start, w.length - start);
+}
+
 /** Flows that 1.0's own match cannot express are in Nicira's replies alone. */
 export const flowFits10 = (e: FlowStatsEntry): boolean => matchFits10(e.match);
 
@@ -233,6 +262,7 @@ const FLOW_REPLIES: MessageRow[] = [
     serves: (msg) => nxReply(msg as never),
   },
   listReply('flow_stats_reply', { number: 1, min: 3, max: 5, unit: 1 }, getFlow13, putFlow13),
+  listReply('flow_stats_reply', { number: 1, min: 6, max: 6, unit: 1 }, getFlow15, putFlow15),
 ];
 
 function aggregateRow(cls: MessageClass, number: number, min: number, max: number): MessageRow {
@@ -247,6 +277,16 @@ function aggregateRow(cls: MessageClass, number: number, min: number, max: numbe
     serves: (msg, ctx) => ctx.version !== 1 || (msg.nx === true) === nx,
   });
 }
+
+const AGGREGATE_15 = row({
+  ...{ type: 'aggregate_stats_reply', cls: 'stats_reply', number: 2, min: 6, max: 6 },
+  ...{ body: 8, unit: 8 },
+  decode(r) {
+    const { packets, bytes, flows } = getOxs(r);
+    return { type: 'aggregate_stats_reply', packets, bytes, flows };
+  },
+  encode: (w, { packets, bytes, flows }) => putOxs(w, { packets, bytes, flows }),
+});
 
 function getTable10(r: Reader): TableStatsEntry {
   const table = r.u8();
@@ -269,6 +309,18 @@ function getTable13(r: Reader): TableStatsEntry {
 
 function putTable13(w: Writer, e: TableStatsEntry): void {
   w.u8(e.table).zeros(3).u32(e.active).u64(e.lookups).u64(e.matched);
+}
+
+/** Since 1.4, entries have a length and may end in properties. */
+function getQueueStats14(r: Reader, ctx: MessageContext): QueueStatsEntry {
+  const length = r.u16();
+  if (length < 48) fail('OFPBRC_BAD_LEN');
+  return getQueueStats(r.sub(length - 2).skip(6), ctx);
+}
+
+function putQueueStats14(w: Writer, e: QueueStatsEntry, ctx: MessageContext): void {
+  w.u16(48).zeros(6);
+  putQueueStats(w, e, ctx);
 }
 
 function getQueueStats(r: Reader, ctx: MessageContext): QueueStatsEntry {
@@ -375,6 +427,7 @@ export const STATS_ROWS: readonly MessageRow[] = [
   ...FLOW_REPLIES,
   aggregateRow('stats_reply', 2, 1, 5),
   aggregateRow('nx_stats_reply', 1, 1, 1),
+  AGGREGATE_15,
   emptyRequest('table_stats_request', 3, 1, 6),
   listReply('table_stats_reply', { number: 3, min: 1, max: 1, unit: 64 }, getTable10, putTable10),
   listReply('table_stats_reply', { number: 3, min: 4, max: 6, unit: 24 }, getTable13, putTable13),
@@ -391,6 +444,12 @@ export const STATS_ROWS: readonly MessageRow[] = [
     { number: 5, min: 4, max: 4, unit: 40 },
     getQueueStats,
     putQueueStats,
+  ),
+  listReply(
+    'queue_stats_reply',
+    { number: 5, min: 5, max: 6, unit: 8 },
+    getQueueStats14,
+    putQueueStats14,
   ),
   emptyRequest('table_features_request', 12, 4, 6),
   listReply(
