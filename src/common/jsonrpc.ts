@@ -29,8 +29,6 @@ export interface RpcSocket {
   destroy(): unknown;
   pause(): unknown;
   resume(): unknown;
-  cork(): void;
-  uncork(): void;
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'end' | 'close' | 'drain', listener: () => void): unknown;
@@ -72,6 +70,9 @@ const log = getLogger('jsonrpc');
 /** How long a closed connection may take to hand over its output. */
 const LINGER_MS = 1000;
 
+/** Text beyond this is handed on before the turn of the event loop is over, characters. */
+const FLUSH_CHARS = 256 * 1024;
+
 /** The id of our echo requests, as Open vSwitch's library has it. */
 const ECHO_ID = 'echo';
 
@@ -90,7 +91,9 @@ export class JsonRpcConnection {
   private probeIntervalMs: number;
   private nextId = 0;
   private draining = false;
-  private corked = false;
+  /** Text of messages that this turn of the event loop has made. */
+  private unsent = '';
+  private flushScheduled = false;
   private paused = false;
   private isClosed = false;
   private lastReceivedMs: number;
@@ -121,7 +124,7 @@ export class JsonRpcConnection {
 
   /** Bytes of output that the peer has not taken yet. */
   get backlogBytes(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + this.unsent.length;
   }
 
   /** Changes the inactivity probe; 0 turns it off. */
@@ -197,23 +200,28 @@ export class JsonRpcConnection {
   /** Sends a message that is JSON text already: one text can serve many connections. */
   sendText(message: string): void {
     if (this.isClosed) return;
-    if (this.socket.writableLength > this.maxQueueBytes) {
+    if (this.backlogBytes > this.maxQueueBytes) {
       this.shut(new TapswitchError('E_JSONRPC_BACKLOG', 'peer does not read what it is sent'));
       return;
     }
     // One system call for all messages of one turn of the event loop.
-    if (!this.corked) {
-      this.corked = true;
-      this.socket.cork();
-      process.nextTick(() => this.uncork());
+    this.unsent += message;
+    if (this.unsent.length > FLUSH_CHARS) {
+      this.flush();
+    } else if (!this.draining && !this.flushScheduled) {
+      this.flushScheduled = true;
+      process.nextTick(() => {
+        this.flushScheduled = false;
+        this.flush();
+      });
     }
-    this.socket.write(message);
   }
 
-  private uncork(): void {
-    if (!this.corked) return;
-    this.corked = false;
-    this.socket.uncork();
+  private flush(): void {
+    if (this.unsent === '') return;
+    const text = this.unsent;
+    this.unsent = '';
+    if (!this.socket.destroyed) this.socket.write(text);
   }
 
   private receive(chunk: Buffer): void {
@@ -250,13 +258,21 @@ export class JsonRpcConnection {
     if (this.draining) return;
     this.draining = true;
     let taken = 0;
-    while (
+    do {
+      while (
+        taken < this.inbox.length &&
+        !this.isClosed &&
+        this.backlogBytes <= this.highWaterBytes
+      ) {
+        this.dispatch(this.inbox[taken++]);
+      }
+      this.flush();
+      // What the kernel took at once makes room; for the rest there will be a 'drain'.
+    } while (
       taken < this.inbox.length &&
       !this.isClosed &&
       this.socket.writableLength <= this.highWaterBytes
-    ) {
-      this.dispatch(this.inbox[taken++]);
-    }
+    );
     this.inbox.splice(0, taken);
     this.draining = false;
     this.pauseOrResume(this.inbox.length > 0 || this.socket.writableLength > this.highWaterBytes);
@@ -314,7 +330,7 @@ export class JsonRpcConnection {
     if (this.isClosed) return;
     this.isClosed = true;
     this.inbox.length = 0;
-    this.uncork();
+    this.flush();
     if (error) this.socket.destroy();
     else this.endSoon();
     const waiting = [...this.pending.values()];

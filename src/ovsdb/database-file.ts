@@ -21,6 +21,8 @@ export interface DatabaseFileOptions extends DatabaseOptions {
   lockFile?: LockFile;
   /** The file's name in messages. Default: as it is. */
   shownAs?: string;
+  /** Monotonic milliseconds, to know a quick disk by. */
+  now?: () => number;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface DatabaseFileOptions extends DatabaseOptions {
  * Throws TapswitchError: E_OVSDB_LOCKED, E_OVSDB_FILE.
  */
 export function openDatabaseFile(name: string, options: DatabaseFileOptions): Database {
-  const { schema, convert, lockFile, shownAs, ...databaseOptions } = options;
+  const { schema, convert, lockFile, shownAs, now, ...databaseOptions } = options;
   const make = (made: DatabaseSchema) => new Database(made, databaseOptions);
   let loading: Database | null = null;
   const storage = LogFile.open(
@@ -39,7 +41,7 @@ export function openDatabaseFile(name: string, options: DatabaseFileOptions): Da
       if (loading) loading.replay(record);
       else loading = make(DatabaseSchema.fromJson(record));
     },
-    { lockFile, shownAs },
+    { lockFile, shownAs, now },
   );
   const opened = loading as Database | null;
   if (!opened) {

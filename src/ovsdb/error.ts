@@ -53,6 +53,7 @@ export function plainError(details: string): OvsdbError {
 
 /** JSON text with sorted keys: the same for equal values. */
 export function sortedText(json: JsonValue): string {
+  if (typeof json === 'number') return String(json);
   return stringifyJson(sortKeys(json));
 }
 

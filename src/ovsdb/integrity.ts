@@ -14,7 +14,7 @@
 import { type Atom, ZERO_UUID } from './atom.js';
 import type { Datum } from './datum.js';
 import { constraintViolation, OvsdbError } from './error.js';
-import type { ColumnSchema } from './schema.js';
+import { COLUMN_VERSION, type ColumnSchema } from './schema.js';
 import type { Row, Table } from './table.js';
 import type { Transaction, TransactionRow } from './transaction.js';
 import type { BaseType } from './types.js';
@@ -195,7 +195,7 @@ function untouched(row: Row | undefined): Row | undefined {
 }
 
 function duplicateRows(columns: ColumnSchema[], a: Row, b: Row): OvsdbError {
-  const [first, second] = a.uuid > b.uuid ? [a, b] : [b, a];
+  const [first, second] = compareContents(a, b) < 0 ? [b, a] : [a, b];
   const names = columns.map((column) => `"${column.name}"`);
   return constraintViolation(
     `Transaction causes multiple rows in "${a.table.name}" table to have identical values ` +
@@ -204,6 +204,15 @@ function duplicateRows(columns: ColumnSchema[], a: Row, b: Row): OvsdbError {
       `${rowOrigin(columns, first)}  Second row, with UUID ${second.uuid}, ` +
       rowOrigin(columns, second),
   );
+}
+
+/** An order of rows that does not depend on their UUIDs, so that messages do not either. */
+function compareContents(a: Row, b: Row): number {
+  for (let i = COLUMN_VERSION + 1; i < a.fields.length; i++) {
+    const order = a.fields[i].compare(b.fields[i]);
+    if (order !== 0) return order;
+  }
+  return a.uuid < b.uuid ? -1 : 1;
 }
 
 function rowOrigin(columns: ColumnSchema[], row: Row): string {

@@ -24,6 +24,18 @@ const log = getLogger('ovsdb_log');
 /** Files below this size are not worth compacting. */
 const COMPACT_BYTES_MIN = 10 * 1024 * 1024;
 const COMPACT_RECORDS_MIN = 100;
+/** An fdatasync that takes no longer is done in place, milliseconds. */
+const QUICK_SYNC_MS = 0.5;
+/** What is expected before the first one. */
+const SLOW_SYNC_MS = 4;
+
+export interface LogFileOptions {
+  lockFile?: LockFile;
+  /** The file's name in messages. Default: as it is. */
+  shownAs?: string;
+  /** Monotonic milliseconds. */
+  now?: () => number;
+}
 
 interface Waiter {
   resolve(): void;
@@ -34,6 +46,9 @@ export class LogFile {
   /** The descriptor that an fdatasync runs on. */
   private syncFd: number | null = null;
   private waiters: Waiter[] = [];
+  private syncScheduled = false;
+  /** How long an fdatasync has taken of late, milliseconds. */
+  private syncMs = SLOW_SYNC_MS;
   private broken: Error | null = null;
   private closed = false;
   private records = 0;
@@ -47,6 +62,8 @@ export class LogFile {
     private readonly lock: Lock,
     /** Its name in messages. */
     private readonly shown: string,
+    /** Monotonic milliseconds; null: not known, and every fdatasync is left to another thread. */
+    private readonly now: (() => number) | null,
   ) {}
 
   /**
@@ -60,7 +77,7 @@ export class LogFile {
     name: string,
     initial: JsonValue[],
     onRecord: (json: { [key: string]: JsonValue }) => void,
-    { lockFile = lockWithPid, shownAs = name }: { lockFile?: LockFile; shownAs?: string } = {},
+    { lockFile = lockWithPid, shownAs = name, now }: LogFileOptions = {},
   ): LogFile {
     const target = fileBehind(name);
     let lock: Lock | null = null;
@@ -72,7 +89,7 @@ export class LogFile {
         writeNewFile(target, initial);
       }
       fd = fs.openSync(target, 'r+');
-      const file = new LogFile(target, fd, 0, lock, shownAs);
+      const file = new LogFile(target, fd, 0, lock, shownAs, now ?? null);
       file.read(onRecord);
       return file;
     } catch (error) {
@@ -162,8 +179,50 @@ export class LogFile {
     if (this.broken) return Promise.reject(ioError(this.broken));
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject });
-      if (this.syncFd === null) this.startSync();
+      if (this.syncFd !== null || this.syncScheduled) return;
+      if (this.syncMs > QUICK_SYNC_MS) {
+        this.startSync();
+        return;
+      }
+      // For all who ask in this turn of the event loop.
+      this.syncScheduled = true;
+      setImmediate(() => {
+        this.syncScheduled = false;
+        if (this.waiters.length > 0 && this.syncFd === null && !this.closed) this.syncHere();
+      });
     });
+  }
+
+  /** Where the disk is quick, waiting for it costs less than having another thread wait. */
+  private syncHere(): void {
+    const served = this.waiters;
+    this.waiters = [];
+    const start = this.now?.() ?? 0;
+    let failure: Error | null = null;
+    try {
+      fs.fdatasyncSync(this.fd);
+    } catch (error) {
+      failure = error as Error;
+    }
+    this.took(start);
+    this.settle(served, failure);
+  }
+
+  /** Takes note of an fdatasync's time; the average follows the last few. */
+  private took(startMs: number): void {
+    if (this.now) this.syncMs += (this.now() - startMs - this.syncMs) / 4;
+  }
+
+  private settle(served: Waiter[], error: Error | null): void {
+    if (error) {
+      // What reached the disk is unknown from here on: accept nothing more.
+      log.warn(`${this.shown}: fsync failed (${error.message})`);
+      this.broken = error;
+    }
+    for (const waiter of served) {
+      if (this.broken) waiter.reject(ioError(this.broken));
+      else waiter.resolve();
+    }
   }
 
   private startSync(): void {
@@ -171,17 +230,11 @@ export class LogFile {
     this.waiters = [];
     const { fd } = this;
     this.syncFd = fd;
+    const start = this.now?.() ?? 0;
     fs.fdatasync(fd, (error) => {
       this.syncFd = null;
-      if (error && fd === this.fd) {
-        // What reached the disk is unknown from here on: accept nothing more.
-        log.warn(`${this.shown}: fsync failed (${error.message})`);
-        this.broken = error;
-      }
-      for (const waiter of served) {
-        if (this.broken) waiter.reject(ioError(this.broken));
-        else waiter.resolve();
-      }
+      this.took(start);
+      this.settle(served, fd === this.fd ? error : null);
       if (fd !== this.fd || this.closed) fs.closeSync(fd);
       if (this.waiters.length > 0 && !this.closed) this.startSync();
     });

@@ -6,7 +6,7 @@
  *
  * Not for: what the JSON means (file-transaction.ts).
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { errorMessage } from '../common/errors.js';
 import { type JsonValue, parseJson, stringifyJson } from '../common/json.js';
 
@@ -16,9 +16,8 @@ const HEADER_BYTES_MAX = 128;
 
 /** Composes the bytes of a record. */
 export function composeRecord(json: JsonValue): Buffer {
-  const body = Buffer.from(`${stringifyJson(json)}\n`);
-  const header = Buffer.from(`OVSDB JSON ${body.length} ${sha1(body)}\n`);
-  return Buffer.concat([header, body]);
+  const body = `${stringifyJson(json)}\n`;
+  return Buffer.from(`OVSDB JSON ${Buffer.byteLength(body)} ${sha1(body)}\n${body}`);
 }
 
 /** A record that was read, or why none could be. Offsets are bytes from the file's beginning. */
@@ -66,6 +65,6 @@ export function findRecordAfter(file: Buffer, start: number): number {
   }
 }
 
-function sha1(bytes: Buffer): string {
-  return createHash('sha1').update(bytes).digest('hex');
+function sha1(bytes: Buffer | string): string {
+  return hash('sha1', bytes);
 }

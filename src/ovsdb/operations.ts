@@ -71,10 +71,7 @@ function insert(execution: Execution, parser: ObjectParser): Result {
   for (const [column, datum] of rowFromJson(table, rowJson, execution.symbols)) {
     if (column.index !== COLUMN_UUID) row.fields[column.index] = datum;
   }
-  // A default value need not satisfy the column's constraints.
-  for (const { index, type } of table.schema.columnList) {
-    if (row.fields[index].size === 1) row.fields[index].check(type);
-  }
+  for (const { index, type } of table.unfitDefaults) row.fields[index].check(type);
   execution.transaction.insert(row);
   return { uuid: ['uuid', uuid] };
 }

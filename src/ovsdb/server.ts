@@ -108,13 +108,15 @@ export class OvsdbServer implements SessionHost {
       database,
       database.onCommit((commit) => this.committed(commit)),
     );
-    this.describe(database);
+    // Who is not told of databases begins anew; and before the news: it would mean nothing to him.
     this.disconnectUnaware();
+    this.describe(database);
   }
 
   /** Stops serving a database. The database itself stays open. */
   removeDatabase(database: Database): void {
     if (this.databases.get(database.name) !== database) return;
+    this.disconnectUnaware();
     for (const session of this.sessions) session.forgetDatabase(database);
     this.databases.delete(database.name);
     this.caches.delete(database);
@@ -126,7 +128,6 @@ export class OvsdbServer implements SessionHost {
         if (name.keys[0] === database.name) transaction.delete(row);
       }
     });
-    this.disconnectUnaware();
   }
 
   private get databaseTable(): Table {
@@ -139,8 +140,9 @@ export class OvsdbServer implements SessionHost {
    *
    * Throws OvsdbError when the rows do not fit the schema; the database is then as it was.
    */
-  convertDatabase(database: Database, schema: DatabaseSchema): void {
+  convertDatabase(database: Database, schema: DatabaseSchema, asker?: Session): void {
     database.convert(schema);
+    this.disconnectUnaware(asker);
     for (const session of this.sessions) session.forgetDatabase(database);
     this.caches.set(database, new UpdateCache());
     const table = this.databaseTable;
@@ -192,9 +194,9 @@ export class OvsdbServer implements SessionHost {
     this.serverDatabase.transact((transaction) => transaction.insert(row));
   }
 
-  private disconnectUnaware(): void {
+  private disconnectUnaware(except?: Session): void {
     for (const session of [...this.sessions]) {
-      if (!session.databaseChangeAware) session.connection.close();
+      if (!session.databaseChangeAware && session !== except) session.connection.close();
     }
   }
 

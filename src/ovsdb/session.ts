@@ -25,7 +25,7 @@ export interface SessionHost {
   updateCache(database: Database): UpdateCache;
   triggerWaits(trigger: Trigger): void;
   triggerGone(trigger: Trigger): void;
-  convertDatabase(database: Database, schema: DatabaseSchema): void;
+  convertDatabase(database: Database, schema: DatabaseSchema, asker: Session): void;
   sessionClosed(session: Session, error?: Error): void;
 }
 
@@ -123,7 +123,7 @@ export class Session implements LockHolder, TriggerOwner {
     if (schema.name !== database.name) {
       throw new OvsdbError('invalid parameters', `the schema is that of database ${schema.name}`);
     }
-    this.host.convertDatabase(database, schema);
+    this.host.convertDatabase(database, schema, this);
     return {};
   }
 

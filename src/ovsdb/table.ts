@@ -15,7 +15,7 @@ import { ZERO_UUID } from './atom.js';
 import { Datum } from './datum.js';
 import { COLUMN_UUID, COLUMN_VERSION, type ColumnSchema, type TableSchema } from './schema.js';
 import type { TransactionRow } from './transaction.js';
-import type { BaseType } from './types.js';
+import type { BaseType, ColumnType } from './types.js';
 
 export class Row {
   /** Strong references from other rows. */
@@ -62,6 +62,8 @@ export class Table {
   readonly transactionRows = new Map<string, TransactionRow>();
   /** The columns that the file has. */
   readonly storedColumns: readonly ColumnSchema[];
+  /** Columns whose default value their constraints do not allow: an insert must give another. */
+  readonly unfitDefaults: readonly ColumnSchema[];
   private readonly defaults: readonly Datum[];
 
   /** @param siblings the database's tables by name */
@@ -74,6 +76,10 @@ export class Table {
       (column) => column.persistent && column.index !== COLUMN_UUID,
     );
     this.defaults = schema.columnList.map((column) => Datum.defaultOf(column.type));
+    this.unfitDefaults = schema.columnList.filter(({ index, type }) => {
+      const datum = this.defaults[index];
+      return datum.size === 1 && !fits(datum, type);
+    });
   }
 
   get name(): string {
@@ -98,5 +104,14 @@ export class Table {
 
   static setVersion(row: Row, version: string): void {
     row.fields[COLUMN_VERSION] = new Datum([version]);
+  }
+}
+
+function fits(datum: Datum, type: ColumnType): boolean {
+  try {
+    datum.check(type);
+    return true;
+  } catch {
+    return false;
   }
 }

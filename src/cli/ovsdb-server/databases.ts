@@ -64,6 +64,7 @@ export class Databases {
       ...(create && { schema: openVSwitchSchema() }),
       shownAs: file,
       lockFile: lockDatabase,
+      now: () => this.clock.now(),
       wallNow: () => this.clock.wallNow(),
     });
     const fault = this.open.has(database.name)

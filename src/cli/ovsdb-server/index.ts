@@ -83,7 +83,7 @@ function registerCommands(
 ): void {
   const list = (names: string[]): string => names.map((name) => `${name}\n`).join('');
   unixctl.register('ovsdb-server/list-dbs', '', 0, 0, () =>
-    list([...databases.names(), '_Server']),
+    list([...databases.names(), '_Server'].sort()),
   );
   unixctl.register('ovsdb-server/add-db', 'DB', 1, 1, (_command, [file]) => {
     databases.add(file, false);

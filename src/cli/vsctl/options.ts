@@ -182,7 +182,7 @@ const FLAGS: Readonly<Record<string, Setter>> = {
   },
 };
 
-/** Options that are taken and change nothing here: there is no syslog, and nobody connects to us. */
+/** Options that change nothing here: there is no syslog, and nobody connects to us. */
 const ACCEPTED = new Set(['no-syslog', 'syslog-method', 'syslog-target', 'peer-ca-cert']);
 
 function initialOptions(env: NodeJS.ProcessEnv): GlobalOptions {
