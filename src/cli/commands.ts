@@ -41,6 +41,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'ovs-vsctl',
   },
   {
+    name: 'ovsdb',
+    summary: 'see and change any database of an OVSDB server (as ovsdb-client)',
+    run: 'runOvsdb',
+    program: 'ovsdb-client',
+  },
+  {
     name: 'ofctl',
     summary: 'see and change OpenFlow tables (as ovs-ofctl)',
     run: 'runOfctl',

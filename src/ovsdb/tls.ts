@@ -15,6 +15,8 @@ export interface TlsFiles {
   readonly caCert?: string;
   /** Take the CA certificate from the first peer if its file is not there yet. */
   readonly bootstrap?: boolean;
+  /** A CA certificate that is sent along with the own one, for peers that bootstrap theirs. */
+  readonly peerCaCert?: string;
   /** Versions, such as `TLSv1.1,TLSv1.2`. Default: those that Node.js thinks safe. */
   readonly protocols?: string;
   /** Ciphers, as OpenSSL names them. */
@@ -41,12 +43,18 @@ export function secureContextOptions(files: TlsFiles): SecureContextOptions {
   const [minVersion, maxVersion] = protocols ? versionRange(protocols) : [];
   return {
     key: files.privateKey === undefined ? undefined : read(files.privateKey),
-    cert: files.certificate === undefined ? undefined : read(files.certificate),
+    cert: certificateChain(files),
     ca: caCert === undefined || trustsAnybody(files) ? undefined : read(caCert),
     ciphers: ciphers ?? undefined,
     ...(minVersion && { minVersion }),
     ...(maxVersion && { maxVersion }),
   };
+}
+
+function certificateChain({ certificate, peerCaCert }: TlsFiles): Buffer | undefined {
+  if (certificate === undefined) return undefined;
+  if (peerCaCert === undefined) return read(certificate);
+  return Buffer.concat([read(certificate), Buffer.from('\n'), read(peerCaCert)]);
 }
 
 /** The lowest and highest of the versions that a list names. Throws TapswitchError E_TLS. */

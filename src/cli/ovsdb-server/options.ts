@@ -92,6 +92,7 @@ function applyTlsOption(
   if (name === 'private-key') tls.privateKey = value;
   else if (name === 'certificate') tls.certificate = value;
   else if (name === 'ca-cert') tls.caCert = value;
+  else if (name === 'peer-ca-cert') tls.peerCaCert = value;
   else if (name === 'ssl-protocols') tls.protocols = value;
   else if (name === 'ssl-ciphers') tls.ciphers = value;
   else if (name === 'bootstrap-ca-cert') {
@@ -111,9 +112,7 @@ function applyOther(daemon: DaemonFlags, option: ParsedOption): void {
     );
   }
   // Files are written with differences, and whole; any server reads both.
-  if (option.name !== 'disable-file-column-diff' && option.name !== 'peer-ca-cert') {
-    applyDaemonOption(daemon, option);
-  }
+  if (option.name !== 'disable-file-column-diff') applyDaemonOption(daemon, option);
 }
 
 export function serverUsage(flags: DaemonFlags): string {
@@ -136,6 +135,7 @@ TLS options (each a file, or db:DB,TABLE,COLUMN for a column that names it):
   -c, --certificate=FILE  certificate for the private key
   -C, --ca-cert=FILE      CA that peers must be signed by; none: anybody is trusted
   --bootstrap-ca-cert=FILE  the same; taken from the first peer if FILE is not there
+  --peer-ca-cert=FILE     CA certificate to send to peers that take theirs from us
   --ssl-protocols=LIST    of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3
   --ssl-ciphers=LIST      ciphers, as OpenSSL names them
 ${daemonOptionsUsage(flags)}`;

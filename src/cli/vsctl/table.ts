@@ -4,7 +4,7 @@
  *     list    one `column: value` per line, records apart by an empty line (the default)
  *     table   columns under headings        html    csv    json (RFC 7047 values)
  *
- * Not for: which records (record-commands.ts).
+ * Not for: which records (record-commands.ts, ../ovsdb).
  */
 
 import type { JsonValue } from '../../common/json.js';
@@ -39,9 +39,15 @@ export interface Cell {
   readonly type: ColumnType;
 }
 
+/** A cell that is just text, the same in every format. */
+export interface TextCell {
+  readonly text: string;
+}
+
 export interface RecordTable {
+  readonly caption?: string;
   readonly headings: readonly string[];
-  readonly rows: Cell[][];
+  readonly rows: (Cell | TextCell)[][];
 }
 
 function bareAtom(base: BaseType, atom: Atom): string {
@@ -58,7 +64,8 @@ export function bareText({ datum, type }: Cell): string {
   return members.join(' ');
 }
 
-function cellText(cell: Cell, style: TableStyle): string {
+function cellText(cell: Cell | TextCell, style: TableStyle): string {
+  if ('text' in cell) return cell.text;
   if (style.cells === 'json') return sortedText(cell.datum.toJson(cell.type));
   return style.cells === 'bare' ? bareText(cell) : cell.datum.toText(cell.type);
 }
@@ -79,6 +86,10 @@ function padCut(text: string, width: number): string {
   return Buffer.from(text).subarray(0, width).toString();
 }
 
+function captionLine({ caption }: RecordTable): string {
+  return caption === undefined ? '' : `${caption}\n`;
+}
+
 function formatTable(table: RecordTable, style: TableStyle): string {
   const texts = table.rows.map((row) => row.map((cell) => cellText(cell, style)));
   const widths = table.headings.map((heading, x) => {
@@ -86,7 +97,7 @@ function formatTable(table: RecordTable, style: TableStyle): string {
     if (style.maxColumnWidth > 0) width = Math.min(width, style.maxColumnWidth);
     return style.headings ? Math.max(width, heading.length) : width;
   });
-  let out = '';
+  let out = captionLine(table);
   if (style.headings) {
     out += line(table.headings.map((heading, x) => padCut(heading, widths[x])));
     out += line(widths.map((width) => '-'.repeat(width)));
@@ -103,7 +114,7 @@ function formatList(table: RecordTable, style: TableStyle): string {
     });
     return lines.join('');
   });
-  return records.join('\n');
+  return captionLine(table) + records.join('\n');
 }
 
 const HTML_ENTITIES: Readonly<Record<string, string>> = {
@@ -131,6 +142,7 @@ function htmlCell(element: string, text: string): string {
 
 function formatHtml(table: RecordTable, style: TableStyle): string {
   let out = '<table border=1>\n';
+  if (table.caption !== undefined) out += htmlCell('caption', table.caption);
   if (style.headings) {
     const headings = table.headings.map((heading) => htmlCell('th', heading));
     out += `  <tr>\n${headings.join('')}  </tr>\n`;
@@ -154,7 +166,7 @@ function csvCell(text: string): string {
 function formatCsv(table: RecordTable, style: TableStyle): string {
   const lines = table.rows.map((row) => row.map((cell) => csvCell(cellText(cell, style))));
   if (style.headings) lines.unshift(table.headings.map(csvCell));
-  return lines.map((cells) => `${cells.join(',')}\n`).join('');
+  return captionLine(table) + lines.map((cells) => `${cells.join(',')}\n`).join('');
 }
 
 /** JSON text over several lines, two spaces a level; BigInts included. */
@@ -173,8 +185,12 @@ function prettyJson(json: JsonValue, indent = ''): string {
 }
 
 function formatJson(table: RecordTable, style: TableStyle): string {
-  const data = table.rows.map((row) => row.map(({ datum, type }) => datum.toJson(type)));
-  const json = { data, headings: [...table.headings] };
+  const value = (cell: Cell | TextCell): JsonValue =>
+    'text' in cell ? cell.text : cell.datum.toJson(cell.type);
+  const data = table.rows.map((row) => row.map(value));
+  const json: { [key: string]: JsonValue } = {};
+  if (table.caption !== undefined) json.caption = table.caption;
+  Object.assign(json, { data, headings: [...table.headings] });
   return `${style.pretty ? prettyJson(json) : stringifyJson(json)}\n`;
 }
 

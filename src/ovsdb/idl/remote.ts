@@ -1,7 +1,8 @@
 /**
- * Opens the stream that a database remote names: `unix:FILE`, `tcp:HOST:PORT`, `ssl:HOST:PORT`.
+ * Opens the stream that a database remote names: `unix:FILE`, `tcp:HOST:PORT`, `ssl:HOST:PORT`; or
+ * waits for one on `punix:FILE`, `ptcp:[PORT][:IP]`, `pssl:[PORT][:IP]`.
  *
- * Not for: passive remotes (`ptcp:`...), retrying, or what is said over the stream.
+ * Not for: serving (../remotes), retrying, or what is said over the stream.
  */
 
 import * as fs from 'node:fs';
@@ -9,6 +10,7 @@ import { connect as connectNet, type Socket } from 'node:net';
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { TapswitchError } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
+import { type Listener, listenTcp, listenTls, listenUnix } from '../listen.js';
 import { needsBootstrap, secureContextOptions, type TlsFiles, trustsAnybody } from '../tls.js';
 
 export type { TlsFiles } from '../tls.js';
@@ -68,11 +70,14 @@ export async function openRemote(
   if (remote.startsWith('ssl:') && needsBootstrap(tls)) {
     const socket = (await openOnce(remote, tls, abort)) as TLSSocket;
     saveCaCert(socket, tls.caCert as string);
+    // As Open vSwitch has it: whoever tries again checks the peer by what has been learned.
+    throw Object.assign(new Error('Protocol error'), { code: 'EPROTO' });
   }
   return openOnce(remote, tls, abort);
 }
 
 function openOnce(remote: string, tls: TlsFiles, abort?: AbortSignal): Promise<Socket> {
+  if (/^p(?:unix|tcp|ssl):/.test(remote)) return acceptOne(remote, tls, abort);
   return new Promise((resolve, reject) => {
     const socket = open(remote, tls);
     const giveUp = () => socket.destroy(new TapswitchError('E_OVSDB_REMOTE', 'given up'));
@@ -89,6 +94,39 @@ function openOnce(remote: string, tls: TlsFiles, abort?: AbortSignal): Promise<S
     socket.once('error', failed);
     socket.once(remote.startsWith('ssl:') ? 'secureConnect' : 'connect', done);
   });
+}
+
+/** Listens until somebody connects, for a server that is told to come here. */
+function acceptOne(remote: string, tls: TlsFiles, abort?: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    let listener: Listener | null = null;
+    const stop = () => void listener?.close();
+    const accept = (socket: Socket) => {
+      abort?.removeEventListener('abort', stop);
+      stop();
+      resolve(socket);
+    };
+    listenOn(remote, tls, accept).then((made) => {
+      listener = made;
+      if (abort?.aborted) stop();
+      else abort?.addEventListener('abort', stop, { once: true });
+    }, reject);
+  });
+}
+
+function listenOn(
+  remote: string,
+  tls: TlsFiles,
+  accept: (socket: Socket) => void,
+): Promise<Listener> {
+  const target = remote.slice(remote.indexOf(':') + 1);
+  if (remote.startsWith('punix:')) return listenUnix(target, accept);
+  const match = /^(\d*)(?::(.+))?$/.exec(target);
+  if (!match) throw new TapswitchError('E_OVSDB_REMOTE', `${target}: not [PORT][:IP]`);
+  const host = (match[2] ?? '0.0.0.0').replace(/^\[(.*)\]$/, '$1');
+  const port = match[1] === '' ? DEFAULT_PORT : Number(match[1]);
+  if (remote.startsWith('pssl:')) return listenTls(host, port, tls, accept);
+  return listenTcp(host, port, accept);
 }
 
 /** Writes the CA certificate that ends the peer's chain to `file`, and ends the connection. */
