@@ -144,6 +144,12 @@ function atomicType(text: string): AtomicType {
   throw syntaxError(text, `"${text}" is not an atomic-type`);
 }
 
+/** A limit as the schema has it. JSON reads large integers exactly, but a real is a real. */
+function bound(json: JsonValue | undefined, type: AtomicType): number | bigint | null {
+  if (json === undefined) return null;
+  return type === 'real' ? Number(json) : (json as number | bigint);
+}
+
 function constraintsFromJson(
   type: AtomicType,
   parser: ObjectParser,
@@ -156,8 +162,8 @@ function constraintsFromJson(
     case 'real': {
       const suffix = type === 'integer' ? 'Integer' : 'Real';
       const kind = type === 'integer' ? 'integer' : 'number';
-      const min = (parser.optional(`min${suffix}`, kind) ?? null) as number | bigint | null;
-      const max = (parser.optional(`max${suffix}`, kind) ?? null) as number | bigint | null;
+      const min = bound(parser.optional(`min${suffix}`, kind), type);
+      const max = bound(parser.optional(`max${suffix}`, kind), type);
       if (min !== null && max !== null && min > max) {
         throw syntaxError(json, `min${suffix} exceeds max${suffix}`);
       }

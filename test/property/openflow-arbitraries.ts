@@ -57,8 +57,14 @@ const PLAIN = FIELDS.filter(
     (f.prereq === 'none' || f.prereq === 'ethernet' || REQUIRED[f.prereq] !== undefined),
 );
 
+/** No packet is a later fragment without being a fragment: that value has no name. */
+const fragment = fc.constantFrom(0, 1, 3).map((bits) => Uint8Array.of(bits));
+
 /** A value within the field's width. */
 const fieldValue = (field: Field): fc.Arbitrary<Uint8Array> =>
+  field.name === 'ip_frag' ? fragment : anyValue(field);
+
+const anyValue = (field: Field): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: field.nBytes, maxLength: field.nBytes }).map((bytes) => {
     let spare = field.nBytes * 8 - Math.min(field.nBits, field.layoutBits);
     const out = bytes.slice();
