@@ -1,6 +1,6 @@
 /**
- * Database rows to wanted configuration: meanings, defaults, and what bad values turn into. The rows
- * come through a real server and replica, in memory.
+ * Database rows to wanted configuration: meanings, defaults, and what bad values turn into. The
+ * rows come through a real server and replica, in memory.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WarpClock } from '../../../src/common/clock.js';
