@@ -20,12 +20,36 @@ export interface JsonStreamOptions {
   maxBytes?: number;
   /** Deepest nesting of brackets. */
   maxDepth?: number;
+  /** Most members and elements in one value, counted by its commas. */
+  maxMembers?: number;
+  /** What all streams of a server together may hold of unfinished values. */
+  budget?: ByteBudget;
+}
+
+/** Bytes that several streams share. */
+export class ByteBudget {
+  private used = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  /** Takes bytes; false, and none, when there are not as many left. */
+  take(bytes: number): boolean {
+    if (this.used + bytes > this.maxBytes) return false;
+    this.used += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.used -= bytes;
+  }
 }
 
 /** Open vSwitch's own limit of nesting. */
 export const JSON_MAX_DEPTH = 1000;
 /** Longest value that is read unless told otherwise: 64 MiB. */
 export const JSON_MAX_BYTES = 64 * 1024 * 1024;
+/** Most members of one value: each costs far more memory than its text is long. */
+export const JSON_MAX_MEMBERS = 4_000_000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -33,11 +57,18 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+const COMMA = 0x2c;
+/** Less than this is not held against the budget, bytes. */
+const SMALL_BYTES = 64 * 1024;
 
 /** An incremental reader of concatenated JSON values. */
 export class JsonStreamParser {
   private readonly maxBytes: number;
   private readonly maxDepth: number;
+  private readonly maxMembers: number;
+  private members = 0;
+  /** Bytes taken from the budget. */
+  private taken = 0;
   /** The closing bracket that is due at each depth. */
   private readonly closers: Uint8Array;
   private depth = 0;
@@ -51,10 +82,11 @@ export class JsonStreamParser {
 
   constructor(
     private readonly onValue: (value: JsonValue) => void,
-    options: JsonStreamOptions = {},
+    private readonly options: JsonStreamOptions = {},
   ) {
     this.maxBytes = options.maxBytes ?? JSON_MAX_BYTES;
     this.maxDepth = options.maxDepth ?? JSON_MAX_DEPTH;
+    this.maxMembers = options.maxMembers ?? JSON_MAX_MEMBERS;
     this.closers = new Uint8Array(this.maxDepth);
   }
 
@@ -87,7 +119,8 @@ export class JsonStreamParser {
         if (isSpace(byte)) continue;
         start = i;
       }
-      if (byte === QUOTE && this.depth > 0) this.inString = true;
+      if (byte === COMMA && this.depth > 0) this.countMember();
+      else if (byte === QUOTE && this.depth > 0) this.inString = true;
       else if (byte === OPEN_BRACE) this.open(CLOSE_BRACE);
       else if (byte === OPEN_BRACKET) this.open(CLOSE_BRACKET);
       else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
@@ -103,6 +136,12 @@ export class JsonStreamParser {
     if (this.escaped) this.escaped = false;
     else if (byte === BACKSLASH) this.escaped = true;
     else if (byte === QUOTE) this.inString = false;
+  }
+
+  private countMember(): void {
+    this.members += 1;
+    if (this.members < this.maxMembers) return;
+    this.fail('E_JSON_SIZE', `JSON value has more than ${this.maxMembers} members`);
   }
 
   private open(closer: number): void {
@@ -149,9 +188,9 @@ export class JsonStreamParser {
     const length = this.pendingLength + chunk.length - start;
     if (length > this.maxBytes) this.failSize();
     if (length > this.pending.length) {
-      const grown = Buffer.allocUnsafe(
-        Math.min(this.maxBytes, Math.max(length, 2 * this.pending.length, 4096)),
-      );
+      const size = Math.min(this.maxBytes, Math.max(length, 2 * this.pending.length, 4096));
+      this.account(size);
+      const grown = Buffer.allocUnsafe(size);
       this.pending.copy(grown, 0, 0, this.pendingLength);
       this.pending = grown;
     }
@@ -159,10 +198,31 @@ export class JsonStreamParser {
     this.pendingLength = length;
   }
 
+  /** Holds `bytes` against the budget, in place of what was held before. */
+  private account(bytes: number): void {
+    const { budget } = this.options;
+    if (!budget) return;
+    const wanted = bytes > SMALL_BYTES ? bytes : 0;
+    if (wanted > this.taken && !budget.take(wanted - this.taken)) {
+      this.fail('E_JSON_SIZE', 'too much JSON of all clients is unfinished');
+    }
+    if (wanted < this.taken) budget.give(this.taken - wanted);
+    this.taken = wanted;
+  }
+
   /** Forgets the pending bytes, and their memory when it is large. */
   private release(): void {
     this.pendingLength = 0;
-    if (this.pending.length > 64 * 1024) this.pending = Buffer.alloc(0);
+    this.members = 0;
+    if (this.pending.length > SMALL_BYTES) this.pending = Buffer.alloc(0);
+    this.account(0);
+  }
+
+  /** Gives back all memory: nothing more will be fed. */
+  end(): void {
+    this.pending = Buffer.alloc(0);
+    this.pendingLength = 0;
+    this.account(0);
   }
 
   private failSize(): never {
@@ -171,9 +231,8 @@ export class JsonStreamParser {
 
   private fail(code: string, message: string): never {
     this.failure = new TapswitchError(code, message);
-    this.pending = Buffer.alloc(0);
-    this.pendingLength = 0;
     this.depth = 0;
+    this.end();
     throw this.failure;
   }
 }

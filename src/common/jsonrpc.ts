@@ -330,6 +330,7 @@ export class JsonRpcConnection {
     if (this.isClosed) return;
     this.isClosed = true;
     this.inbox.length = 0;
+    this.parser.end();
     this.flush();
     if (error) this.socket.destroy();
     else this.endSoon();

@@ -14,6 +14,7 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { type Clock, NEVER } from '../common/clock.js';
 import { errorMessage } from '../common/errors.js';
+import { ByteBudget } from '../common/json-stream.js';
 import type { RpcSocket } from '../common/jsonrpc.js';
 import { getLogger } from '../common/log.js';
 import type { Commit, Database } from './database.js';
@@ -34,6 +35,8 @@ const log = getLogger('ovsdb_server');
 
 /** How often files are looked at for compaction, milliseconds. */
 const COMPACT_INTERVAL_MS = 10_000;
+/** Of messages that have begun and not ended, all clients together, bytes. */
+const INPUT_BYTES_MAX = 256 * 1024 * 1024;
 /** Node.js's longest timer. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -73,6 +76,8 @@ export class OvsdbServer implements SessionHost {
   private readonly waiting = new Set<Trigger>();
   private readonly caches = new Map<Database, UpdateCache>();
   private readonly unsubscribe = new Map<Database, () => void>();
+  /** Clients that begin long messages and do not end them cannot take more than this together. */
+  private readonly inputBudget = new ByteBudget(INPUT_BYTES_MAX);
   private readonly clock: Clock;
   private retryScheduled = false;
   private compactAtMs: number;
@@ -242,6 +247,7 @@ export class OvsdbServer implements SessionHost {
       clock: this.clock,
       probeIntervalMs,
       maxBytes: this.options.maxMessageBytes,
+      budget: this.inputBudget,
       name: `ovsdb#${this.sessionCount}`,
     });
     session.readOnly = readOnly;

@@ -81,12 +81,19 @@ it('adds, lists and removes remotes on request, with those who are connected', a
 });
 
 it('refuses remotes that it cannot serve', async () => {
-  const answer = await appctl('ovsdb-server/add-remote', 'pssl:6640');
-  expect(answer.status).toBe(2);
-  expect(answer.stderr).toContain(
-    'pssl:6640: the database server does not listen on such a remote',
-  );
-  expect((await appctl('ovsdb-server/list-remotes')).stdout).not.toContain('pssl');
+  for (const [remote, why] of [
+    ['pssl:6640', 'Private key must be configured to use SSL'],
+    ['ptpc:6640', 'ptpc:6640: the database server has no such remote'],
+    ['db:x,y,z', '"db:x,y,z": no database named x'],
+    ['db:Open_vSwitch,y,z', '"db:Open_vSwitch,y,z": no table named y'],
+    ['db:Open_vSwitch', '"db:Open_vSwitch": invalid syntax'],
+  ]) {
+    const answer = await appctl('ovsdb-server/add-remote', remote);
+    expect(answer.status).toBe(2);
+    expect(answer.stderr).toContain(why);
+    const { stdout } = await appctl('ovsdb-server/list-remotes');
+    expect(stdout.split('\n')).not.toContain(remote);
+  }
 });
 
 it('keeps another server, of either make, from its file', async () => {

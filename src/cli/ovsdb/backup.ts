@@ -6,6 +6,7 @@
 import type { JsonValue } from '../../common/json.js';
 import { Database } from '../../ovsdb/database.js';
 import type { Datum } from '../../ovsdb/datum.js';
+import { sortedText } from '../../ovsdb/error.js';
 import { composeRecord, readRecord } from '../../ovsdb/log-record.js';
 import { DatabaseSchema } from '../../ovsdb/schema.js';
 import type { Row } from '../../ovsdb/table.js';
@@ -60,7 +61,7 @@ export function readBackup(bytes: Buffer): Database {
 
 /** Why the backup does not fit the server's database, or null. */
 export function schemaDifference(from: DatabaseSchema, online: DatabaseSchema): string | null {
-  if (JSON.stringify(from.toJson()) === JSON.stringify(online.toJson())) return null;
+  if (sortedText(from.toJson()) === sortedText(online.toJson())) return null;
   if (from.version !== online.version) {
     return (
       `backup schema has version "${from.version}" but ` +

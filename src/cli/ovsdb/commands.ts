@@ -4,7 +4,7 @@
  * Not for: options (options.ts), backup and restore (backup.ts), what monitor shows (monitor.ts).
  */
 import { readFileSync } from 'node:fs';
-import { type JsonValue, parseJson, stringifyJson } from '../../common/json.js';
+import { type JsonValue, parseJson } from '../../common/json.js';
 import { Datum } from '../../ovsdb/datum.js';
 import { sortedText } from '../../ovsdb/error.js';
 import { type ColumnSchema, DatabaseSchema, type TableSchema } from '../../ovsdb/schema.js';
@@ -265,6 +265,6 @@ async function convert({ client, args }: Invocation): Promise<void> {
 async function needsConversion({ client, args, io }: Invocation): Promise<void> {
   const schema = schemaIn(args[0]);
   const online = await client.schema(schema.name);
-  const same = stringifyJson(schema.toJson()) === stringifyJson(online.toJson());
+  const same = sortedText(schema.toJson()) === sortedText(online.toJson());
   io.stdout.write(same ? 'no\n' : 'yes\n');
 }
