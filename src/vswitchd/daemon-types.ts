@@ -47,6 +47,8 @@ export interface DaemonOptions {
   database: DatabaseSource;
   ssl: SslFiles;
   dummy: DummyMode;
+  /** The machine's own interfaces are out of bounds (--disable-system). */
+  disableSystem?: boolean;
   /** Version text, first line as for `ovs-vswitchd --version`. */
   versionText: string;
   clock: WarpClock;

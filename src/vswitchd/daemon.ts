@@ -46,7 +46,13 @@ function embedded(options: DaemonOptions): Promise<EmbeddedDatabase> {
 function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): RunningDaemon {
   const { clock, loop, unixctl } = options;
   const wake = () => loop.wake();
-  const netdevs = new NetdevRegistry({ clock, native: loadNative, dummy: options.dummy, wake });
+  const netdevs = new NetdevRegistry({
+    clock,
+    native: loadNative,
+    dummy: options.dummy,
+    disableSystem: options.disableSystem,
+    wake,
+  });
   const registry = new OfprotoRegistry({ clock, wake });
   let vswitch: Vswitch | null = null;
   const idl = new Idl({
@@ -63,15 +69,19 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       clock,
       registry,
       openDpif: (type, { vlanLimit, pmdCpus, flowLimit }) =>
-        createDpif(type, {
+        createDpif(overridden(options) ? 'dummy' : type, {
+          name: `${type}@ovs-${type}`,
           clock,
-          native: type === 'dummy' ? undefined : loadNative(),
+          native: type === 'dummy' || overridden(options) ? undefined : loadNative(),
           pmdCpuMask: pmdCpus ?? undefined,
           workers: pmdCpus?.length,
           flowLimit,
           settings: { vlanLimit },
         }),
-      openDevice: (iface, datapathType) => openDevice(netdevs, iface, datapathType, () => vswitch),
+      openDevice: (iface, datapathType) => {
+        const type = overridden(options) ? 'dummy' : datapathType;
+        return openDevice(netdevs, iface, type, () => vswitch);
+      },
       runDir: options.runDir,
       version: OVS_INTERFACE_VERSION,
       dbVersion: () => idl.schema?.version ?? '',
@@ -137,6 +147,11 @@ function once(close: () => Promise<void>): () => Promise<void> {
 function remoteOf(options: DaemonOptions, database: EmbeddedDatabase | null) {
   if (database) return () => database.server.connectInProcess();
   return options.database.kind === 'remote' ? options.database.remotes : [];
+}
+
+/** Whether dummies stand in for the datapath that bridges have by default. */
+function overridden({ dummy }: DaemonOptions): boolean {
+  return dummy === 'all' || dummy === 'system';
 }
 
 /** Opens a device and passes its events on. In a dummy datapath every device is a dummy. */

@@ -91,7 +91,7 @@ async function live(
   const pidFile = acquirePidFile(flags);
   undo.push(() => pidFile?.release());
   logs.configure(flags);
-  for (const option of flags.ignored) log.info(`option ${option} has no effect here`);
+  for (const option of flags.ignored) log.dbg(`option ${option} has no effect here`);
 
   const stop = new StopRequest();
   undo.push(watchProcess(stop, logs, pidFile));

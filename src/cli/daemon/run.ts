@@ -4,6 +4,7 @@
  * Not for: bridges, ports and databases (src/vswitchd/daemon.ts), the life of a daemon (life.ts).
  */
 import { dirname } from 'node:path';
+import { registerLogModules } from '../../common/log-modules.js';
 import { registerTimeCommands } from '../../unixctl/time-commands.js';
 import type { DaemonOptions, RunningDaemon } from '../../vswitchd/daemon-types.js';
 import { UsageError } from '../getopt.js';
@@ -52,6 +53,7 @@ async function runSwitch(
   io: CliIo,
   load: () => Promise<StartDaemon>,
 ): Promise<number> {
+  registerLogModules();
   const problems = flags.dummy === 'off' ? preflight() : [];
   for (const problem of problems) printError(io, problem);
   if (problems.length > 0) return 1;
@@ -64,7 +66,7 @@ async function startSwitch(
   load: () => Promise<StartDaemon>,
 ): Promise<RunningDaemon> {
   const { clock, loop, unixctl, coverage, memory, stop } = context;
-  const { database, ssl, dummy } = flags;
+  const { database, ssl, dummy, disableSystem } = flags;
   if (database.kind === 'embedded') ensureDirectory(dirname(database.file), 'OVS_DBDIR');
   if (dummy !== 'off') registerTimeCommands(unixctl, clock, loop);
   const startDaemon = await load();
@@ -73,6 +75,7 @@ async function startSwitch(
     database,
     ssl,
     dummy,
+    disableSystem,
     versionText: versionText(SWITCH_PROGRAM),
     clock,
     loop,

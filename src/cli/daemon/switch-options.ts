@@ -29,6 +29,7 @@ export interface SwitchFlags {
   database: DatabaseSource;
   ssl: SslFiles;
   dummy: DummyMode;
+  disableSystem: boolean;
 }
 
 /** A command line that asks for text instead of a daemon. */
@@ -76,7 +77,13 @@ export function parseSwitchOptions(
   const daemon = defaultFlags(SWITCH_PROGRAM, env);
   daemon.pidFile = usualPidFile(daemon);
   const database = databaseSource(command, args, daemon.dirs);
-  const flags: SwitchFlags = { daemon, database, ssl: {}, dummy: 'off' };
+  const flags: SwitchFlags = {
+    daemon,
+    database,
+    ssl: {},
+    dummy: 'off',
+    disableSystem: false,
+  };
   for (const option of options) applyOption(flags, option);
   return { kind: 'run', flags };
 }
@@ -116,6 +123,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   },
   'enable-dummy': (flags, value) => {
     flags.dummy = dummyMode(value);
+  },
+  'disable-system': (flags) => {
+    flags.disableSystem = true;
   },
   db: (flags, value) => {
     if (flags.database.kind === 'embedded') flags.database.file = resolve(value);

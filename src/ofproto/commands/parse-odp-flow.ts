@@ -7,10 +7,13 @@
 import { matchAny } from '../../openflow/match.js';
 import { matchFieldText } from '../../openflow/syntax/match-parse.js';
 import {
+  ETH_TYPE_NOT_ETHERNET,
   type FlowWords,
   VLAN_CFI,
   W_DL_TYPE,
+  W_DP_HASH,
   W_IN_PORT,
+  W_MPLS,
   W_NW,
   W_PKT_MARK,
   W_RECIRC_ID,
@@ -44,10 +47,12 @@ const SINGLE: Readonly<Record<string, [number, number, number]>> = {
   recirc_id: [W_RECIRC_ID, 0, 0xffffffff],
   skb_priority: [W_SKB_PRIORITY, 0, 0xffffffff],
   skb_mark: [W_PKT_MARK, 0, 0xffffffff],
-  tcp_flags: [W_TCP_FLAGS, 16, 0xffff],
+  dp_hash: [W_DP_HASH, 0, 0xffffffff],
 };
-const IGNORED: ReadonlySet<string> = new Set(['packet_type', 'dp_hash', 'ct_state', 'ct_zone']);
+const IGNORED: ReadonlySet<string> = new Set(['packet_type', 'ct_state', 'ct_zone']);
 const FRAG: Readonly<Record<string, number>> = { no: 0, first: 1, later: 3 };
+
+const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns'];
 
 /** True when the text looks like a datapath flow rather than an OpenFlow one. */
 export function looksLikeOdpFlow(text: string): boolean {
@@ -62,12 +67,14 @@ export function looksLikeOdpFlow(text: string): boolean {
 export function parseOdpFlow(text: string, portNo: (name: string) => number | null): FlowWords {
   const parser = new OdpFlowParser(portNo);
   parser.list(text, 0);
-  return parser.match.flow;
+  return parser.finish();
 }
 
 class OdpFlowParser {
   readonly match = matchAny();
   private tags = 0;
+  private labels = 0;
+  private hasType = false;
 
   constructor(private readonly portNo: (name: string) => number | null) {}
 
@@ -82,12 +89,21 @@ class OdpFlowParser {
     }
   }
 
+  /** A frame without an Ethernet type is one with a length in its place. */
+  finish(): FlowWords {
+    const { flow } = this.match;
+    if (!this.hasType) this.put([W_DL_TYPE, 16, 0xffff], ETH_TYPE_NOT_ETHERNET);
+    return flow;
+  }
+
   private attribute(name: string, body: string, depth: number): void {
     if (IGNORED.has(name)) return;
     if (name === 'encap') this.list(body, depth + 1);
     else if (name === 'in_port') this.inPort(body);
     else if (name === 'eth_type') this.ethType(number(body));
     else if (name === 'vlan') this.vlan(body);
+    else if (name === 'mpls') this.mpls(body);
+    else if (name === 'tcp_flags') this.tcpFlags(body);
     else if (name in SINGLE) this.put(SINGLE[name], number(body));
     else if (name in FIELDS || name in NUMBERS) this.parts(name, body);
     else commandError(`syntax error at ${name}(${body})`);
@@ -102,7 +118,10 @@ class OdpFlowParser {
   private ethType(type: number): void {
     if (type === 0x8100 || type === 0x88a8) {
       this.match.flow[W_VLAN0 + this.tags] = (type << 16) | VLAN_CFI;
-    } else this.put([W_DL_TYPE, 16, 0xffff], type);
+    } else {
+      this.put([W_DL_TYPE, 16, 0xffff], type);
+      this.hasType = true;
+    }
   }
 
   private vlan(body: string): void {
@@ -115,6 +134,34 @@ class OdpFlowParser {
     const tpid = this.match.flow[word] >>> 16 || 0x8100;
     this.match.flow[word] = (tpid << 16) | tci;
     this.tags += 1;
+  }
+
+  /** Label stack entries, from the outside: each begins with its label. */
+  private mpls(body: string): void {
+    const places: Record<string, [number, number]> = {
+      label: [12, 0xfffff],
+      tc: [9, 7],
+      bos: [8, 1],
+      ttl: [0, 0xff],
+    };
+    for (const [key, value] of pairs(body)) {
+      if (key === 'label') this.labels += 1;
+      const lse = /^lse([0-2])$/.exec(key);
+      const word = W_MPLS + Math.min(Math.max(this.labels, 1), 3) - 1;
+      if (lse) this.match.flow[W_MPLS + Number(lse[1])] = number(value) | 0;
+      else if (key in places) this.put([word, ...places[key]], number(value));
+      else commandError(`syntax error at ${key}=${value}`);
+    }
+  }
+
+  /** A number, or names with '|' between them. */
+  private tcpFlags(body: string): void {
+    let bits = 0;
+    for (const word of body.replace(/\/.*/, '').split(/[|+]/)) {
+      const at = TCP_FLAGS.indexOf(word.trim());
+      bits |= at >= 0 ? 1 << at : number(word);
+    }
+    this.put([W_TCP_FLAGS, 16, 0xffff], bits);
   }
 
   private parts(name: string, body: string): void {
