@@ -8,6 +8,7 @@
 import type { OfAction } from './actions.js';
 import type { Match } from './match.js';
 import type { ControlMessage } from './messages-control.js';
+import type { GroupMessage } from './messages-groups.js';
 import type { StatsMessage } from './messages-stats.js';
 
 /** Protocol versions as on the wire. */
@@ -209,4 +210,5 @@ export type OfMessage =
   | PortStatus
   | OfError
   | ControlMessage
+  | GroupMessage
   | StatsMessage;

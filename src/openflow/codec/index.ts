@@ -13,6 +13,8 @@ import { Reader, Writer } from './buffer.js';
 import type { CodecOptions, MessageClass, MessageContext, MessageRow } from './message-row.js';
 import { CONTROL_ROWS } from './messages-control.js';
 import { FLOW_ROWS } from './messages-flow.js';
+import { GROUP_ROWS } from './messages-group.js';
+import { METER_ROWS } from './messages-meter.js';
 import { PACKET_ROWS } from './messages-packet.js';
 import { STATS_ROWS } from './messages-stats.js';
 import { PORT_ROWS } from './ports.js';
@@ -36,6 +38,8 @@ const ROWS: readonly MessageRow[] = [
   ...PACKET_ROWS,
   ...STATS_ROWS,
   ...PORT_ROWS,
+  ...GROUP_ROWS,
+  ...METER_ROWS,
 ];
 const byNumber = new Map<string, MessageRow[]>();
 const byType = new Map<string, MessageRow[]>();

@@ -9,7 +9,6 @@ import type { FlowStatsEntry, FlowStatsRequest } from '../messages.js';
 import type {
   FlowStatsReply,
   QueueStatsEntry,
-  StatsMessage,
   TableFeaturesEntry,
   TableStatsEntry,
 } from '../messages-stats.js';
@@ -21,43 +20,9 @@ import { flowFlagBits, getFlowFlags } from './messages-flow.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
 import { getOxs, putOxs } from './oxs.js';
 import { getPort32 } from './port-number.js';
+import { emptyRequest, listReply } from './stats-list.js';
 
 const NO_GROUP = 0xffffffff;
-
-function emptyRequest(
-  type: Extract<StatsMessage['type'], `${string}_request`>,
-  number: number,
-  min: number,
-  max: number,
-): MessageRow {
-  const r = {
-    ...{ type, cls: 'stats_request', number, min, max, body: 0 },
-    decode: () => ({ type }),
-    encode: () => {},
-  };
-  return r as unknown as MessageRow;
-}
-
-/** A reply that is a list of entries. */
-function listReply<E>(
-  type: StatsMessage['type'],
-  place: { cls?: MessageClass; number: number; min: number; max: number; unit: number },
-  get: (r: Reader, ctx: MessageContext) => E,
-  put: (w: Writer, entry: E, ctx: MessageContext) => void,
-  extra: object = {},
-): MessageRow {
-  const r = {
-    ...{ type, cls: 'stats_reply', body: 0, ...place },
-    decode(reader: Reader, ctx: MessageContext) {
-      const entries: E[] = [];
-      while (reader.left > 0) entries.push(get(reader, ctx));
-      return { type, more: ctx.more, entries, ...extra };
-    },
-    encode: () => {},
-    encodeEntry: put,
-  };
-  return r as unknown as MessageRow;
-}
 
 function flowRequestRows(number: number, nxNumber: number, aggregate: boolean): MessageRow[] {
   const type = 'flow_stats_request' as const;

@@ -18,6 +18,7 @@ import {
   fieldPrereqsOk,
   fieldSet,
   fieldValueValid,
+  mustField,
 } from '../../packet/fields.js';
 import { bytesToBigint } from '../../packet/fields-subfield.js';
 import * as L from '../../packet/flow-layout.js';
@@ -268,4 +269,36 @@ export function putOxmMatch(w: Writer, match: Match, ofVersion: number): void {
   putEntries(w, match, ofVersion);
   w.setU16(start + 2, w.length - start);
   w.align(start);
+}
+
+/**
+ * Reads fields as a select group names them: headers without mask bit, each followed by the mask of
+ * the bits that count.
+ */
+export function getFieldArray(r: Reader): { field: string; mask: Uint8Array }[] {
+  const fields: { field: string; mask: Uint8Array }[] = [];
+  while (r.left > 0) {
+    if (r.left < 4) fail('OFPBMC_BAD_LEN');
+    const entry = readHeader(r);
+    const mask = r.take8(entry.hasMask ? entry.width * 2 : entry.width);
+    const { field } = entry;
+    if (field === undefined) fail('OFPBMC_BAD_FIELD');
+    if (entry.hasMask || mask.length !== field.nBytes) fail('OFPBMC_BAD_LEN');
+    if (fields.some((f) => f.field === field.name)) fail('OFPBMC_DUP_FIELD');
+    if (!field.maskable && !mask.every((b) => b === 0xff || b === 0)) fail('OFPBMC_BAD_MASK');
+    fields.push({ field: field.name, mask });
+  }
+  return fields;
+}
+
+/** Writes what getFieldArray reads. */
+export function putFieldArray(
+  w: Writer,
+  fields: readonly { field: string; mask: Uint8Array }[],
+  ofVersion: number,
+): void {
+  for (const { field, mask } of fields) {
+    putFieldHeader(w, mustField(field), ofVersion);
+    w.put(mask);
+  }
 }
