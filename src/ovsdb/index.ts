@@ -41,6 +41,13 @@ export { type Listener, listenTcp, listenTls, listenUnix, type TlsListener } fro
 export { type Lock, type LockFile, lockFileOf, lockWithPid } from './lock-file.js';
 export { memorySocketPair } from './memory-socket.js';
 export {
+  type ColumnDoc,
+  type ColumnUse,
+  columnUse,
+  openVSwitchDocs,
+  type TableDoc,
+} from './open-vswitch-docs.js';
+export {
   type OpenVSwitchRow,
   type OpenVSwitchTables,
   openVSwitchSchema,
