@@ -16,19 +16,22 @@ import {
 import { bitwiseCopy, subfieldGet } from '../../packet/fields-subfield.js';
 import {
   type FlowWords,
+  NW_FRAG_LATER,
   newFlow,
   VLAN_CFI,
   W_NW,
   W_TP,
   W_VLAN0,
 } from '../../packet/flow-layout.js';
-import { isIp } from '../flow-access.js';
+import { isIp, nwFrag, nwProto } from '../flow-access.js';
 import { formatSubfieldNow } from '../text.js';
 import { MAX_STACK, type XlateContext } from './context.js';
 
 type SetField = Extract<OfAction, { type: 'set_field' }>;
 type Move = Extract<OfAction, { type: 'move' }>;
 
+const IPPROTO_UDP = 17;
+const IPPROTO_SCTP = 132;
 const NW_PROTO_BITS = 0xff000000 | 0;
 
 /**
@@ -94,6 +97,14 @@ function tagNeeded(ctx: XlateContext, action: SetField): boolean {
   return action.form === 'set' && /vlan/.test(action.field) && untagged;
 }
 
+/** OpenFlow 1.0's mod_tp_src and mod_tp_dst mean the ports of any protocol that has them. */
+function anyTransport(ctx: XlateContext, action: SetField): boolean {
+  if (action.form !== 'mod' || !/^tcp_(src|dst)$/.test(action.field)) return false;
+  const { flow } = ctx;
+  const later = (nwFrag(flow) & NW_FRAG_LATER) !== 0;
+  return isIp(flow) && !later && [IPPROTO_UDP, IPPROTO_SCTP].includes(nwProto(flow));
+}
+
 export function executeSetField(ctx: XlateContext, action: SetField): void {
   const field = mustField(action.field);
   const { flow, wc } = ctx;
@@ -102,7 +113,7 @@ export function executeSetField(ctx: XlateContext, action: SetField): void {
     return;
   }
   const pushes = action.form === 'mod' && field.prereq === 'vlan_vid';
-  if (!prereqsOk(field, flow, wc) && !pushes) {
+  if (!prereqsOk(field, flow, wc) && !pushes && !anyTransport(ctx, action)) {
     ctx.report('warn', `unmet prerequisites for ${field.name}, set_field ignored`);
     return;
   }
