@@ -23,6 +23,7 @@ import type { OfPort } from '../port.js';
 import { type RemovedReason, Rule } from '../rule.js';
 import type { ControllerSettings, ControllerStatus, FailMode } from '../settings.js';
 import { Controller } from './controller.js';
+import { type GroupService, NO_GROUPS } from './group-handlers.js';
 import { isPassive, OfListener } from './listener.js';
 import { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
@@ -57,6 +58,8 @@ export class Connmgr {
   private sawMissWanted = false;
   private nConns = 0;
   private closed = false;
+  /** Groups and meters of the bridge; set by what has them. */
+  groups: GroupService = NO_GROUPS;
 
   constructor(private readonly ofproto: Ofproto) {}
 

@@ -18,6 +18,7 @@ import { TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
+import { handleGroups, isGroupRequest } from './group-handlers.js';
 import type { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { handleStats, isStatsRequest } from './stats-handlers.js';
@@ -43,6 +44,10 @@ const SUBSCRIPTIONS: ReadonlySet<OfMessage['type']> = new Set([
 /** Handles one request. */
 export function handleMessage(conn: OfConn, msg: OfMessage, xid: number): Promise<void> | null {
   if (isStatsRequest(msg)) return handleStats(conn, msg, xid);
+  if (isGroupRequest(msg)) {
+    if (msg.type.endsWith('_mod')) rejectSecondary(conn);
+    return handleGroups(conn, msg, xid);
+  }
   const pending = handleControl(conn, msg, xid);
   if (SUBSCRIPTIONS.has(msg.type)) conn.ofproto.connmgr.connectionsChanged();
   return pending;

@@ -69,6 +69,9 @@ export function handleStats(
       conn.reply({ type: 'table_features_reply', entries }, xid);
       return null;
     }
+    case 'group_features_request':
+      conn.reply(ofproto.connmgr.groups.groupFeatures(conn.version), xid);
+      return null;
     case 'port_stats_request': {
       const now = ofproto.clock.now();
       ofproto.backer.pushStats();
