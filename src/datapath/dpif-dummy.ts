@@ -11,6 +11,7 @@
  */
 import { type Clock, NEVER } from '../common/clock.js';
 import { TapswitchError } from '../common/errors.js';
+import { dummyPortNumber } from '../netdev/dummy-netdev.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { compileActions } from './compile-actions.js';
@@ -88,6 +89,11 @@ export class DpifDummy extends DpifBase<DummyDevice> {
     });
     this.configure(options.settings ?? {});
     this.commands = new CommandReader(this.engine, this.memory, () => this.engine.endBatch());
+  }
+
+  /** Without a wish, the number in the device's name: tests can tell it beforehand. */
+  override portAdd(netdev: DpNetdev, wantedPortNo?: number): number {
+    return super.portAdd(netdev, wantedPortNo ?? dummyPortNumber(netdev.name) ?? undefined);
   }
 
   configure(settings: DpifSettings): void {

@@ -68,6 +68,8 @@ export class Vswitch implements BridgeHost {
   private closed = false;
   /** Warnings already given: a bad value is reported once, not at every change. */
   private warned = new Set<string>();
+  /** Sockets of new bridges: whoever asked for a bridge may connect to it right after. */
+  private listening: Promise<void>[] = [];
 
   constructor(private readonly deps: VswitchDeps) {
     this.status = new StatusWriter(
@@ -238,9 +240,12 @@ export class Vswitch implements BridgeHost {
     });
     const bridge = new Bridge(config, ofproto, this, mac);
     this.bridges.set(config.name, bridge);
-    ofproto.listenMgmt(`${this.deps.runDir}/${config.name}.mgmt`).catch((error: unknown) => {
-      log.err(`bridge ${config.name}: cannot listen for OpenFlow: ${errorMessage(error)}`);
-    });
+    const listening = ofproto.listenMgmt(`${this.deps.runDir}/${config.name}.mgmt`);
+    this.listening.push(
+      listening.catch((error: unknown) => {
+        log.err(`bridge ${config.name}: cannot listen for OpenFlow: ${errorMessage(error)}`);
+      }),
+    );
     return bridge;
   }
 
@@ -262,6 +267,7 @@ export class Vswitch implements BridgeHost {
   /** Lets the workers take everything up, then tells the database. */
   private async finish(nextCfg: number): Promise<void> {
     try {
+      await Promise.all(this.listening.splice(0));
       await Promise.all([...this.backers.values()].map(({ dpif }) => dpif.sync()));
     } catch (error) {
       log.err(`the datapath did not take up the configuration: ${errorMessage(error)}`);

@@ -108,7 +108,7 @@ export function tableFeatures(tables: readonly FlowTable[], version: number): Ta
     });
 }
 
-/** The name of a table in replies: its own, or 'table5' ('classifier' for the first). */
+/** The name of a table in replies: its own, or 'table5'. */
 export function tableName(table: FlowTable): string {
-  return table.name || (table.id === 0 ? 'classifier' : `table${table.id}`);
+  return table.name || `table${table.id}`;
 }
