@@ -42,7 +42,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'ovsdb',
-    summary: 'see and change any database of an OVSDB server (as ovsdb-client)',
+    summary: 'see and change OVSDB databases (as ovsdb-client)',
     run: 'runOvsdb',
     program: 'ovsdb-client',
   },
@@ -68,6 +68,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'bench',
     summary: 'measure forwarding on this machine',
     run: 'runBench',
+    program: 'tapswitch',
+  },
+  {
+    name: 'completion',
+    summary: 'print what bash needs to complete command lines',
+    run: 'runCompletion',
     program: 'tapswitch',
   },
 ];

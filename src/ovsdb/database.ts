@@ -1,7 +1,7 @@
 /**
  * A database: tables in memory, transactions on them, and who wants to know of commits.
  *
- *     execute(operations) -> Transaction -> prepare -> file record -> complete -> listeners, history
+ *     execute(operations) -> Transaction -> prepare -> file record -> complete -> listeners
  *
  * A commit is visible to everybody as soon as its record is written; the answer to a client that
  * asked for durability waits until the record is on the disk.

@@ -1,5 +1,5 @@
 /**
- * A column's value: a sorted set of atoms, or a map sorted by key (RFC 7047, section 5.1, `<value>`).
+ * A column's value: a sorted set of atoms, or a map sorted by key (RFC 7047, 5.1, `<value>`).
  *
  *     scalar 5             keys [5]
  *     set {b, a}           keys ['a', 'b']

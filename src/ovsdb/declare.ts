@@ -2,11 +2,11 @@
  * How a schema is declared in TypeScript, so that its rows have types.
  *
  *     const tables = {
- *       Port: table({ name: immutable(string), tag: optional(range(0, 4095)) }, { indexes: [['name']] }),
+ *       Port: table({ name: immutable(string), tag: optional(range(0, 4095)) }),
  *     };
  *     type PortRow = RowOf<typeof tables.Port>;   // { name: string; tag: number | undefined }
  *
- * The declarations are data: `declareSchema` turns them into the DatabaseSchema that the server uses.
+ * The declarations are data: `declareSchema` makes of them the DatabaseSchema that the server uses.
  *
  * Not for: schemas that come in files (DatabaseSchema.fromJson).
  */

@@ -218,7 +218,10 @@ function compareContents(a: Row, b: Row): number {
 function rowOrigin(columns: ColumnSchema[], row: Row): string {
   const tracked = row.transactionRow;
   if (!tracked?.isChange) {
-    return 'existed in the database before this transaction and was not modified by the transaction.';
+    return (
+      'existed in the database before this transaction and was not modified by the ' +
+      'transaction.'
+    );
   }
   const { old } = tracked;
   if (!old) return 'was inserted by this transaction.';

@@ -5,8 +5,8 @@
  *     sync()     group commit: all who wait while one fdatasync runs share the next one
  *     replace()  writes a new file beside it and renames it over the old one
  *
- * A file that a crash left with a torn tail is cut at the last whole record, with a warning. If whole
- * records follow the damage, the bytes that are cut off are kept in NAME.damaged first.
+ * A file that a crash left with a torn tail is cut at the last whole record, with a warning. If
+ * whole records follow the damage, the bytes that are cut off are kept in NAME.damaged first.
  *
  * Not for: what the records mean (database-file.ts).
  */

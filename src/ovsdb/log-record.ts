@@ -1,7 +1,7 @@
 /**
  * Records of a database file, in Open vSwitch's format (ovsdb(5)):
  *
- *     OVSDB JSON 123 0123456789abcdef0123456789abcdef01234567\n     length and SHA-1 of what follows
+ *     OVSDB JSON 123 0123456789abcdef0123456789abcdef01234567\n    length and SHA-1 of what follows
  *     {"Port":...}\n                                               123 bytes
  *
  * Not for: what the JSON means (file-transaction.ts).

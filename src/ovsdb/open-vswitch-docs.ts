@@ -4,8 +4,8 @@
  *     acts    the switch follows it            tells   the switch writes it
  *     keeps   without effect on the switch     theirs  belongs to clients by its nature
  *
- * docs/reference-database.md is made from this (scripts/gen-database-docs.mjs). That every column has
- * its words is checked by the compiler.
+ * docs/reference-database.md is made from this (scripts/gen-database-docs.mjs). That every column
+ * has its words is checked by the compiler.
  *
  * Not for: types and constraints (open-vswitch-schema.ts).
  */

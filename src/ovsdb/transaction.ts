@@ -25,7 +25,7 @@ const NOTHING_CHANGED: readonly boolean[] = [];
 export class TransactionRow {
   /** Strong references that will be left. */
   refCount: number;
-  /** By column position: does its value differ? Filled for modified rows; empty: nothing differs. */
+  /** By column position: does its value differ? Filled for modified rows; empty: none differs. */
   changed: readonly boolean[] = NOTHING_CHANGED;
 
   constructor(

@@ -16,8 +16,8 @@ import { Databases } from './databases.js';
 import { PROGRAM, parseServerOptions, type ServerFlags, serverUsage } from './options.js';
 
 /**
- * Rows live long: with a young generation that grows by more than a factor of two at a time, they are
- * copied fewer times before they are left alone. Measured: a third more rows a second, less memory.
+ * Rows live long: with a young generation that grows by more than a factor of two at a time, they
+ * are copied fewer times before they are left alone. Measured: a third more rows a second, less memory.
  */
 const HEAP_FLAGS = '--semi-space-growth-factor=16';
 

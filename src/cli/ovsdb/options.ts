@@ -166,7 +166,7 @@ Commands:
   monitor [SERVER] [DATABASE] ALL             the same of all tables
   wait [SERVER] DATABASE STATE                until it is added, connected or removed
   backup [SERVER] [DATABASE] > FILE           contents as a database file
-  [--force] restore [SERVER] [DATABASE] < FILE    contents from such a file, in place of what is there
+  [--force] restore [SERVER] [DATABASE] < FILE    contents from such a file, in place of all
   convert [SERVER] SCHEMA                     bring a database to the schema in a file
   needs-conversion [SERVER] SCHEMA            would convert change anything? yes or no
 SERVER is unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT (default: ${defaultServer(env)}).

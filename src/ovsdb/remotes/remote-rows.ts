@@ -1,6 +1,6 @@
 /**
- * What a database's rows say about remotes: a column named as `db:DB,TABLE,COLUMN` holds targets, or
- * refers to rows that have a `target` and settings beside it (the Manager table is such a one).
+ * What a database's rows say about remotes: a column named as `db:DB,TABLE,COLUMN` holds targets,
+ * or refers to rows that have a `target` and settings beside it (the Manager table is such a one).
  *
  * Not for: opening remotes (remotes.ts), telling their state (remote-status.ts).
  */
