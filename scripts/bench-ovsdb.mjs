@@ -1,7 +1,8 @@
 /**
  * Measures our OVSDB server beside Open vSwitch's, in one run: rounds in turn, medians, ratios.
  *
- *     node scripts/bench-ovsdb.mjs [--rounds=N] [--only=ours|theirs] [--ours=COMMAND] [--steps=LIST]
+ *     node scripts/bench-ovsdb.mjs [--rounds=N] [--steps=LIST]
+ *                                  [--only=ours|theirs] [--ours=COMMAND]
  *
  * Steps: transactions, bridges, rows, monitors.
  *

@@ -35,14 +35,16 @@ function page() {
   const lines = [
     '# The Open_vSwitch database',
     '',
-    '<!-- Made by scripts/gen-database-docs.mjs from src/ovsdb/open-vswitch-docs.ts: change that. -->',
+    '<!-- Made by scripts/gen-database-docs.mjs from src/ovsdb/open-vswitch-docs.ts. -->',
     '',
-    `Version ${schema.version} of the schema: ${schema.tables.size} tables with ${columns.length} columns. ` +
-      `The switch follows ${counts.acts} of them and writes ${counts.tells}; ${counts.theirs} are for ` +
+    `Version ${schema.version} of the schema: ${schema.tables.size} tables with ` +
+      `${columns.length} columns. The switch follows ${counts.acts} of them and writes ` +
+      `${counts.tells}; ${counts.theirs} are for ` +
       `clients to use as they like; ${counts.keeps} are kept and have no effect so far.`,
     '',
-    'Change it with `tapswitch vsctl set TABLE RECORD COLUMN=VALUE` or with `ovs-vsctl`. A column that ' +
-      'only an insert can write is marked *fixed*; *not in the file* means that the value is gone with ' +
+    'Change it with `tapswitch vsctl set TABLE RECORD COLUMN=VALUE` or with `ovs-vsctl`. A ' +
+      'column that only an insert can write is marked *fixed*; *not in the file* means that ' +
+      'the value is gone with ' +
       'the server.',
     '',
   ];

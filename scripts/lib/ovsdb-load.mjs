@@ -2,8 +2,8 @@
  * The load of bench-ovsdb.mjs, in a process of its own: clients that keep an OVSDB server busy, and
  * what each step took, as JSON on standard output.
  *
- * Requests are made ready beforehand and replies are counted, not parsed, so that the server and not
- * this process sets the pace.
+ * Requests are made ready beforehand and replies are counted, not parsed, so that the server and
+ * not this process sets the pace.
  *
  * Not for: starting servers.
  */
@@ -148,7 +148,7 @@ function bridgeOperations(name) {
 }
 
 const measures = {};
-/** Times `work`, which does `count` things. A measure that is taken again replaces the one before. */
+/** Times `work`, which does `count` things. Of a measure taken again the last one counts. */
 async function measure(name, count, work) {
   const start = performance.now();
   await work();

@@ -190,7 +190,7 @@ export class Monitor {
     return empty ? null : stringifyJson(updates);
   }
 
-  /** What a change is to the client, whose condition may hide the row on either side; 0: nothing. */
+  /** What a change is to the client, whose condition may hide the row before or after; or 0. */
   private typeOf({ condition }: MonitoredTable, old: Row | null, current: Row | null): number {
     const was = old !== null && condition.matchesAny(old);
     const is = current !== null && condition.matchesAny(current);

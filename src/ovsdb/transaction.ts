@@ -105,7 +105,7 @@ export class Transaction {
     if (!tracked.old) row.table.transactionRows.delete(row.uuid);
   }
 
-  /** What this transaction does to a row; made for rows that it has not touched. Null: no such row. */
+  /** What this transaction does to a row; made if it has not touched it. Null: no such row. */
   find(table: Table, uuid: string): TransactionRow | null {
     const tracked = table.transactionRows.get(uuid);
     if (tracked) return tracked;

@@ -1,5 +1,5 @@
 /**
- * A `transact` request on its way: it may have to wait for the database to change, and for the disk.
+ * A `transact` request on its way: it may have to wait for the database to change, or the disk.
  *
  *     new -> (waiting -> again after each commit, or at its timeout)* -> committing -> answered
  *

@@ -39,8 +39,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 function embedded(options: DaemonOptions): Promise<EmbeddedDatabase> {
   if (options.database.kind !== 'embedded') throw new Error('not an embedded database');
   const { file, socket } = options.database;
-  const { clock, lockDatabase } = options;
-  return startEmbeddedDatabase({ file, socket, clock, lockFile: lockDatabase });
+  const { clock, loop, lockDatabase } = options;
+  const onWake = () => loop.wake();
+  return startEmbeddedDatabase({ file, socket, clock, lockFile: lockDatabase, onWake });
 }
 
 function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): RunningDaemon {
@@ -99,7 +100,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       }),
     );
   }
-  if (database) removals.push(loop.add(database.server));
+  if (database) removals.push(loop.add(database.server), loop.add(database.remotes));
   removals.push(loop.add(idl), loop.add(netdevs), loop.add(registry), loop.add(running));
   for (const command of registry.commands()) {
     unixctl.register(

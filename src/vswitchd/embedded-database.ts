@@ -12,10 +12,21 @@ import {
   OvsdbServer,
   openDatabaseFile,
   openVSwitchSchema,
+  Remotes,
 } from '../ovsdb/index.js';
+
+/** What the Open_vSwitch table says of managers and of the keys that they are met with. */
+const MANAGERS = 'db:Open_vSwitch,Open_vSwitch,manager_options';
+const KEYS = {
+  privateKey: 'db:Open_vSwitch,SSL,private_key',
+  certificate: 'db:Open_vSwitch,SSL,certificate',
+  caCert: 'db:Open_vSwitch,SSL,ca_cert',
+};
 
 export interface EmbeddedDatabase {
   readonly server: OvsdbServer;
+  /** Managers: to be given turns beside the server. */
+  readonly remotes: Remotes;
   close(): Promise<void>;
 }
 
@@ -25,18 +36,25 @@ export async function startEmbeddedDatabase(options: {
   socket: string;
   clock: Clock;
   lockFile: LockFile;
+  /** Called when server or remotes want a turn earlier than they said. */
+  onWake?: () => void;
 }): Promise<EmbeddedDatabase> {
   mkdirSync(dirname(options.file), { recursive: true });
   const database = openDatabaseFile(options.file, {
     schema: openVSwitchSchema(),
     convert: true,
     lockFile: options.lockFile,
+    now: () => options.clock.now(),
     wallNow: () => options.clock.wallNow(),
   });
   ensureRootRow(database);
-  const server = new OvsdbServer({ databases: [database], clock: options.clock });
+  const { clock, onWake } = options;
+  const server = new OvsdbServer({ databases: [database], clock, onWake });
+  const remotes = new Remotes(server, { runDir: dirname(options.socket), tls: KEYS, onWake });
   try {
     await server.listenUnix(options.socket);
+    remotes.follow(database);
+    await remotes.add(MANAGERS);
   } catch (error) {
     await server.close();
     database.close();
@@ -49,10 +67,11 @@ export async function startEmbeddedDatabase(options: {
     );
   }
   const close = async (): Promise<void> => {
+    await remotes.close();
     await server.close();
     database.close();
   };
-  return { server, close };
+  return { server, remotes, close };
 }
 
 /** A new database gets its Open_vSwitch row, as `ovs-vsctl init` would make it. */

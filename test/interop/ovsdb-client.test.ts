@@ -1,6 +1,6 @@
 /**
- * The same command lines through Debian's ovsdb-client and `tapswitch ovsdb`: the same text, the same
- * exit status.
+ * The same command lines through Debian's ovsdb-client and `tapswitch ovsdb`: the same text, the
+ * same exit status.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

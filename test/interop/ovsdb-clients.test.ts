@@ -1,5 +1,5 @@
 /**
- * Open vSwitch's own tools against our database server, and its server on our files: Debian packages
+ * Open vSwitch's own tools against our database server, its server on our files: Debian packages
  * openvswitch-common and openvswitch-switch.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -191,7 +191,7 @@ test.each([
   expect(output().includes('br9')).toBe(command === 'monitor');
 });
 
-test('ovsdb-tool reads and compacts our files, ovsdb-server serves them, and we what it wrote', async () => {
+test('ovsdb-tool reads and compacts our files, ovsdb-server serves them, we its own', async () => {
   await vsctl('add-br', 'br0');
   await vsctl('set', 'bridge', 'br0', 'external_ids:a=1', 'external_ids:b=2');
   await vsctl('remove', 'bridge', 'br0', 'external_ids', 'a');

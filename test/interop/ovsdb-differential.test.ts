@@ -77,8 +77,8 @@ test('both servers answer alike and come to the same rows', async () => {
         });
       }
     }),
-    // Always the same transactions: Open vSwitch 3.1 itself leaves, in rare orders of changes within
-    // one transaction, a weak reference to a row that is gone.
+    // Always the same transactions: Open vSwitch 3.1 itself leaves, in rare orders of changes
+    // within one transaction, a weak reference to a row that is gone.
     { numRuns: 300, seed: 7047 },
   );
 });

@@ -1,6 +1,6 @@
 /**
- * A database server among clients that mean it ill, or only sleep: it refuses them, its memory stays
- * within bounds, and a client that behaves never notices.
+ * A database server among clients that mean it ill, or only sleep: it refuses them, its memory
+ * stays within bounds, and a client that behaves never notices.
  */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * `tapswitch ovsdb-server` over TLS and with managers, Debian's ovs-vsctl and ovsdb-client (and ours)
- * at the other end.
+ * `tapswitch ovsdb-server` over TLS and with managers, Debian's ovs-vsctl and ovsdb-client (and
+ * ours) at the other end.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

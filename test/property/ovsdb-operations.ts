@@ -1,5 +1,5 @@
 /**
- * Random transactions on the schema that the OVSDB tests share: most of them make sense, all of them
+ * Random transactions on the schema that the OVSDB tests share: most make sense, all of them
  * meet each other's rows.
  */
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
 /**
  * The remotes of a database server: where it listens, whom it connects to, and
- * `db:DB,TABLE,COLUMN`, which stands for what that column of a database names and follows its changes.
+ * `db:DB,TABLE,COLUMN`, which stands for what that column of a database names, as it changes.
  *
  *     --remote, add-remote ─> configured ──┐
  *                                          ├─> wanted ── differs from served? ─> open, close

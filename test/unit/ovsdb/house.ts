@@ -1,7 +1,7 @@
 /** The schema that the OVSDB tests share, as JSON. */
 import type { JsonValue } from '../../../src/common/json.js';
 
-/** Rooms own doors (strongly), signs and plates point at doors (weakly); every kind of column is there. */
+/** Rooms own doors (strongly), signs and plates point at doors (weakly); all kinds of columns. */
 export const HOUSE = {
   name: 'House',
   version: '1.0.0',

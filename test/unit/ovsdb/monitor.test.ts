@@ -136,7 +136,7 @@ test('rows come and go as they begin and cease to satisfy the condition', async 
   expect(watcher.take()).toEqual([]);
 });
 
-test('a client that comes back gets only what it missed, as long as that is remembered', async () => {
+test('a client that comes back gets only what it missed, while that is remembered', async () => {
   const { database, client } = house();
   const request = { Room: [{ columns: ['name', 'area'] }] };
   const first = client();

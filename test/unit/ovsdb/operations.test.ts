@@ -202,7 +202,8 @@ const FAULTS: [JsonValue, string, string][] = [
   [
     { op: 'mutate', table: 'Room', where: [], mutations: [['options', '+=', 1]] },
     'syntax error',
-    'Type mismatch: "+=" operator may not be applied to column options of type map of (string, string) pairs.',
+    'Type mismatch: "+=" operator may not be applied to column options of type map of ' +
+      '(string, string) pairs.',
   ],
   [
     {

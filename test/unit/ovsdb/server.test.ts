@@ -184,7 +184,7 @@ test('unix sockets: stale ones are replaced, live ones respected, long paths wor
   });
 });
 
-test('TCP: a silent client is probed and dropped, garbage closes only its own connection', async () => {
+test('TCP: a silent client is probed and dropped, garbage closes its own connection', async () => {
   const clock = stoppedClock();
   const server = new OvsdbServer({ databases: [new Database(houseSchema())], clock });
   const port = await server.listenTcp('127.0.0.1', 0);
