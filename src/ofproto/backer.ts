@@ -16,6 +16,7 @@ import { W_IN_PORT } from '../packet/flow-layout.js';
 import { ControllerActions } from './controller-actions.js';
 import type { Ofproto } from './ofproto.js';
 import type { OfPort } from './port.js';
+import { RecircIds } from './recirc-ids.js';
 import { Revalidator } from './revalidate.js';
 import { defaultUdpifSettings, type PortDevice, type UdpifSettings } from './settings.js';
 import { Udpif } from './udpif.js';
@@ -31,6 +32,7 @@ export interface BackerHooks {
 export class OfprotoBacker {
   readonly ofprotos = new Set<Ofproto>();
   readonly controllerActions = new ControllerActions();
+  readonly recircIds = new RecircIds();
   /** What packets cause, so limited: problems with them, and what surprises users. */
   readonly packetWarnings: RateLimitedLogger;
   readonly packetNotes: RateLimitedLogger;

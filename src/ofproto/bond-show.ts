@@ -34,7 +34,8 @@ export function bondShow(bond: Bond, now: number): string {
   return [
     `---- ${bond.name} ----\n`,
     `bond_mode: ${settings.mode}\n`,
-    'bond may use recirculation: no, Recirc-ID : -1\n',
+    `bond may use recirculation: ${bond.mayRecirc ? 'yes' : 'no'}, `,
+    `Recirc-ID : ${bond.mayRecirc ? bond.recircId : -1}\n`,
     `bond-hash-basis: ${settings.basis}\n`,
     'lb_output action: disabled, bond-id: -1\n',
     settings.mode === 'balance-slb' ? `all members active: ${settings.allMembersActive}\n` : '',
@@ -56,7 +57,7 @@ export function bondList(bonds: Iterable<Bond>): string {
   let text = 'bond\ttype\trecircID\tmembers\n';
   for (const bond of bonds) {
     const names = [...bond.members.values()].map((m) => m.link.name).join(', ');
-    text += `${bond.name}\t${bond.mode}\t0\t${names}\n`;
+    text += `${bond.name}\t${bond.mode}\t${bond.recircId}\t${names}\n`;
   }
   return text;
 }

@@ -40,6 +40,8 @@ export interface BondLink {
   readonly name: string;
   etherAddr(): Uint8Array;
   carrier(): boolean;
+  /** How often the carrier changed. */
+  carrierResets(): number;
 }
 
 export interface BondMember {
@@ -76,6 +78,8 @@ export class Bond {
   /** Present in the balancing modes, while they balance. */
   buckets: BondBucket[] | null = null;
   nextRebalanceMs = 0;
+  /** The recirculation that spreads packets over buckets (bond-recirc.ts); 0: none. */
+  recircId = 0;
   private revalidate = false;
   private learning = false;
 
@@ -163,6 +167,11 @@ export class Bond {
       this.mode !== 'active-backup' &&
       !(this.settings.lacpFallbackAb && this.lacpStatus === 'configured')
     );
+  }
+
+  /** The datapath chooses the bucket, after recirculation: no megaflow per connection. */
+  get mayRecirc(): boolean {
+    return this.mode === 'balance-tcp' && this.recircId !== 0 && !this.fallsBackToActiveBackup;
   }
 
   private resetBuckets(): void {
@@ -387,6 +396,18 @@ export class Bond {
     if (bucket === null) return this.active;
     if (!bucket.member?.enabled) bucket.member = this.nextEnabled();
     return bucket.member;
+  }
+
+  /** Gives every bucket whose member is not enabled another one. @returns true if any changed */
+  fillBuckets(): boolean {
+    let changed = false;
+    for (const bucket of this.buckets ?? []) {
+      if (bucket.member?.enabled) continue;
+      const old = bucket.member;
+      bucket.member = this.nextEnabled();
+      changed ||= bucket.member !== old;
+    }
+    return changed;
   }
 
   private nextEnabled(): BondMember | null {

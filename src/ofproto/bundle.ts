@@ -7,10 +7,13 @@
  *
  * Not for: how a packet's tags change on the way through (xlate/vlan.ts).
  */
+import type { Clock } from '../common/clock.js';
 import { Bond, type LacpStatus } from './bond.js';
+import type { BondRecirc } from './bond-recirc.js';
+import { Lacp } from './lacp.js';
 import type { OfPort } from './port.js';
 import { OFPPC } from './port.js';
-import type { BundleSettings, VlanMode } from './settings.js';
+import type { BundleSettings, LacpMemberSettings, VlanMode } from './settings.js';
 
 export class Bundle {
   /** Members in the order of the configuration. */
@@ -26,15 +29,20 @@ export class Bundle {
   priorityTags: BundleSettings['priorityTags'] = 'never';
   isProtected = false;
   bond: Bond | null = null;
-  /** Asked for but, without an LACP peer, never negotiated: 'configured'. */
-  lacpStatus: LacpStatus = 'off';
+  /** How the datapath spreads packets over the bond's buckets. */
+  bondRecirc: BondRecirc | null = null;
+  lacp: Lacp | null = null;
 
   /** @param key the configuration layer's name for it, unique in the bridge */
   constructor(
     readonly key: string,
     public name: string,
-    private readonly now: () => number,
+    private readonly clock: Clock,
   ) {}
+
+  get lacpStatus(): LacpStatus {
+    return this.lacp?.status ?? 'off';
+  }
 
   /**
    * Takes settings over.
@@ -51,27 +59,47 @@ export class Bundle {
     this.qinqEthType = settings.qinqEthType;
     this.priorityTags = settings.priorityTags;
     this.isProtected = settings.protected;
-    this.lacpStatus = settings.lacp === null ? 'off' : 'configured';
     for (const port of this.ports) if (!ports.includes(port)) this.removePort(port);
     for (const port of ports) port.bundle = this;
     this.ports = ports;
+    this.configureLacp(settings);
     this.configureBond(settings);
     return before !== this.learningKey();
   }
 
-  private configureBond(settings: BundleSettings): void {
-    if (settings.bond === null || this.ports.length === 0) {
-      this.bond = null;
+  private configureLacp(settings: BundleSettings): void {
+    if (settings.lacp === null || this.ports.length === 0) {
+      this.lacp = null;
       return;
     }
-    this.bond ??= new Bond(settings.name, this.now);
+    this.lacp ??= new Lacp(settings.name, settings.lacp, this.clock);
+    this.lacp.configure(settings.name, settings.lacp);
+    for (const port of this.ports) {
+      const member = settings.lacpMembers?.get(port.ofPort);
+      this.lacp.register(port.device, member ?? lacpMemberDefaults(port.ofPort));
+    }
+  }
+
+  private configureBond(settings: BundleSettings): void {
+    if (settings.bond === null || this.ports.length === 0) {
+      this.dropBond();
+      return;
+    }
+    this.bond ??= new Bond(settings.name, () => this.clock.now());
     this.bond.name = settings.name;
     this.bond.configure(settings.bond);
     for (const port of this.ports) this.bond.register(port.device);
   }
 
+  private dropBond(): void {
+    this.bondRecirc?.close();
+    this.bondRecirc = null;
+    this.bond = null;
+  }
+
   private removePort(port: OfPort): void {
     if (port.bundle === this) port.bundle = null;
+    this.lacp?.unregister(port.device);
     this.bond?.unregister(port.device);
   }
 
@@ -85,7 +113,8 @@ export class Bundle {
   clear(): void {
     for (const port of this.ports) this.removePort(port);
     this.ports = [];
-    this.bond = null;
+    this.lacp = null;
+    this.dropBond();
   }
 
   /** What learned MACs depend on: when it changes they are forgotten. */
@@ -115,6 +144,11 @@ export class Bundle {
   portOf(device: object): OfPort | null {
     return this.ports.find((port) => port.device === device) ?? null;
   }
+}
+
+/** What Open vSwitch takes for a member without LACP settings. */
+export function lacpMemberDefaults(ofPort: number): LacpMemberSettings {
+  return { portId: ofPort & 0xffff, portPriority: 0xffff, key: 0 };
 }
 
 function vlanOf(settings: BundleSettings): number {

@@ -19,7 +19,7 @@ import type { FlowMod, FlowStatsRequest, PortMod } from '../openflow/messages.js
 import type { OfprotoBacker } from './backer.js';
 import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
-import { bundleRun } from './bundle-run.js';
+import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
@@ -210,14 +210,14 @@ export class Ofproto {
       this.bundlesByKey.delete(key);
       return;
     }
-    const bundle = known ?? new Bundle(key, settings.name, () => this.clock.now());
+    const bundle = known ?? new Bundle(key, settings.name, this.clock);
     const ports = settings.members.flatMap((no) => this.portsByNo.get(no) ?? []);
     for (const port of ports) {
       if (port.bundle !== null && port.bundle !== bundle) port.bundle.dropPort(port);
     }
     this.bundlesByKey.set(key, bundle);
     if (bundle.configure(settings, ports) && known !== undefined) this.macs.flushBundle(bundle);
-    if (bundle.bond !== null) bundleRun(this, bundle);
+    bundleRun(this, bundle);
   }
 
   bundles(): Iterable<Bundle> {
@@ -236,6 +236,12 @@ export class Ofproto {
   bondStatus(key: string): BondStatus | null {
     const bond = this.bundlesByKey.get(key)?.bond ?? null;
     return bond === null ? null : { activeMemberMac: bond.activeMemberMac() };
+  }
+
+  /** Whether LACP's information on a port's partner is at hand; null without LACP. */
+  lacpCurrent(ofPort: number): boolean | null {
+    const port = this.portByNo(ofPort);
+    return port === null ? null : (port.bundle?.lacp?.isCurrent(port.device) ?? null);
   }
 
   /** Learns a MAC from a packet that NORMAL saw. @returns true when it is new there */
@@ -361,7 +367,7 @@ export class Ofproto {
   run(now: number): void {
     if (this.closed) return;
     for (const port of this.portsByNo.values()) this.portRun(port);
-    for (const bundle of this.bundlesByKey.values()) if (bundle.bond) bundleRun(this, bundle);
+    for (const bundle of this.bundlesByKey.values()) bundleRun(this, bundle);
     if (now >= this.nextExpiryMs) this.expireRules(now);
     if (now >= this.nextSecondMs) {
       this.nextSecondMs = now + SECOND_MS;
@@ -402,7 +408,7 @@ export class Ofproto {
 
   nextWake(): number {
     let next = Math.min(this.connmgr.nextWake(), this.nextExpiryMs);
-    for (const bond of this.bonds()) next = Math.min(next, bond.nextWake());
+    for (const bundle of this.bundles()) next = Math.min(next, bundleNextWake(bundle));
     const macSec = this.macs.nextExpiry();
     if (macSec !== NEVER) next = Math.min(next, Math.max(macSec * SECOND_MS, this.nextSecondMs));
     return next;

@@ -105,6 +105,8 @@ export interface BundleSettings {
   /** Set when there are several members (or LACP). */
   bond: BondSettings | null;
   lacp: LacpSettings | null;
+  /** LACP settings of the members that have any, by OpenFlow port number. */
+  lacpMembers?: ReadonlyMap<number, LacpMemberSettings>;
   protected: boolean;
 }
 
@@ -128,9 +130,18 @@ export function defaultBundleSettings(name: string, members: number[]): BundleSe
 export interface LacpSettings {
   active: boolean;
   fast: boolean;
+  /** 6 bytes, not all of them 0. */
   systemId: Uint8Array;
   systemPriority: number;
   fallbackAb: boolean;
+}
+
+export interface LacpMemberSettings {
+  /** 1 to 65535, unique in the system. */
+  portId: number;
+  portPriority: number;
+  /** Aggregation key; 0: the first member's port id. */
+  key: number;
 }
 
 export type FailMode = 'standalone' | 'secure';

@@ -17,7 +17,7 @@ import { getLogger } from '../common/log.js';
 import type { DpFlow, Upcall } from '../datapath/dpif.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
 import type { Match } from '../openflow/match.js';
-import { type FlowWords, W_IN_PORT } from '../packet/flow-layout.js';
+import { type FlowWords, W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { Classifier, type ClassifierRule } from './classifier.js';
 import { giveFlow, takeFlowCopy } from './flow-pool.js';
@@ -96,7 +96,7 @@ export class Udpif {
   }
 
   private handleMiss(upcall: Upcall): void {
-    const out = this.translateKey(upcall.key, true);
+    const out = this.translateKey(upcall.key, true, upcall.frame.data);
     if (out === null) {
       log.dbg(`received packet on unassociated datapath port ${upcall.key[W_IN_PORT]}`);
       return;
@@ -110,12 +110,15 @@ export class Udpif {
   }
 
   /** Translates a datapath key, or null when its port belongs to no bridge. */
-  translateKey(key: FlowWords, hasPacket: boolean): XlateOut | null {
+  translateKey(key: FlowWords, hasPacket: boolean, packet?: Uint8Array): XlateOut | null {
     const port = this.backer.portByOdp(key[W_IN_PORT]);
     if (port === null) return null;
     const flow = takeFlowCopy(key);
     flow[W_IN_PORT] = port.ofPort;
-    const out = translate({ ofproto: port.ofproto, flow, sideEffects: hasPacket, hasPacket });
+    // A packet comes back from a recirculation to the bridge that asked for it.
+    const ofproto = this.backer.recircIds.get(key[W_RECIRC_ID])?.ofproto ?? port.ofproto;
+    const xin = { ofproto, flow, sideEffects: hasPacket, hasPacket, packet };
+    const out = translate(xin);
     giveFlow(flow);
     return out;
   }

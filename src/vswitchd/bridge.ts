@@ -12,7 +12,9 @@
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { Netdev } from '../netdev/index.js';
+import { lacpMemberDefaults } from '../ofproto/bundle.js';
 import type { Ofproto } from '../ofproto/index.js';
+import type { LacpMemberSettings } from '../ofproto/settings.js';
 import { pickBridgeMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, PortConfig } from './config.js';
 
@@ -146,8 +148,29 @@ export class Bridge {
       .map((config) => this.ifaces.get(config.name)?.ofport ?? -1)
       .filter((ofport) => ofport !== -1);
     this.ports.set(port.name, port);
-    const settings = members.length === 0 ? null : { ...port.settings, members };
-    this.ofproto.bundleSet(port.name, settings);
+    const { lacp } = port.settings;
+    const settings = {
+      ...port.settings,
+      members,
+      lacp: lacp && { ...lacp, systemId: lacp.systemId ?? this.mac },
+      lacpMembers: this.lacpMembers(port),
+    };
+    this.ofproto.bundleSet(port.name, members.length === 0 ? null : settings);
+  }
+
+  private lacpMembers(port: PortConfig): Map<number, LacpMemberSettings> {
+    const members = new Map<number, LacpMemberSettings>();
+    for (const { name, lacp } of port.ifaces) {
+      const ofport = this.ifaces.get(name)?.ofport ?? -1;
+      if (ofport === -1) continue;
+      const defaults = lacpMemberDefaults(ofport);
+      members.set(ofport, {
+        portId: lacp.portId ?? defaults.portId,
+        portPriority: lacp.portPriority ?? defaults.portPriority,
+        key: lacp.key,
+      });
+    }
+    return members;
   }
 
   /** The local port carries the bridge's MAC; the datapath id follows from it. */

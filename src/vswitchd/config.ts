@@ -5,7 +5,12 @@
  * They hold no reference to rows, so a configuration can be compared, logged and made in tests by
  * hand.
  */
-import type { BundleSettings, ControllerSettings, FailMode } from '../ofproto/settings.js';
+import type {
+  BundleSettings,
+  ControllerSettings,
+  FailMode,
+  LacpSettings,
+} from '../ofproto/settings.js';
 
 export interface IfaceConfig {
   /** Row in the Interface table, or null for a local port that no row describes. */
@@ -20,11 +25,26 @@ export interface IfaceConfig {
   mtuRequest: number | null;
   /** Transmit and receive queues asked for (options:n_rxq), or null for the default. */
   nQueues: number | null;
+  /** other_config's LACP settings. */
+  lacp: IfaceLacpConfig;
   options: ReadonlyMap<string, string>;
 }
 
-/** Settings of a port except its members' OpenFlow numbers, which only the running state knows. */
-export type PortSettings = Omit<BundleSettings, 'members'>;
+/** LACP settings of an Interface; null: what follows from its OpenFlow port number. */
+export interface IfaceLacpConfig {
+  portId: number | null;
+  portPriority: number | null;
+  /** Aggregation key; 0: none of its own. */
+  key: number;
+}
+
+/** LACP settings of a Port; systemId null: the bridge's MAC. */
+export type PortLacpConfig = Omit<LacpSettings, 'systemId'> & { systemId: Uint8Array | null };
+
+/** Settings of a port except what only the running state knows: numbers of ports, MACs. */
+export type PortSettings = Omit<BundleSettings, 'members' | 'lacp' | 'lacpMembers'> & {
+  lacp: PortLacpConfig | null;
+};
 
 export interface PortConfig {
   uuid: string | null;

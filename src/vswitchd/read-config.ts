@@ -12,7 +12,7 @@ import {
 } from '../ofproto/settings.js';
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
-import { readPortSettings } from './read-port.js';
+import { readIfaceLacp, readPortSettings } from './read-port.js';
 import {
   isUnicastMac,
   mapBool,
@@ -222,6 +222,7 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
     mac: parseMac(row.get<string | null>('mac')),
     mtuRequest: rowNumber(row, 'mtu_request'),
     nQueues: queues || null,
+    lacp: readIfaceLacp(row),
     options,
   };
 }
@@ -235,6 +236,7 @@ function localPort(name: string): PortConfig {
     mac: null,
     mtuRequest: null,
     nQueues: null,
+    lacp: { portId: null, portPriority: null, key: 0 },
     options: new Map(),
   };
   return { uuid: null, name, ifaces: [iface], settings: readPortSettings(null, 1, () => {}, name) };

@@ -7,11 +7,10 @@ import {
   type BondSettings,
   defaultBondSettings,
   defaultBundleSettings,
-  type LacpSettings,
   type VlanMode,
 } from '../ofproto/settings.js';
 import type { IdlRow } from '../ovsdb/idl/index.js';
-import type { PortSettings } from './config.js';
+import type { IfaceLacpConfig, PortLacpConfig, PortSettings } from './config.js';
 import {
   mapBool,
   mapInt,
@@ -39,11 +38,12 @@ export function readPortSettings(
   warn: Warn,
   name = row ? rowString(row, 'name') : '',
 ): PortSettings {
-  const { members: _, ...settings } = defaultBundleSettings(name, []);
+  const { members: _, ...defaults } = defaultBundleSettings(name, []);
+  const settings: PortSettings = { ...defaults, lacp: null };
   if (!row) return settings;
   readVlans(row, settings, warn);
   settings.protected = row.get<boolean>('protected');
-  settings.lacp = readLacp(row, warn);
+  settings.lacp = readLacp(row, nIfaces, warn);
   if (nIfaces > 1) settings.bond = readBond(row, warn);
   return settings;
 }
@@ -119,16 +119,46 @@ function readRebalance(other: ReadonlyMap<string, string>, warn: Warn): number {
   return interval === 0 ? 0 : Math.max(interval, 1000);
 }
 
-function readLacp(row: IdlRow, warn: Warn): LacpSettings | null {
+function readLacp(row: IdlRow, nIfaces: number, warn: Warn): PortLacpConfig | null {
   const mode = rowString(row, 'lacp');
   if (mode === '' || mode === 'off') return null;
   const other = rowMap(row, 'other_config');
-  const priority = { min: 1, max: 65535, fallback: 65534 };
+  // Links that can be aggregated are preferred to those that stand alone.
+  const fallback = nIfaces > 1 ? 65534 : 65535;
+  const systemId = readSystemId(other.get('lacp-system-id'), warn);
+  if (systemId?.every((byte) => byte === 0)) {
+    warn('Invalid zero LACP system ID.');
+    return null;
+  }
   return {
     active: mode === 'active',
-    fast: other.get('lacp-time') === 'fast',
-    systemId: parseMac(other.get('lacp-system-id')) ?? new Uint8Array(6),
-    systemPriority: mapInt(other, 'lacp-system-priority', priority, warn),
+    fast: other.get('lacp-time')?.toLowerCase() === 'fast',
+    systemId,
+    systemPriority: mapPositive16(other, 'lacp-system-priority') ?? fallback,
     fallbackAb: mapBool(other, 'lacp-fallback-ab', false),
   };
+}
+
+function readSystemId(text: string | undefined, warn: Warn): Uint8Array | null {
+  if (text === undefined) return null;
+  const mac = parseMac(text);
+  if (mac === null) warn(`LACP system ID (${text}) must be an Ethernet address.`);
+  return mac;
+}
+
+/** An Interface row's LACP settings. What is out of range is as if it were not there. */
+export function readIfaceLacp(row: IdlRow): IfaceLacpConfig {
+  const other = rowMap(row, 'other_config');
+  return {
+    portId: mapPositive16(other, 'lacp-port-id'),
+    portPriority: mapPositive16(other, 'lacp-port-priority'),
+    key: mapPositive16(other, 'lacp-aggregation-key') ?? 0,
+  };
+}
+
+/** A number from 1 to 65535, or null. */
+function mapPositive16(map: ReadonlyMap<string, string>, key: string): number | null {
+  const text = map.get(key) ?? '';
+  const value = /^\d+$/.test(text) ? Number(text) : 0;
+  return value >= 1 && value <= 0xffff ? value : null;
 }

@@ -21,6 +21,16 @@ const log = getLogger('bridge');
 const OFPP_LOCAL = 0xfffffffe;
 const OFPP_LOCAL_OF10 = 65534;
 
+/** Interface columns that are empty while its device is not there. */
+const NO_DEVICE_COLUMNS = [
+  'admin_state',
+  'link_state',
+  'mac_in_use',
+  'mtu',
+  'ifindex',
+  'lacp_current',
+];
+
 export interface StatusSource {
   bridges: Iterable<Bridge>;
   /** next_cfg of the configuration that is in force. */
@@ -138,21 +148,19 @@ export class StatusWriter {
     const dpid = bridge.ofproto.datapathId.toString(16).padStart(16, '0');
     setIfDifferent(txn, row, 'datapath_id', dpid);
     setIfDifferent(txn, row, 'datapath_version', '<built-in>');
-    for (const iface of bridge.ifaces.values()) this.fillIface(txn, iface);
+    for (const iface of bridge.ifaces.values()) this.fillIface(txn, bridge, iface);
     for (const port of bridge.ports.values()) this.fillPort(txn, bridge, port.uuid, port.name);
     this.fillControllers(txn, bridge, row);
   }
 
-  private fillIface(txn: IdlTxn, iface: IfaceState): void {
+  private fillIface(txn: IdlTxn, bridge: Bridge, iface: IfaceState): void {
     const row = iface.config.uuid ? this.idl.table('Interface').row(iface.config.uuid) : null;
     if (!row) return;
     setIfDifferent(txn, row, 'error', iface.error ?? []);
     const { device } = iface;
     if (!device) {
       setIfDifferent(txn, row, 'ofport', -1);
-      for (const column of ['admin_state', 'link_state', 'mac_in_use', 'mtu', 'ifindex']) {
-        setIfDifferent(txn, row, column, []);
-      }
+      for (const column of NO_DEVICE_COLUMNS) setIfDifferent(txn, row, column, []);
       setIfDifferent(txn, row, 'statistics', new Map());
       return;
     }
@@ -164,6 +172,7 @@ export class StatusWriter {
     setIfDifferent(txn, row, 'link_resets', device.carrierResets());
     setIfDifferent(txn, row, 'ifindex', device.ifindex());
     setIfDifferent(txn, row, 'mtu', device.mtu() || []);
+    setIfDifferent(txn, row, 'lacp_current', bridge.ofproto.lacpCurrent(iface.ofport) ?? []);
     const speed = device.speedMbps();
     setIfDifferent(txn, row, 'link_speed', speed ? speed * 1_000_000 : []);
     const full = device.fullDuplex();

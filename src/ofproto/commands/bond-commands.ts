@@ -1,6 +1,7 @@
 /** bond/list, bond/show and what changes a bond by hand. */
 import type { Bond, BondMember } from '../bond.js';
 import { bondList, bondShow } from '../bond-show.js';
+import { accountBond } from '../bundle-run.js';
 import { macParse } from '../flow-access.js';
 import { hashMac } from '../hash.js';
 import type { OfprotoRegistry } from '../registry.js';
@@ -40,7 +41,9 @@ export function bondCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       minArgs: 0,
       maxArgs: 1,
       run: (args) => {
-        for (const backer of registry.backers()) backer.pushStats();
+        for (const ofproto of registry.ofprotos()) {
+          for (const bundle of ofproto.bundles()) if (bundle.bond) accountBond(ofproto, bundle);
+        }
         const chosen = args.length > 0 ? [find(args[0])] : bonds();
         return chosen.map((bond) => bondShow(bond, registry.clock.now())).join('');
       },

@@ -4,6 +4,7 @@ import { bondCommands } from './bond-commands.js';
 import type { OfprotoCommand } from './command.js';
 import { dpifCommands } from './dpif-commands.js';
 import { fdbCommands } from './fdb-commands.js';
+import { lacpCommands } from './lacp-commands.js';
 import { traceCommands } from './trace-commands.js';
 import { upcallCommands } from './upcall-commands.js';
 
@@ -12,6 +13,7 @@ export type { OfprotoCommand } from './command.js';
 export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
   return [
     ...bondCommands(registry),
+    ...lacpCommands(registry),
     ...fdbCommands(registry),
     ...dpifCommands(registry),
     ...traceCommands(registry),

@@ -63,6 +63,8 @@ export interface XlateIn {
   sideEffects: boolean;
   /** There is a packet, so problems with it are worth a log line. */
   hasPacket: boolean;
+  /** The frame itself, for the protocols that the switch takes part in. */
+  packet?: Uint8Array;
   /** Gets the trace's nodes. */
   trace?: TraceNode[];
   /** Shows ports of the traced bridge by name. */

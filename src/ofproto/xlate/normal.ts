@@ -186,7 +186,8 @@ function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
   putTags(flow, out, always);
   const unchanged = flow[W_VLAN0] === old0 && flow[W_VLAN0 + 1] === old1;
   if (!unchanged || !tagsAsReceived(out)) ctx.touchTags();
-  composeOutput(ctx, port.ofPort);
+  const { bond } = bundle;
+  composeOutput(ctx, port.ofPort, bond?.mayRecirc ? bond : null);
   flow[W_VLAN0] = old0;
   flow[W_VLAN1] = old1;
 }
@@ -194,12 +195,13 @@ function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
 function choosePort(ctx: XlateContext, bundle: Bundle, vid: number): OfPort | null {
   const { bond } = bundle;
   if (bond === null) return bundle.ports[0] ?? null;
-  const member = bond.chooseOutput(ctx.flow, ctx.wc, vid);
+  // After a recirculation the datapath's hash decides: nothing of the packet need be consulted.
+  const member = bond.chooseOutput(ctx.flow, bond.mayRecirc ? null : ctx.wc, vid);
   if (member === null) {
     ctx.report('detail', `no enabled member in bond ${bundle.name}, dropping`);
     return null;
   }
-  const bucket = bond.isBalanced ? bond.bucketOf(ctx.flow, vid) : null;
+  const bucket = bond.isBalanced && !bond.mayRecirc ? bond.bucketOf(ctx.flow, vid) : null;
   if (bucket !== null) ctx.cache.push({ type: 'bond', bucket });
   return bundle.portOf(member.link);
 }

@@ -12,6 +12,7 @@ import {
   W_METADATA,
   W_REG0,
 } from '../../packet/flow-layout.js';
+import type { Bond } from '../bond.js';
 import { dlDst } from '../flow-access.js';
 import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { OFPPC, type OfPort } from '../port.js';
@@ -19,6 +20,7 @@ import { runActionSet, tableAction } from './actions.js';
 import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
 import { executeNormal } from './normal.js';
+import { processSpecial } from './special.js';
 
 /** Packet-in reasons. */
 export const OFPR = {
@@ -75,8 +77,11 @@ function controllerReason(ctx: XlateContext): number {
   return ctx.inActionSet ? OFPR.ACTION_SET : OFPR.ACTION;
 }
 
-/** Outputs to one port of the current bridge. */
-export function composeOutput(ctx: XlateContext, ofPort: number): void {
+/**
+ * Outputs to one port of the current bridge.
+ * @param bond when given, the datapath chooses the bond's member in place of `ofPort`
+ */
+export function composeOutput(ctx: XlateContext, ofPort: number, bond: Bond | null = null): void {
   const port = ctx.port(ofPort);
   if (port === null) {
     ctx.report('warn', 'Nonexistent output port');
@@ -97,7 +102,11 @@ export function composeOutput(ctx: XlateContext, ofPort: number): void {
   }
   if (port.odpPort === null) return;
   commitActions(ctx);
-  ctx.emit({ type: 'output', port: port.odpPort });
+  if (bond === null) ctx.emit({ type: 'output', port: port.odpPort });
+  else {
+    ctx.emit({ type: 'hash', algorithm: 'l4', basis: bond.settings.basis });
+    ctx.emit({ type: 'recirc', id: bond.recircId });
+  }
 }
 
 function floodPorts(ctx: XlateContext, all: boolean): void {
@@ -139,7 +148,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
   ctx.actionSet = [];
   ctx.ofproto = peer.ofproto;
   const trace = ctx.enter('bridge', `bridge("${peer.ofproto.name}")`);
-  if (mayReceive(peer, ctx)) {
+  if (!processSpecial(ctx, peer) && mayReceive(peer, ctx)) {
     ctx.depth += 1;
     tableAction(ctx, peer.ofPort, 0, { mayPacketIn: true, honorMiss: true });
     runActionSet(ctx);

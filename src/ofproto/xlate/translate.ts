@@ -8,6 +8,7 @@
  * The mask is sound: any packet that agrees with this one under it translates to the same
  * actions, as long as the bridge's state is the same.
  */
+import { OFPP } from '../../openflow/actions.js';
 import {
   DP_FLOW_WORDS,
   ETH_TYPE_IP,
@@ -32,6 +33,7 @@ import { giveFlow } from '../flow-pool.js';
 import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
 import { XlateContext, type XlateIn, type XlateOut } from './context.js';
 import { mayReceive } from './output.js';
+import { processSpecial } from './special.js';
 
 const DL_TYPE_BITS = 0xffff0000 | 0;
 const NW_FRAG_BITS = 0x00000300;
@@ -60,7 +62,12 @@ export function translate(xin: XlateIn): XlateOut {
 
 function runPipeline(ctx: XlateContext): void {
   const { xin } = ctx;
+  if (xin.actions === undefined && xin.flow[W_RECIRC_ID] !== 0) {
+    resume(ctx, xin.flow[W_RECIRC_ID]);
+    return;
+  }
   const port = ctx.port(ctx.inPort);
+  if (xin.actions === undefined && processSpecial(ctx, port)) return;
   let actions = xin.actions;
   if (actions === undefined) {
     const rule = lookup(ctx, ctx.inPort, { mayPacketIn: true, honorMiss: true });
@@ -73,6 +80,23 @@ function runPipeline(ctx: XlateContext): void {
     return;
   }
   executeActions(ctx, actions);
+  runActionSet(ctx);
+}
+
+/** Goes on with a packet that the datapath gave back after a recirculation. */
+function resume(ctx: XlateContext, recircId: number): void {
+  const state = ctx.ofproto.backer.recircIds.get(recircId);
+  if (state === null) {
+    ctx.reportError(`no recirculation data for recirc_id 0x${recircId.toString(16)}`);
+    ctx.error = 'no-recirculation-context';
+    return;
+  }
+  ctx.flow[W_IN_PORT] = OFPP.NONE | 0;
+  ctx.tableId = state.tableId;
+  const rule = lookup(ctx, OFPP.NONE, { mayPacketIn: false, honorMiss: false });
+  ctx.rule = rule;
+  enterRule(ctx, rule, ctx.tableId);
+  executeActions(ctx, rule.actions);
   runActionSet(ctx);
 }
 

@@ -1,0 +1,104 @@
+/**
+ * Spreading a balance-tcp bond's packets in the datapath, with at most 256 megaflows however many
+ * connections there are.
+ *
+ *     NORMAL: hash(l4(0)),recirc(7)       recirc_id=7,dp_hash=0x00/0xff  actions=output:1
+ *             for all packets      --->   recirc_id=7,dp_hash=0x01/0xff  actions=output:2
+ *                                         ...  one entry of table 254 for each bucket
+ *
+ * The entries follow the bond's buckets, and what they count is the buckets' load.
+ */
+import { matchAny } from '../openflow/match.js';
+import { W_DP_HASH, W_RECIRC_ID } from '../packet/flow-layout.js';
+import { BOND_BUCKETS, type Bond } from './bond.js';
+import { TBL_INTERNAL } from './flow-table.js';
+import type { Ofproto } from './ofproto.js';
+import { NO_FLAGS, Rule } from './rule.js';
+
+const RECIRC_RULE_PRIORITY = 20;
+const BUCKET_MASK = BOND_BUCKETS - 1;
+
+export class BondRecirc {
+  readonly id: number;
+  private readonly rules: (Rule | null)[] = new Array(BOND_BUCKETS).fill(null);
+  /** Bytes of each rule that its bucket has been credited with. */
+  private readonly accounted = new Float64Array(BOND_BUCKETS);
+
+  constructor(
+    private readonly ofproto: Ofproto,
+    private readonly bond: Bond,
+    private readonly portOf: (link: object) => number | null,
+  ) {
+    this.id = ofproto.backer.recircIds.alloc({ ofproto, tableId: TBL_INTERNAL });
+    bond.recircId = this.id;
+  }
+
+  /** Makes the entries what the buckets say. */
+  update(): void {
+    const { bond } = this;
+    if (bond.mayRecirc) bond.fillBuckets();
+    let changed = false;
+    for (let hash = 0; hash < BOND_BUCKETS; hash++) {
+      const member = bond.mayRecirc ? (bond.buckets?.[hash].member ?? null) : null;
+      if (this.setRule(hash, member === null ? null : this.portOf(member.link))) changed = true;
+    }
+    if (changed) this.ofproto.markRevalidate();
+  }
+
+  private setRule(hash: number, port: number | null): boolean {
+    const { cls } = this.ofproto.tables[TBL_INTERNAL];
+    const old = this.rules[hash];
+    if (port === null) {
+      if (old === null) return false;
+      old.removed = true;
+      cls.remove(old);
+      this.rules[hash] = null;
+      return true;
+    }
+    if (old?.outputsTo(port)) return false;
+    const rule = old ?? this.newRule(hash);
+    rule.actions = [{ type: 'output', port, maxLen: 0 }];
+    if (old === null) cls.insert(rule);
+    this.rules[hash] = rule;
+    return true;
+  }
+
+  private newRule(hash: number): Rule {
+    const match = matchAny();
+    match.flow[W_RECIRC_ID] = this.id;
+    match.mask[W_RECIRC_ID] = -1;
+    match.flow[W_DP_HASH] = hash;
+    match.mask[W_DP_HASH] = BUCKET_MASK;
+    this.accounted[hash] = 0;
+    const spec = {
+      match,
+      priority: RECIRC_RULE_PRIORITY,
+      tableId: TBL_INTERNAL,
+      cookie: 0n,
+      idleTimeout: 0,
+      hardTimeout: 0,
+      importance: 0,
+      flags: NO_FLAGS,
+      actions: [],
+    };
+    return new Rule(spec, this.ofproto.clock.now());
+  }
+
+  /** Credits the buckets with what their entries counted. Statistics must have been pushed. */
+  account(): void {
+    this.rules.forEach((rule, hash) => {
+      const bucket = this.bond.buckets?.[hash];
+      if (rule === null || bucket === undefined) return;
+      bucket.txBytes += rule.bytes - this.accounted[hash];
+      this.accounted[hash] = rule.bytes;
+    });
+  }
+
+  /** Takes all entries out and gives the number up. */
+  close(): void {
+    for (let hash = 0; hash < BOND_BUCKETS; hash++) this.setRule(hash, null);
+    this.ofproto.backer.recircIds.free(this.id);
+    if (this.bond.recircId === this.id) this.bond.recircId = 0;
+    this.ofproto.markRevalidate();
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Numbers of recirculations: where translation goes on with a packet that the datapath gives back.
+ *
+ *     actions: hash(l4(0)),recirc(0x1)  --->  key with recirc_id=1  --->  bridge br1, table 254
+ *
+ * A number is used once in a daemon's life, so that a packet that was under way when its number was
+ * given up cannot be taken for another one: it is dropped.
+ */
+import type { Ofproto } from './ofproto.js';
+
+export interface RecircState {
+  ofproto: Ofproto;
+  /** The table that the packet is looked up in. */
+  tableId: number;
+}
+
+export class RecircIds {
+  private readonly states = new Map<number, RecircState>();
+  private next = 1;
+
+  alloc(state: RecircState): number {
+    const id = this.next;
+    this.next += 1;
+    this.states.set(id, state);
+    return id;
+  }
+
+  get(id: number): RecircState | null {
+    return this.states.get(id) ?? null;
+  }
+
+  free(id: number): void {
+    this.states.delete(id);
+  }
+}
