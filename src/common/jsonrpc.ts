@@ -56,6 +56,8 @@ export interface JsonRpcOptions extends JsonStreamOptions {
   maxQueueBytes?: number;
   /** Name of the peer in log lines, e.g. `unix#3`. */
   name?: string;
+  /** Where faults of the peer are told; one with a limit, where peers can be many. */
+  log?: { warn(message: string): void; err(message: string): void };
 }
 
 /** The peer answered a request with an error; `error` is what it sent. */
@@ -176,7 +178,7 @@ export class JsonRpcConnection {
       return;
     }
     const seconds = this.probeIntervalMs / 1000;
-    log.err(
+    this.log.err(
       `${this.name}: no response to inactivity probe after ${seconds} seconds, disconnecting`,
     );
     this.shut(new TapswitchError('E_JSONRPC_TIMEOUT', 'no response to inactivity probe'));
@@ -187,6 +189,10 @@ export class JsonRpcConnection {
     // While the peer is not read, its answer to a probe would not be either.
     if (this.isClosed || this.probeIntervalMs <= 0 || this.paused) return NEVER;
     return this.lastReceivedMs + this.probeIntervalMs * (this.probeSent ? 2 : 1);
+  }
+
+  private get log() {
+    return this.options.log ?? log;
   }
 
   private get name(): string {
@@ -236,7 +242,7 @@ export class JsonRpcConnection {
     // What came before the fault is answered still.
     this.takeInbox();
     if (failure && !this.isClosed) {
-      log.warn(`${this.name}: error parsing stream: ${failure.message}`);
+      this.log.warn(`${this.name}: error parsing stream: ${failure.message}`);
       this.shut(failure);
     }
   }
@@ -288,7 +294,7 @@ export class JsonRpcConnection {
   private dispatch(value: JsonValue): void {
     const fault = messageFault(value);
     if (fault) {
-      log.warn(`${this.name}: received bad JSON-RPC message: ${fault}`);
+      this.log.warn(`${this.name}: received bad JSON-RPC message: ${fault}`);
       this.shut(new TapswitchError('E_JSONRPC_MESSAGE', `bad JSON-RPC message: ${fault}`));
       return;
     }

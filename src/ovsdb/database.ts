@@ -113,7 +113,7 @@ export class Database {
     const results: JsonValue[] = [];
     try {
       operations.forEach((operation, i) => {
-        const title = `ovsdb operation ${i + 1} of ${operations.length}`;
+        const title = () => `ovsdb operation ${i + 1} of ${operations.length}`;
         results.push(this.runOperation(execution, operation, title, context.readOnly ?? false));
       });
     } catch (error) {
@@ -130,7 +130,7 @@ export class Database {
   private runOperation(
     execution: Execution,
     json: JsonValue,
-    title: string,
+    title: () => string,
     readOnly: boolean,
   ): JsonValue {
     const parser = new ObjectParser(json, title);

@@ -69,7 +69,7 @@ export interface TlsListener extends Listener {
 }
 
 /**
- * Listens on a TCP port for TLS. Peers must show a certificate that the CA signed, unless the files
+ * Listens on a TCP port for TLS; who cannot prove himself is left to `warn`. Peers must show a certificate that the CA signed, unless the files
  * say that anybody is trusted. Throws E_OVSDB_LISTEN, E_TLS.
  */
 export async function listenTls(
@@ -77,6 +77,7 @@ export async function listenTls(
   port: number,
   files: TlsFiles,
   onSocket: (socket: tls.TLSSocket) => void,
+  warn: (message: string) => void = (message) => log.warn(message),
 ): Promise<TlsListener> {
   if (!files.privateKey || !files.certificate || !files.caCert) {
     const what = !files.privateKey
@@ -101,7 +102,7 @@ export async function listenTls(
     onSocket(socket);
   });
   server.on('tlsClientError', (error, socket) => {
-    log.warn(`${socket.remoteAddress ?? host}: SSL_accept: ${error.message}`);
+    warn(`${socket.remoteAddress ?? host}: SSL_accept: ${error.message}`);
     socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {

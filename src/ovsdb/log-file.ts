@@ -25,7 +25,7 @@ const log = getLogger('ovsdb_log');
 const COMPACT_BYTES_MIN = 10 * 1024 * 1024;
 const COMPACT_RECORDS_MIN = 100;
 /** An fdatasync that takes no longer is done in place, milliseconds. */
-const QUICK_SYNC_MS = 0.5;
+const QUICK_SYNC_MS = 1;
 /** What is expected before the first one. */
 const SLOW_SYNC_MS = 4;
 

@@ -20,12 +20,12 @@ export function isId(text: string): boolean {
 
 export class ObjectParser {
   private readonly members: { [key: string]: JsonValue };
-  private readonly used = new Set<string>();
+  private readonly used: string[] = [];
 
   /** @param name what the object is, for error messages */
   constructor(
     readonly json: JsonValue,
-    private readonly name: string,
+    private readonly name: string | (() => string),
   ) {
     if (json === null || typeof json !== 'object' || Array.isArray(json)) {
       throw this.error('Object expected.');
@@ -40,14 +40,17 @@ export class ObjectParser {
     return value;
   }
 
-  /** The member's value or undefined; throws when it is of none of `kinds` (none given: any). */
+  /**
+   * The member's value or undefined; throws when it is of none of `kinds` (none given: any). Ask
+   * for each member once.
+   */
   optional(member: string, ...kinds: MemberKind[]): JsonValue | undefined {
     if (!Object.hasOwn(this.members, member)) return undefined;
     const value = this.members[member];
-    if (kinds.length > 0 && !kinds.some((kind) => isKind(value, kind))) {
+    if (kinds.length > 0 && !isAnyKind(value, kinds)) {
       throw this.error(`Type mismatch for member '${member}'.`);
     }
-    this.used.add(member);
+    this.used.push(member);
     return value;
   }
 
@@ -69,7 +72,9 @@ export class ObjectParser {
 
   /** Throws when the object has members that nobody asked for. */
   finish(): void {
-    const unused = Object.keys(this.members).filter((member) => !this.used.has(member));
+    const members = Object.keys(this.members);
+    if (members.length === this.used.length) return;
+    const unused = members.filter((member) => !this.used.includes(member));
     if (unused.length === 0) return;
     const others = unused.length - 1;
     throw this.error(
@@ -82,8 +87,14 @@ export class ObjectParser {
 
   error(details: string): OvsdbError {
     const object = isKind(this.json, 'object') ? this.json : undefined;
-    return syntaxError(object, `Parsing ${this.name} failed: ${details}`);
+    const name = typeof this.name === 'string' ? this.name : this.name();
+    return syntaxError(object, `Parsing ${name} failed: ${details}`);
   }
+}
+
+function isAnyKind(value: JsonValue, kinds: readonly MemberKind[]): boolean {
+  for (const kind of kinds) if (isKind(value, kind)) return true;
+  return false;
 }
 
 function isKind(value: JsonValue, kind: MemberKind): boolean {

@@ -68,9 +68,7 @@ function insert(execution: Execution, parser: ObjectParser): Result {
   parser.finish();
   const uuid = newUuid(execution, table, uuidJson, name);
   const row = table.newRow(uuid);
-  for (const [column, datum] of rowFromJson(table, rowJson, execution.symbols)) {
-    if (column.index !== COLUMN_UUID) row.fields[column.index] = datum;
-  }
+  fillRow(row, rowJson, execution.symbols);
   for (const { index, type } of table.unfitDefaults) row.fields[index].check(type);
   execution.transaction.insert(row);
   return { uuid: ['uuid', uuid] };
@@ -273,11 +271,24 @@ export function rowFromJson(
   if (json === null || typeof json !== 'object' || Array.isArray(json)) {
     throw syntaxError(json, 'row must be JSON object');
   }
-  return Object.entries(json).map(([name, value]) => {
-    const column = table.schema.columns.get(name);
-    if (!column) {
-      throw syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column');
-    }
-    return [column, Datum.fromJson(column.type, value, symbols)];
+  return Object.keys(json).map((name) => {
+    const column = columnNamed(table, name, json);
+    return [column, Datum.fromJson(column.type, json[name], symbols)];
   });
+}
+
+function columnNamed(table: Table, name: string, json: JsonValue): ColumnSchema {
+  const column = table.schema.columns.get(name);
+  if (column) return column;
+  throw syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column');
+}
+
+/** Puts the values of a `<row>` that is known to be an object into a new row. */
+function fillRow(row: Row, json: JsonValue, symbols: SymbolTable): void {
+  const values = json as { [column: string]: JsonValue };
+  for (const name of Object.keys(values)) {
+    const { index, type } = columnNamed(row.table, name, json);
+    const datum = Datum.fromJson(type, values[name], symbols);
+    if (index !== COLUMN_UUID) row.fields[index] = datum;
+  }
 }

@@ -17,6 +17,7 @@ import { errorMessage } from '../common/errors.js';
 import { ByteBudget } from '../common/json-stream.js';
 import type { RpcSocket } from '../common/jsonrpc.js';
 import { getLogger } from '../common/log.js';
+import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import type { Commit, Database } from './database.js';
 import { Database as MemoryDatabase } from './database.js';
 import { Datum } from './datum.js';
@@ -35,6 +36,7 @@ const log = getLogger('ovsdb_server');
 
 /** How often files are looked at for compaction, milliseconds. */
 const COMPACT_INTERVAL_MS = 10_000;
+const PEER_LOG_LIMIT = { burst: 5, perMinute: 5 };
 /** Of messages that have begun and not ended, all clients together, bytes. */
 const INPUT_BYTES_MAX = 256 * 1024 * 1024;
 /** Node.js's longest timer. */
@@ -79,6 +81,10 @@ export class OvsdbServer implements SessionHost {
   /** Clients that begin long messages and do not end them cannot take more than this together. */
   private readonly inputBudget = new ByteBudget(INPUT_BYTES_MAX);
   private readonly clock: Clock;
+  /** Faults of clients: there may be many clients with many faults. */
+  private readonly peerLog: RateLimitedLogger;
+  /** Those of clients that do not even get as far as asking. */
+  readonly streamLog: RateLimitedLogger;
   private retryScheduled = false;
   private compactAtMs: number;
   private timer: NodeJS.Timeout | null = null;
@@ -87,6 +93,8 @@ export class OvsdbServer implements SessionHost {
 
   constructor(private readonly options: OvsdbServerOptions) {
     this.clock = options.clock;
+    this.peerLog = rateLimited(getLogger('jsonrpc'), this.clock, PEER_LOG_LIMIT);
+    this.streamLog = rateLimited(getLogger('stream_ssl'), this.clock, PEER_LOG_LIMIT);
     this.compactAtMs = this.clock.now() + COMPACT_INTERVAL_MS;
     this.addDatabase(this.serverDatabase);
     for (const database of options.databases) this.addDatabase(database);
@@ -249,6 +257,7 @@ export class OvsdbServer implements SessionHost {
       maxBytes: this.options.maxMessageBytes,
       budget: this.inputBudget,
       name: `ovsdb#${this.sessionCount}`,
+      log: this.peerLog,
     });
     session.readOnly = readOnly;
     this.sessions.add(session);

@@ -99,7 +99,8 @@ export class Table {
   }
 
   isDefault(column: ColumnSchema, datum: Datum): boolean {
-    return datum.equals(this.defaults[column.index]);
+    const usual = this.defaults[column.index];
+    return datum === usual || datum.equals(usual);
   }
 
   static setVersion(row: Row, version: string): void {

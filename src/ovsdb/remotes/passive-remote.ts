@@ -41,7 +41,7 @@ export class PassiveRemote {
     }
     const { host, port, secure } = parsePassive(this.target);
     this.listener = secure
-      ? await listenTls(host, port, tls, accept)
+      ? await listenTls(host, port, tls, accept, (text) => this.server.streamLog.warn(text))
       : await listenTcp(host, port, accept);
     if (port === 0) log.info(`${this.address}: listening on port ${this.listener.port}`);
   }
