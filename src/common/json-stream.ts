@@ -165,7 +165,7 @@ export class JsonStreamParser {
   private finish(chunk: Buffer, start: number, end: number): void {
     let bytes = chunk.subarray(start, end);
     if (this.pendingLength > 0) {
-      this.keep(chunk.subarray(0, end), start);
+      this.keep(chunk.subarray(0, end), start, true);
       bytes = this.pending.subarray(0, this.pendingLength);
     } else if (bytes.length > this.maxBytes) {
       this.failSize();
@@ -184,11 +184,12 @@ export class JsonStreamParser {
    * Appends chunk[start ..) to what is pending, growing by doubling: few bytes per chunk cost
    * little.
    */
-  private keep(chunk: Buffer, start: number): void {
+  private keep(chunk: Buffer, start: number, isLast = false): void {
     const length = this.pendingLength + chunk.length - start;
     if (length > this.maxBytes) this.failSize();
     if (length > this.pending.length) {
-      const size = Math.min(this.maxBytes, Math.max(length, 2 * this.pending.length, 4096));
+      const ample = isLast ? length : Math.max(length, 2 * this.pending.length, 4096);
+      const size = Math.min(this.maxBytes, ample);
       this.account(size);
       const grown = Buffer.allocUnsafe(size);
       this.pending.copy(grown, 0, 0, this.pendingLength);
