@@ -1,0 +1,149 @@
+/**
+ * The three modes of a bond, with LACP where it is needed: both ends are ours, in one daemon.
+ *
+ *     m: eth0 10.10.10.1 -- vethn [br1] bond1 { vetha == vethb } bond2 [br2] vethz -- w: 10.10.10.2
+ *                                             { vethx == vethy }
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { enabledMembers, flap } from '../support/bond-traffic.js';
+import { eventually } from '../support/command.js';
+import { type Host, Lab } from '../support/lab.js';
+import type { Switch } from '../support/switch.js';
+
+const WEST = '10.10.10.1';
+const EAST = '10.10.10.2';
+const WIRES: [string, string][] = [
+  ['vetha', 'vethb'],
+  ['vethx', 'vethy'],
+];
+
+let lab: Lab;
+let sw: Switch;
+let west: Host;
+let east: Host;
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  sw = lab.sw;
+  west = await lab.addHost('m', { port: 'vethn', addresses: [`${WEST}/24`] });
+  east = await lab.addHost('w', { port: 'vethz', addresses: [`${EAST}/24`] });
+  for (const [one, other] of WIRES) await lab.addWire(one, other);
+  for (const [br, host] of [
+    ['br1', 'vethn'],
+    ['br2', 'vethz'],
+  ]) {
+    await sw.addBridge(br);
+    await sw.vsctl('add-port', br, host);
+  }
+}, 90_000);
+
+afterAll(() => lab?.close());
+
+/** Makes both bonds anew. */
+async function bonds(settings1: string[], settings2: string[] = settings1): Promise<void> {
+  for (const [br, bond] of [
+    ['br1', 'bond1'],
+    ['br2', 'bond2'],
+  ]) {
+    await sw.vsctl('--if-exists', 'del-port', br, bond);
+  }
+  const members = (end: 0 | 1) => WIRES.map((wire) => wire[end]);
+  await sw.vsctl('add-bond', 'br1', 'bond1', ...members(0), ...settings1);
+  await sw.vsctl('add-bond', 'br2', 'bond2', ...members(1), ...settings2);
+}
+
+async function allEnabled(): Promise<void> {
+  const all = async () => {
+    const shown = await Promise.all(['bond1', 'bond2'].map((b) => sw.appctl('bond/show', b)));
+    return shown.every((text) => enabledMembers(text).length === 2);
+  };
+  await eventually('all members to be enabled', all, 10_000);
+}
+
+const pingPasses = () =>
+  eventually('the ping to pass', async () => (await west.ping(EAST, 1)) === 1, 10_000);
+
+async function flapBoth(mode: string): Promise<void> {
+  for (const device of ['vetha', 'vethx']) {
+    const wire = { namespace: lab.namespace, device };
+    const { down, up } = await flap(wire, { host: west, address: EAST }, allEnabled);
+    console.log(`${mode}: ${device} down: ${down} lost, up: ${up} lost (of 300, 10 ms apart)`);
+    // A ping that is under way when the carrier goes is lost, and one may meet the change.
+    expect(down).toBeLessThanOrEqual(3);
+    expect(up).toBe(0);
+  }
+}
+
+describe.each([
+  ['active-backup', ['bond_mode=active-backup', 'other_config:bond-primary=vetha'], 'off'],
+  ['active-backup with LACP', ['bond_mode=active-backup', 'lacp=active'], 'negotiated'],
+  ['balance-slb', ['bond_mode=balance-slb'], 'off'],
+  ['balance-slb with LACP', ['bond_mode=balance-slb', 'lacp=active'], 'negotiated'],
+  ['balance-tcp', ['bond_mode=balance-tcp', 'lacp=active'], 'negotiated'],
+] as [string, string[], string][])('%s', (mode, settings, lacpStatus) => {
+  it('passes pings both ways', async () => {
+    const other = settings.map((s) => s.replace('=vetha', '=vethb'));
+    await bonds(settings, other);
+    await allEnabled();
+    await pingPasses();
+    expect(await west.ping(EAST, 5)).toBe(5);
+    expect(await east.ping(WEST, 5)).toBe(5);
+    expect(await sw.appctl('bond/show', 'bond1')).toMatch(`\nlacp_status: ${lacpStatus}\n`);
+  });
+
+  it('costs little when a link goes down, and nothing when it comes back', async () => {
+    await flapBoth(mode);
+  }, 60_000);
+});
+
+describe('balance-tcp', () => {
+  it('has no megaflow per connection', async () => {
+    await bonds(['bond_mode=balance-tcp', 'lacp=active']);
+    await allEnabled();
+    await pingPasses();
+    const shown = await sw.appctl('bond/show', 'bond1');
+    expect(shown).toMatch(/^bond may use recirculation: yes, Recirc-ID : [1-9]\d*$/m);
+    await west.namespace.must([
+      'python3',
+      '-c',
+      'import socket,sys\n' +
+        'for i in range(2000):\n' +
+        ' s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n' +
+        ` s.sendto(b"x"*100,("${EAST}",1024+i))\n` +
+        ' s.close()\n',
+    ]);
+    const flows = (await sw.appctl('dpctl/dump-flows')).trim().split('\n');
+    expect(flows.some((flow) => /actions:hash\(l4\(0\)\),recirc\(0x\w+\)/.test(flow))).toBe(true);
+    const hashed = flows.filter((flow) => flow.includes('dp_hash'));
+    expect(hashed.length).toBeGreaterThan(100);
+    // 256 buckets for packets from the host, few for answers and for other kinds of packets.
+    expect(flows.length).toBeLessThan(2 * 256 + 50);
+    const used = new Set(hashed.map((flow) => flow.match(/actions:(\S+)/)?.[1]));
+    expect(used.size).toBeGreaterThanOrEqual(2);
+  });
+
+  it('passes nothing when the peer does not answer LACP, unless it may fall back', async () => {
+    const tcp = ['bond_mode=balance-tcp', 'lacp=active', 'other_config:lacp-time=fast'];
+    await bonds(tcp, ['bond_mode=balance-slb']);
+    const status = async (wanted: string) =>
+      (await sw.appctl('bond/show', 'bond1')).includes(`lacp_status: ${wanted}`);
+    await eventually('LACP to fail', () => status('configured'), 10_000);
+    expect(enabledMembers(await sw.appctl('bond/show', 'bond1'))).toEqual([]);
+    expect(await west.ping(EAST, 2)).toBe(0);
+    await sw.vsctl('set', 'port', 'bond1', 'other_config:lacp-fallback-ab=true');
+    await pingPasses();
+    const shown = await sw.appctl('bond/show', 'bond1');
+    expect(shown).toMatch(/^lacp_fallback_ab: true$/m);
+    expect(shown).toMatch(/^bond may use recirculation: no, Recirc-ID : -1$/m);
+    expect(enabledMembers(shown)).toEqual(['vetha', 'vethx']);
+  }, 60_000);
+
+  it('writes into the database whether LACP is current', async () => {
+    await bonds(['bond_mode=balance-tcp', 'lacp=active']);
+    await allEnabled();
+    const current = async (name: string) =>
+      (await sw.vsctl('get', 'Interface', name, 'lacp_current')).trim();
+    await eventually('lacp_current', async () => (await current('vetha')) === 'true');
+    expect(await current('vethn')).toBe('[]');
+  });
+});
