@@ -5,16 +5,22 @@
  * the first seed. A failure names the seed of its world.
  */
 import { describe, expect, it } from 'vitest';
+import type { Bond } from '../../src/ofproto/bond.js';
 import { N_WIRES, World, type WorldOptions } from './bond-world.js';
 
 const SCHEDULES = Number(process.env.BOND_SCHEDULES ?? 20);
 const SEED = Number(process.env.BOND_SEED ?? 1);
 const SCHEDULES_PER_WORLD = 20;
 const EVENTS = 12;
-/** LACP, fast: three periods until expired, three until defaulted, one to speak again. */
-const FAST_AGREEMENT_MS = 8000;
+/**
+ * LACP, fast: three periods until expired, three until defaulted. A passive end falls silent then,
+ * so that its peer, after one more period, waits as long until its own expires.
+ */
+const FAST_AGREEMENT_MS = 11_000;
 /** A member that was given up speaks once in 30 s. */
-const SLOW_AGREEMENT_MS = 32_000;
+const SLOW_PERIOD_MS = 32_000;
+/** Three periods of a slow partner. */
+const SLOW_PATIENCE_MS = 90_000;
 
 type Kind = Omit<WorldOptions, 'seed'> & { agree: 'lacp' | 'primary' | 'no' };
 
@@ -25,8 +31,15 @@ const KINDS: Record<string, Kind> = {
     lacp: null,
     agree: 'no',
   },
+  'active-backup to plain ports': { bond: {}, lacp: null, agree: 'no', plainPeer: true },
   'active-backup with LACP': { bond: {}, lacp: [{}, { active: false }], agree: 'lacp' },
   'balance-slb': { bond: { mode: 'balance-slb' }, lacp: null, agree: 'no' },
+  'balance-slb to plain ports': {
+    bond: { mode: 'balance-slb' },
+    lacp: null,
+    agree: 'no',
+    plainPeer: true,
+  },
   'balance-slb with LACP': { bond: { mode: 'balance-slb' }, lacp: [{}, {}], agree: 'lacp' },
   'balance-tcp': { bond: { mode: 'balance-tcp' }, lacp: [{ active: false }, {}], agree: 'lacp' },
   'balance-tcp, slow LACP': {
@@ -77,17 +90,35 @@ function schedule(world: World, kind: Kind): void {
     traffic(world);
     world.advance(50 * (1 + world.int(40)));
   }
+  const slow = kind.lacp?.some((lacp) => lacp.fast === false) ?? false;
+  if (kind.agree === 'lacp') silence(world, slow);
   world.calm();
-  const slow = kind.lacp?.some((lacp) => lacp.fast === false);
-  world.advance(slow ? 90_000 + SLOW_AGREEMENT_MS : FAST_AGREEMENT_MS + SLOW_AGREEMENT_MS);
+  world.advance((slow ? SLOW_PATIENCE_MS : 0) + FAST_AGREEMENT_MS + SLOW_PERIOD_MS);
   checkAgreement(world, kind);
   world.checkFates();
+}
+
+/** One direction of a wire fails without a sign: LACP must tell both ends. */
+function silence(world: World, slow: boolean): void {
+  world.calm();
+  world.advance(FAST_AGREEMENT_MS + SLOW_PERIOD_MS);
+  const silent = world.int(N_WIRES);
+  world.wires[silent].lossTo[world.int(2)] = 1;
+  world.advance(slow ? SLOW_PATIENCE_MS + FAST_AGREEMENT_MS : FAST_AGREEMENT_MS);
+  const working = [0, 1, 2].filter((wire) => wire !== silent).join();
+  for (const end of world.ends) {
+    const enabled = end.enabled().join();
+    if (enabled !== working) {
+      world.broken.push(`switch ${end.index}: ${enabled} enabled while ${silent} is silent`);
+    }
+  }
 }
 
 function checkAgreement(world: World, kind: Kind): void {
   const [a, b] = world.ends;
   const all = [0, 1, 2].join();
   for (const end of world.ends) {
+    if (end.bundle === null) continue;
     if (end.enabled().join() !== all) {
       world.broken.push(
         `switch ${end.index}: ${end.enabled().join() || 'none'} enabled at the end`,
@@ -97,10 +128,8 @@ function checkAgreement(world: World, kind: Kind): void {
       world.broken.push(`switch ${end.index}: LACP is ${end.bundle.lacpStatus} at the end`);
     }
   }
-  if (
-    kind.agree === 'primary' &&
-    (a.bond.active !== a.bond.memberByName('s0m0') || b.bond.active !== b.bond.memberByName('s1m0'))
-  ) {
+  const onPrimary = (bond: Bond | null, name: string) => bond?.active?.link.name === name;
+  if (kind.agree === 'primary' && !(onPrimary(a.bond, 's0m0') && onPrimary(b.bond, 's1m0'))) {
     world.broken.push('the primary is not active at the end');
   }
   if (kind.agree === 'no') return;
