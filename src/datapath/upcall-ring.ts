@@ -11,10 +11,14 @@
  * head and tail count words since the start, modulo 2^32 (the ring's size divides that); the ring
  * is empty when they are equal. A record is never split: what does not fit before the end of the
  * ring starts at its beginning, after a -1. Bounded: a full ring refuses.
+ *
+ * A port may have only so many records waiting: a flood of new flows on one port is dropped there,
+ * and a new flow on another waits behind a bounded number of them. The writer counts what it pushed
+ * for a port, the reader (in shared memory) what it took.
  */
 // hot path
 import type { FlowWords } from '../packet/flow-layout.js';
-import { newFlow } from '../packet/flow-layout.js';
+import { newFlow, W_IN_PORT } from '../packet/flow-layout.js';
 import { COOKIE_WORDS } from './action-program.js';
 
 /** Key words that travel: everything that the extractor and the actions can set. */
@@ -29,7 +33,14 @@ const WRAP = -1;
 const HEAD = 0;
 /** A cache line away: reader and writer do not share one. */
 const TAIL = 16;
-const CONTROL_WORDS = 32;
+/** Behind it: records taken, by port. */
+const POPPED = 32;
+/** Ports with a count of their own; higher numbers share. */
+const PORTS = 1024;
+const CONTROL_WORDS = POPPED + PORTS;
+
+/** Records of one port that may wait: some tens of milliseconds of translation. */
+export const WAITING_PER_PORT_MAX = 2048;
 
 /** Default size: some thousands of small packets, dozens of the largest. */
 export const DEFAULT_UPCALL_RING_BYTES = 2 << 20;
@@ -51,6 +62,8 @@ export class UpcallRing {
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
   private readonly size: number;
+  /** Records pushed, by port: the writer's alone. */
+  private readonly pushed = new Int32Array(PORTS);
 
   constructor(readonly buffer: ArrayBufferLike) {
     this.control = new Int32Array(buffer, 0, CONTROL_WORDS);
@@ -61,7 +74,7 @@ export class UpcallRing {
 
   /**
    * Appends a packet: the frame at [off, off + len) of `memory`, its virtio header before it.
-   * @returns false when there is no room
+   * @returns false when there is no room, or the port has its share of it already
    */
   push(
     kind: number,
@@ -72,9 +85,13 @@ export class UpcallRing {
     cookie: Int32Array,
     cookieAt: number,
   ): boolean {
+    const port = key[W_IN_PORT] & (PORTS - 1);
+    const popped = Atomics.load(this.control, POPPED + port);
+    if (((this.pushed[port] - popped) | 0) >= WAITING_PER_PORT_MAX) return false;
     const need = AT_FRAME + ((len + 3) >>> 2);
     const start = this.reserve(need);
     if (start < 0) return false;
+    this.pushed[port] = (this.pushed[port] + 1) | 0;
     const words = this.words;
     words[start] = need;
     words[start + 1] = kind;
@@ -117,6 +134,7 @@ export class UpcallRing {
       cookieAt: 0,
     };
     Atomics.store(this.control, HEAD, (head + words[at]) | 0);
+    Atomics.add(this.control, POPPED + (key[W_IN_PORT] & (PORTS - 1)), 1);
     return record;
   }
 

@@ -126,8 +126,9 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
       rcvBufBytes: this.context.budget.socketBytes / 2,
       sndBufBytes,
       fanoutId: fanout ? this.link.ifindex & FANOUT_ID_MASK : undefined,
-      // A frame that the device cannot segment itself is dropped on the short way.
-      qdiscBypass: this.ethtool().tso ?? true,
+      // The short way drops a segment that the device does not cut itself, also when it loses that
+      // offload later, and goes around the user's own queueing disciplines.
+      qdiscBypass: false,
     });
     const { fd, ifindex, ringBytes } = socket;
     this.context.budget.join(fd);

@@ -22,6 +22,8 @@ const log = getLogger('bridge');
 
 /** OpenFlow number of the local port in requests to the OpenFlow layer. */
 const OFPP_LOCAL = 0xfffffffe;
+/** Of a bridge that has nothing but internal ports. */
+const DEFAULT_MTU = 1500;
 
 export interface IfaceState {
   config: IfaceConfig;
@@ -82,6 +84,7 @@ export class Bridge {
     this.config = config;
     for (const port of config.ports) for (const iface of port.ifaces) this.ensureIface(iface);
     this.applyMac();
+    this.applyMtu();
     for (const port of config.ports) this.applyPort(port);
     this.applySettings();
   }
@@ -116,7 +119,6 @@ export class Bridge {
         throw new TapswitchError('E_PORT_EXISTS', `${config.name} is already in bridge ${owner}`);
       }
       device = this.host.openDevice(config);
-      if (config.type === 'internal') device.setAdminUp(true);
       const local = config.name === this.name;
       iface.ofport = this.ofproto.portAdd(
         device,
@@ -190,6 +192,25 @@ export class Bridge {
     for (const iface of this.ifaces.values()) applyIfaceSettings(iface, this.name);
   }
 
+  /**
+   * Internal ports without a wanted MTU follow the smallest of the other ports, as in Open
+   * vSwitch: what the host sends through the bridge then fits wherever it goes.
+   */
+  applyMtu(): void {
+    let smallest = DEFAULT_MTU;
+    let any = false;
+    for (const { device, config } of this.ifaces.values()) {
+      const mtu = isHostSide(config) ? 0 : (device?.mtu() ?? 0);
+      if (mtu === 0) continue;
+      smallest = any ? Math.min(smallest, mtu) : mtu;
+      any = true;
+    }
+    for (const { device, config } of this.ifaces.values()) {
+      if (!device || !isHostSide(config) || config.type === 'patch') continue;
+      if (config.mtuRequest === null && device.mtu() !== smallest) setMtu(device, smallest);
+    }
+  }
+
   private applySettings(): void {
     const { config, ofproto } = this;
     ofproto.setMacTableConfig(config.macAgingSec, config.macTableSize);
@@ -198,6 +219,19 @@ export class Bridge {
     ofproto.setProtocols(config.protocols);
     ofproto.setFailMode(config.failMode);
     ofproto.setControllers(config.controllers);
+  }
+}
+
+/** Ports whose other end is the host or another bridge, not a wire. */
+function isHostSide(config: IfaceConfig): boolean {
+  return config.type === 'internal' || config.type === 'tap' || config.type === 'patch';
+}
+
+function setMtu(device: Netdev, mtu: number): void {
+  try {
+    device.setMtu(mtu);
+  } catch (error) {
+    log.warn(`interface ${device.name}: ${errorMessage(error)}`);
   }
 }
 

@@ -156,7 +156,7 @@ export class StatusWriter {
   private fillIface(txn: IdlTxn, bridge: Bridge, iface: IfaceState): void {
     const row = iface.config.uuid ? this.idl.table('Interface').row(iface.config.uuid) : null;
     if (!row) return;
-    setIfDifferent(txn, row, 'error', iface.error ?? []);
+    setIfDifferent(txn, row, 'error', iface.error ?? this.patchError(bridge, iface) ?? []);
     const { device } = iface;
     if (!device) {
       setIfDifferent(txn, row, 'ofport', -1);
@@ -179,6 +179,19 @@ export class StatusWriter {
     setIfDifferent(txn, row, 'duplex', full === null ? [] : full ? 'full' : 'half');
     setIfDifferent(txn, row, 'status', new Map(Object.entries(device.status())));
     setIfDifferent(txn, row, 'statistics', new Map(Object.entries(device.statistics())));
+  }
+
+  /** A patch port needs another that names it back, on a bridge of the same datapath. */
+  private patchError(bridge: Bridge, { config, device }: IfaceState): string | null {
+    if (config.type !== 'patch' || !device) return null;
+    const peer = config.options.get('peer') ?? '';
+    const type = bridge.config.datapathType;
+    for (const other of this.source().bridges) {
+      const iface = other.ifaces.get(peer);
+      if (other.config.datapathType !== type || iface?.config.type !== 'patch') continue;
+      if (iface.config.options.get('peer') === config.name) return null;
+    }
+    return `No usable peer '${peer}' exists in '${type}' datapath.`;
   }
 
   private fillPort(txn: IdlTxn, bridge: Bridge, uuid: string | null, name: string): void {

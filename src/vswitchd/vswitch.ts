@@ -64,6 +64,7 @@ export class Vswitch implements BridgeHost {
   private datapathSettings: DatapathSettings = readDatapathSettings(new Map(), () => {});
   private opening: BridgeConfig | null = null;
   private isReady = false;
+  private mtuDirty = false;
   private contended = false;
   private closed = false;
   /** Warnings already given: a bad value is reported once, not at every change. */
@@ -120,6 +121,7 @@ export class Vswitch implements BridgeHost {
 
   /** Link state or another observed property changed: the database should soon know. */
   deviceChanged(): void {
+    this.mtuDirty = true;
     this.statusDueMs = Math.min(this.statusDueMs, this.deps.clock.now() + LINK_STATUS_DELAY_MS);
     this.deps.wake();
   }
@@ -129,6 +131,10 @@ export class Vswitch implements BridgeHost {
     if (this.configDirty) {
       this.configDirty = false;
       this.reconfigure();
+    }
+    if (this.mtuDirty) {
+      this.mtuDirty = false;
+      for (const bridge of this.bridges.values()) bridge.applyMtu();
     }
     if (now >= this.statusDueMs && this.isReady) {
       this.statusDueMs = now + this.statsIntervalMs;

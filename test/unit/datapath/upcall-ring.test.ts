@@ -1,6 +1,10 @@
 /** The upcall ring: order, wrapping, bounds. */
 import { describe, expect, it } from 'vitest';
-import { UpcallRing, upcallRingBuffer } from '../../../src/datapath/upcall-ring.js';
+import {
+  UpcallRing,
+  upcallRingBuffer,
+  WAITING_PER_PORT_MAX,
+} from '../../../src/datapath/upcall-ring.js';
 import { newFlow } from '../../../src/packet/flow-layout.js';
 
 const NO_COOKIE = new Int32Array(4);
@@ -42,6 +46,16 @@ describe('UpcallRing', () => {
     }
     while (reader.pop()) read++;
     expect(read).toBe(5000);
+  });
+
+  it('lets one port have only its share, and others theirs', () => {
+    const ring = new UpcallRing(upcallRingBuffer());
+    for (let n = 0; n < WAITING_PER_PORT_MAX; n++) expect(push(ring, 5, 60)).toBe(true);
+    expect(push(ring, 5, 60)).toBe(false);
+    expect(push(ring, 6, 60)).toBe(true);
+    ring.pop();
+    expect(push(ring, 5, 60)).toBe(true);
+    expect(push(ring, 5, 60)).toBe(false);
   });
 
   it('refuses when it is full and goes on when there is room', () => {
