@@ -181,7 +181,7 @@ export interface MeterStatsReply {
 export interface MeterFeaturesReply {
   type: 'meter_features_reply';
   maxMeters: number;
-  /** Bits by band type (drop 1, dscp_remark 2). */
+  /** Bits by band number: drop 1 << 1, dscp_remark 1 << 2. */
   bandTypes: number;
   /** METER_FLAG bits. */
   capabilities: number;

@@ -7,6 +7,7 @@
  */
 import type { OfAction } from './actions.js';
 import type { Match } from './match.js';
+import type { BundleMessage } from './messages-bundle.js';
 import type { ControlMessage } from './messages-control.js';
 import type { GroupMessage } from './messages-groups.js';
 import type { StatsMessage } from './messages-stats.js';
@@ -211,4 +212,5 @@ export type OfMessage =
   | OfError
   | ControlMessage
   | GroupMessage
+  | BundleMessage
   | StatsMessage;

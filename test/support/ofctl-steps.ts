@@ -18,6 +18,21 @@ modify in_port=2 actions=output:1
 delete_strict priority=5
 bogus line here actions=drop
 `,
+  FILE4: `group_id=1,type=all,bucket=output:1
+modify group_id=1,type=all,bucket=output:2
+delete group_id=1
+add group_id=3,type=select,bucket=output:2
+`,
+  FILE5: `flow add priority=7,in_port=1,actions=output:2
+group add group_id=9,type=all,bucket=output:1
+flow add priority=8,actions=group:9
+group delete group_id=9
+flow delete in_port=1
+`,
+  FILE6: `flow add priority=17,in_port=1,actions=output:2
+flow add priority=18,actions=group:55
+`,
+  FILE7: 'bogus line\n',
   FILE3: 'table=0,priority=20,in_port=1 actions=dec_ttl,output:1\n',
 };
 
@@ -215,6 +230,131 @@ const FILES_AND_PACKETS = [
   `packet-out BR "in_port=1 packet=${FRAME} actions=goto_table:1"`,
 ];
 
+const GROUPS = [
+  'add-group BR group_id=1,type=all,bucket=output:1,bucket=output:2',
+  '-O OpenFlow13 add-group BR group_id=2,type=select,bucket=weight:10,output:1,bucket=output:2',
+  '-O OpenFlow13 add-group BR group_id=3,type=indirect,bucket=actions=mod_vlan_vid:5,output:1',
+  '-O OpenFlow13 add-group BR group_id=4,type=ff,bucket=watch_port:1,output:1,bucket=watch_port:2,output:2',
+  '-O OpenFlow15 add-group BR group_id=5,type=select,selection_method=hash,fields=ip_src,bucket=bucket_id:7,output:1',
+  '-O OpenFlow15 add-group BR "group_id=6,type=select,selection_method=hash,selection_method_param=9,fields(ip_dst=255.255.255.0,tcp_src),bucket=output:1"',
+  '-O OpenFlow15 add-group BR group_id=7,type=select,selection_method=dp_hash,bucket=output:1',
+  '-O OpenFlow13 add-group BR group_id=8,type=all,bucket=set_field:1->reg0,group:1',
+  'dump-groups BR',
+  'dump-groups BR 2',
+  '-O OpenFlow13 dump-groups BR',
+  '-O OpenFlow14 dump-groups BR',
+  '-O OpenFlow15 dump-groups BR',
+  '-O OpenFlow15 dump-groups BR 5',
+  '-O OpenFlow13 --names dump-groups BR',
+  'dump-group-stats BR',
+  'dump-group-stats BR group_id=1',
+  '-O OpenFlow13 dump-group-stats BR',
+  '-O OpenFlow12 dump-group-stats BR',
+  'dump-group-features BR',
+  '-O OpenFlow13 dump-group-features BR',
+  '-O OpenFlow15 dump-group-features BR',
+  'add-group BR group_id=1,type=all,bucket=output:1',
+  '-O OpenFlow13 add-group BR group_id=1,type=all,bucket=output:1',
+  'mod-group BR group_id=1,type=all,bucket=output:2',
+  '-O OpenFlow13 mod-group BR group_id=99,type=all,bucket=output:2',
+  '-O OpenFlow13 --may-create mod-group BR group_id=99,type=all,bucket=output:2',
+  '-O OpenFlow15 insert-buckets BR group_id=1,command_bucket_id=first,bucket=bucket_id:5,output:1',
+  '-O OpenFlow15 insert-buckets BR group_id=1,command_bucket_id=last,bucket=bucket_id:6,output:2',
+  '-O OpenFlow15 insert-buckets BR group_id=1,command_bucket_id=5,bucket=bucket_id:8,output:2',
+  '-O OpenFlow15 insert-buckets BR group_id=1,command_bucket_id=77,bucket=bucket_id:9,output:2',
+  '-O OpenFlow15 remove-buckets BR group_id=1,command_bucket_id=5',
+  '-O OpenFlow15 remove-buckets BR group_id=1,command_bucket_id=first',
+  '-O OpenFlow15 remove-buckets BR group_id=1,command_bucket_id=55',
+  '-O OpenFlow13 insert-buckets BR group_id=1,command_bucket_id=last,bucket=output:2',
+  '-O OpenFlow15 dump-groups BR',
+  '-O OpenFlow13 add-flow BR "priority=9,actions=group:1"',
+  '-O OpenFlow13 --no-stats dump-flows BR out_group=1',
+  '-O OpenFlow13 del-groups BR group_id=1',
+  '-O OpenFlow13 --no-stats dump-flows BR',
+  'del-groups BR group_id=2',
+  'dump-groups BR',
+  '-O OpenFlow13 del-groups BR',
+  '-O OpenFlow13 dump-groups BR',
+  'add-group BR type=all,bucket=output:1',
+  'add-group BR group_id=1,bucket=output:1',
+  'add-group BR group_id=1,type=bogus',
+  'add-group BR group_id=1,type=all,bucket=weight:5,output:1',
+  'add-group BR group_id=1,type=ff,bucket=output:1',
+  'add-group BR group_id=1,type=all,bucket=',
+  'add-group BR group_id=1,type=all,bogus=1',
+  'add-group BR group_id=4294967295,type=all,bucket=output:1',
+  'add-group BR group_id=1,type=indirect,bucket=output:1,bucket=output:2',
+  'add-group BR group_id=1,type=select,fields=ip_src,bucket=output:1',
+  'add-group BR group_id=1,type=select,selection_method=hash,fields=bogus,bucket=output:1',
+  'del-groups BR group_id=1,type=all',
+  'del-groups BR group_id=1,bucket=output:1',
+  'insert-buckets BR group_id=1,bucket=output:1',
+  'insert-buckets BR group_id=1,command_bucket_id=all,bucket=output:1',
+  'remove-buckets BR group_id=1,command_bucket_id=bogus',
+  'add-groups BR FILE4',
+  '-O OpenFlow13 --bundle add-groups BR FILE4',
+  '-O OpenFlow13 dump-groups BR',
+  'del-groups BR',
+  'parse-group group_id=1,type=select,bucket=weight:4,output:1',
+  '-O OpenFlow13 parse-group group_id=1,type=all,bucket=output:1',
+  '-O OpenFlow15 parse-group group_id=1,type=all,bucket=output:1,bucket=bucket_id:9,output:2',
+];
+
+const METERS = [
+  '-O OpenFlow13 meter-features BR',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=drop,rate=1000',
+  '-O OpenFlow13 add-meter BR meter=2,pktps,burst,stats,bands=type=drop,rate=100,burst_size=50',
+  '-O OpenFlow13 add-meter BR meter=3,kbps,bands=type=dscp_remark,rate=100,prec_level=1',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=drop,rate=1000',
+  '-O OpenFlow13 dump-meters BR',
+  '-O OpenFlow13 dump-meter BR meter=1',
+  '-O OpenFlow13 dump-meter BR meter=7',
+  '-O OpenFlow13 mod-meter BR meter=1,kbps,band=type=drop,rate=2000',
+  '-O OpenFlow13 mod-meter BR meter=9,kbps,band=type=drop,rate=2000',
+  '-O OpenFlow14 dump-meters BR',
+  '-O OpenFlow15 dump-meters BR meter=1',
+  '-O OpenFlow13 meter-stats BR meter=77',
+  '-O OpenFlow13 del-meter BR meter=1',
+  '-O OpenFlow13 del-meters BR',
+  '-O OpenFlow13 dump-meters BR',
+  'add-meter BR meter=1,kbps,band=type=drop,rate=1000',
+  'dump-meters BR',
+  '-O OpenFlow13 add-meter BR kbps,band=type=drop,rate=1000',
+  '-O OpenFlow13 add-meter BR meter=1,band=type=drop,rate=1000',
+  '-O OpenFlow13 add-meter BR meter=1,kbps',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=rate=1000',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=bogus,rate=1000',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=drop',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=drop,rate=1,burst_size=5',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,burst,band=type=drop,rate=1',
+  '-O OpenFlow13 add-meter BR meter=0,kbps,band=type=drop,rate=1',
+  '-O OpenFlow13 add-meter BR meter=1,bogus,band=type=drop,rate=1',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=drop,rate=1,prec_level=2',
+  '-O OpenFlow13 add-meter BR meter=1,kbps,band=type=dscp_remark,rate=1',
+];
+
+const BUNDLES = [
+  '--bundle add-flow BR "priority=3,in_port=1 actions=output:2"',
+  '--bundle add-flows BR FILE1',
+  '--no-stats dump-flows BR',
+  '-O OpenFlow13 --bundle add-flows BR FILE1',
+  '-O OpenFlow15 --bundle mod-flows BR "in_port=1 actions=output:1"',
+  '--bundle del-flows BR in_port=1',
+  '--bundle replace-flows BR FILE3',
+  '-O OpenFlow13 --bundle add-flow BR "priority=5,actions=group:99"',
+  '--bundle add-flow BR "priority=5,actions=goto_table:254"',
+  'bundle BR FILE5',
+  '-O OpenFlow13 bundle BR FILE5',
+  '-O OpenFlow15 bundle BR FILE5',
+  '-O OpenFlow13 --no-stats dump-flows BR',
+  'bundle BR FILE6',
+  '-O OpenFlow13 --no-stats dump-flows BR',
+  '-O OpenFlow13 dump-groups BR',
+  'bundle BR FILE7',
+  '-O OpenFlow13 del-groups BR',
+  'del-flows BR',
+];
+
 /** Messages for ofp-print: each name in the protocol, errors around others, and broken ones. */
 const PRINT = [
   '0100000800000001',
@@ -244,6 +384,9 @@ export const OFCTL_STEPS: readonly string[] = [
   ...FLOWS,
   ...NAMES_AND_ERRORS,
   ...FILES_AND_PACKETS,
+  ...GROUPS,
+  ...METERS,
+  ...BUNDLES,
   ...PRINT,
 ];
 

@@ -11,6 +11,7 @@ import { P_ANY } from '../../openflow/protocols.js';
 import { formatActions } from '../../openflow/syntax/action-format.js';
 import { formatMatch } from '../../openflow/syntax/match-format.js';
 import { type Names, NO_NAMES } from '../../openflow/syntax/names.js';
+import { runBundle } from './bundle-commands.js';
 import { OfctlExit } from './errors.js';
 import { dumpEntries, everyFlow, flowsFromFile, setDumpProtocol } from './flow-source.js';
 import type { Session } from './session.js';
@@ -98,12 +99,18 @@ function flowMod(flow: Flow, v: Version, command: 'add' | 'delete_strict'): Flow
   };
 }
 
+const OFPT_ERROR = 1;
+
 export async function replaceFlows(s: Session, [name, file]: string[]): Promise<void> {
   const tables = new FlowTables();
   const names = await s.namesToAccept(name);
   const { flows, usable } = await flowsFromFile(s, file, 'add', names, 'open');
   for (const f of flows) tables.add(0, f);
-  const sw = await s.connect(name);
+  const errors: Uint8Array[] = [];
+  const onFrame = (frame: Uint8Array): void => {
+    if (frame[1] === OFPT_ERROR) errors.push(frame);
+  };
+  const sw = await s.connect(name, { onFrame });
   await setDumpProtocol(s, sw, usable);
   for (const e of await dumpEntries(sw, everyFlow())) tables.add(1, e);
   const requests: FlowMod[] = [];
@@ -122,7 +129,8 @@ export async function replaceFlows(s: Session, [name, file]: string[]): Promise<
       }
     }
   }
-  await sw.transact(requests);
+  if (s.options.bundle) await runBundle(s, sw, requests, errors);
+  else await sw.transact(requests);
   sw.close();
 }
 

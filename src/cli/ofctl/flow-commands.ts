@@ -5,13 +5,14 @@
 
 import { encodeMessage } from '../../openflow/codec/index.js';
 import type { FlowMod, FlowStatsEntry, FlowStatsRequest } from '../../openflow/messages.js';
-import { P, protocolsToString } from '../../openflow/protocols.js';
+import { P } from '../../openflow/protocols.js';
 import { formatFlowStats } from '../../openflow/syntax/flow-format.js';
 import { parseFlowStatsRequest } from '../../openflow/syntax/flow-parse.js';
 import { NO_NAMES } from '../../openflow/syntax/names.js';
 import { hexDump } from '../../openflow/syntax/packet-format.js';
 import { fieldGet, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js';
-import { fatal } from './errors.js';
+import { transactBundle } from './bundle-commands.js';
+import { connectForFlows } from './flow-connection.js';
 import {
   dumpEntries,
   flowsFromFile,
@@ -88,31 +89,11 @@ export async function dumpFlows(s: Session, [name, match = '']: string[]): Promi
 export const dumpAggregate = (s: Session, [name, match = '']: string[]): Promise<void> =>
   dumpReplies(s, name, match, true);
 
-/** Connects and sets a flow format that can express the flows. */
-export async function connectForFlows(
-  s: Session,
-  name: string,
-  usable: number,
-): Promise<SwitchConnection> {
-  const { allowed } = s.options;
-  const usableText = protocolsToString(usable);
-  if ((usable & allowed) === 0) {
-    fatal(
-      `none of the usable flow formats (${usableText}) is among the allowed flow formats ` +
-        `(${protocolsToString(allowed)})`,
-    );
-  }
-  const sw = await s.connect(name);
-  sw.connection.codec.flowFormat = 'openflow10';
-  if ((usable & allowed & sw.protocol) !== 0) return sw;
-  for (let format = 1; format <= P.OF15_OXM; format <<= 1) {
-    if (format === sw.protocol || (format & usable & allowed) === 0) continue;
-    if (await sw.setProtocol(format)) return sw;
-  }
-  return fatal(`switch does not support any of the usable flow formats (${usableText})`);
-}
-
 async function sendFlows(s: Session, name: string, flows: FlowMod[], usable: number) {
+  if (s.options.bundle) {
+    await transactBundle(s, name, flows, usable);
+    return;
+  }
   const sw = await connectForFlows(s, name, usable);
   const { verbosity } = s.options;
   for (const flow of flows) {

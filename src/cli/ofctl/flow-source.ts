@@ -50,6 +50,15 @@ async function readFile(s: Session, file: string, failure: string): Promise<stri
   }
 }
 
+/** The lines of a file that say something, with their numbers; `-` is the standard input. */
+export async function linesOfFile(
+  s: Session,
+  file: string,
+  failure: string,
+): Promise<[line: string, number: number][]> {
+  return [...meaningfulLines(await readFile(s, file, failure))];
+}
+
 /** Reads a file of flows, `-` being the standard input. */
 export async function flowsFromFile(
   s: Session,
@@ -58,10 +67,9 @@ export async function flowsFromFile(
   names: Names,
   failure = 'open failed',
 ): Promise<Flows> {
-  const text = await readFile(s, file, failure);
   const flows: FlowMod[] = [];
   let usable = P_ANY;
-  for (const [line, number] of meaningfulLines(text)) {
+  for (const [line, number] of await linesOfFile(s, file, failure)) {
     const parsed = syntaxOrFail(() => parseFlow(line, command, names), `${file}:${number}: `);
     flows.push(parsed.flow);
     usable &= parsed.usable;

@@ -15,6 +15,7 @@ import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
 import { versionText } from '../version.js';
+import { bundle } from './bundle-commands.js';
 import { diffFlows, replaceFlows } from './diff-commands.js';
 import { fatal, OfctlExit, OfctlFatal } from './errors.js';
 import {
@@ -25,6 +26,7 @@ import {
   dumpFlows,
   modFlows,
 } from './flow-commands.js';
+import * as groups from './group-commands.js';
 import { type OfctlOptions, parseOptions } from './options.js';
 import { monitor, ping, probe, sendPacket } from './packet-commands.js';
 import { ofpParse, ofpPrint, parseFlowCommand, parseFlowsCommand } from './parse-commands.js';
@@ -73,6 +75,25 @@ const COMMANDS: Record<string, Command> = {
   'del-flows': writes(1, 2, delFlows),
   'replace-flows': writes(2, 2, replaceFlows),
   'diff-flows': writes(2, 2, diffFlows),
+  'add-meter': writes(2, 2, groups.addMeter),
+  'mod-meter': writes(2, 2, groups.modMeter),
+  'del-meter': writes(1, 2, groups.delMeters),
+  'del-meters': writes(1, 2, groups.delMeters),
+  'dump-meter': reads(1, 2, groups.dumpMeters),
+  'dump-meters': reads(1, 2, groups.dumpMeters),
+  'meter-stats': reads(1, 2, groups.meterStats),
+  'meter-features': reads(1, 1, groups.meterFeatures),
+  'add-group': writes(1, 2, groups.addGroup),
+  'add-groups': writes(2, 2, groups.addGroups),
+  'mod-group': writes(1, 2, groups.modGroup),
+  'del-groups': writes(1, 2, groups.delGroups),
+  'insert-buckets': writes(1, 2, groups.insertBuckets),
+  'remove-buckets': writes(1, 2, groups.removeBuckets),
+  'dump-groups': reads(1, 2, groups.dumpGroups),
+  'dump-group-stats': reads(1, 2, groups.dumpGroupStats),
+  'dump-group-features': reads(1, 1, groups.dumpGroupFeatures),
+  'parse-group': writes(1, 1, groups.parseGroupCommand),
+  bundle: writes(2, 2, bundle),
   'packet-out': writes(2, Number.POSITIVE_INFINITY, sendPacket),
   'dump-ports': reads(1, 2, dumpPorts),
   'dump-ports-desc': reads(1, 2, dumpPortsDesc),

@@ -49,6 +49,10 @@ export interface OfctlOptions {
   strict: boolean;
   readd: boolean;
   readOnly: boolean;
+  /** Changes go as one bundle. */
+  bundle: boolean;
+  /** mod-group makes groups that there are none of. */
+  mayCreate: boolean;
   /** Flow formats allowed by -F. */
   allowed: number;
   /** Protocol versions allowed by -O. */
@@ -169,9 +173,10 @@ const SETTERS: Record<string, (o: OfctlOptions, value: string | undefined) => vo
     o.versions = parseVersions(v ?? '');
   },
   bundle: (o) => {
-    // Bundles exist since 1.4, and as an extension in 1.3.
-    const able = o.versions.filter((v) => v >= 4);
-    o.versions = able.length > 0 ? able : [5];
+    o.bundle = true;
+  },
+  'may-create': (o) => {
+    o.mayCreate = true;
   },
 };
 
@@ -183,6 +188,7 @@ export function parseOptions(argv: string[]): OfctlOptions {
   const parsed = getopt(argv, OPTIONS, true);
   const options: OfctlOptions = {
     ...{ action: 'run', timeoutMs: null, strict: false, readd: false, readOnly: false },
+    ...{ bundle: false, mayCreate: false },
     ...{ allowed: P_ANY, versions: [1], packetInFormat: null, verbosity: 0, timestamp: false },
     ...{ raw: false, sort: [], stats: true, args: parsed.args },
   };
@@ -192,6 +198,8 @@ export function parseOptions(argv: string[]): OfctlOptions {
   }
   // A last pass by priority, so that equal flows come in the order in which they are looked up.
   if (options.sort.length > 0) options.sort.push({ field: null, descending: true });
+  // Bundles exist since 1.4, and as an extension in 1.3.
+  if (options.bundle && !options.versions.some((v) => v >= 4)) options.versions = [5];
   checkFormats(options);
   return options;
 }

@@ -259,11 +259,21 @@ export class Session {
     return parsePort(text, ports) ?? fatal(`${switchName}: unknown port \`${text}'`);
   }
 
-  /** Prints a request's replies as they come. */
+  /** Prints a request's replies as they come; names are asked for once it has been sent. */
   async dump(sw: SwitchConnection, request: OfMessage): Promise<void> {
-    const names = await this.namesToShow(sw.name);
     const verbosity = this.options.verbosity + 1;
-    await sw.request(request, (part) => this.print(formatMessage(part.frame, names, verbosity)));
+    const waiting: Reply[] = [];
+    let names: Names | null = null;
+    const show = (part: Reply): void => {
+      if (names === null) waiting.push(part);
+      else this.print(formatMessage(part.frame, names, verbosity));
+    };
+    const done = sw.request(request, show);
+    // Whoever waits for the names must not leave a failure of the request unheard.
+    done.catch(() => {});
+    names = await this.namesToShow(sw.name);
+    for (const part of waiting) show(part);
+    await done;
   }
 }
 

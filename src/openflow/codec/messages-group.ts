@@ -88,7 +88,9 @@ function getBucket15(r: Reader, version: number, select: boolean): Bucket {
     const { type, payload } = getProperty(b);
     if (type === PROP.EXPERIMENTER) fail('OFPBPC_BAD_EXP_TYPE');
     if (type > PROP.WATCH_GROUP) fail('OFPBPC_BAD_TYPE');
-    if (payload.left !== (type === PROP.WEIGHT ? 2 : 4)) fail('OFPBPC_BAD_LEN');
+    // A weight is padded, and the padding counts.
+    const fits = type === PROP.WEIGHT ? payload.left >= 2 : payload.left === 4;
+    if (!fits) fail('OFPBPC_BAD_LEN');
     if (type === PROP.WEIGHT) bucket.weight = payload.u16();
     else if (type === PROP.WATCH_PORT) bucket.watchPort = payload.u32();
     else bucket.watchGroup = payload.u32();
@@ -172,7 +174,7 @@ function putBuckets15(
     putActions(w, b.actions, version);
     w.setU16(start + 2, w.length - start - BUCKET15_BYTES);
     if (type === 'select' || b.weight !== 0) {
-      putProperty(w, PROP.WEIGHT, (p) => p.u16(b.weight));
+      putProperty(w, PROP.WEIGHT, (p) => p.u16(b.weight).zeros(2));
     }
     if (b.watchPort !== OFPP.NONE) {
       putProperty(w, PROP.WATCH_PORT, (p) => p.u32(b.watchPort));

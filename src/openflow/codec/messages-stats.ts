@@ -265,6 +265,36 @@ function putTable10(w: Writer, e: TableStatsEntry): void {
   w.u64(e.lookups).u64(e.matched);
 }
 
+/** output, set_queue, group, push and pop of tags, fields as 1.1 sets them, time to live. */
+const ACTIONS_11 = 0x01ffe7ff;
+/** The same with set_field in place of the actions for single fields. */
+const ACTIONS_12 = 0x03ff8001;
+/** The fields of 1.2, by their numbers. */
+const FIELDS_12 = 0xfffffffffn;
+const ALL64 = 0xffffffffffffffffn;
+
+/** 1.1 and 1.2 also tell what tables can do; that is carried by table features alone here. */
+function getTable11(r: Reader, ctx: MessageContext): TableStatsEntry {
+  const table = r.u8();
+  const name = r.skip(7).text(32);
+  r.skip(ctx.version === 2 ? 24 : 64);
+  const [maxEntries, active] = [r.u32(), r.u32()];
+  const counts = { maxEntries, active, lookups: r.u64(), matched: r.u64() };
+  return { table, name, wildcards: 0, ...counts };
+}
+
+function putTable11(w: Writer, e: TableStatsEntry, ctx: MessageContext): void {
+  w.u8(e.table).zeros(7).text(e.name, 32);
+  if (ctx.version === 2) {
+    // Wildcards, match, instructions, write_actions, apply_actions, config.
+    w.u32(0x3ff).u32(0x3ff).u32(0x1f).u32(ACTIONS_11).u32(ACTIONS_11).u32(0);
+  } else {
+    w.u64(FIELDS_12).u64(FIELDS_12).u32(ACTIONS_12).u32(ACTIONS_12);
+    w.u64(FIELDS_12).u64(FIELDS_12).u64(ALL64).u64(ALL64).u32(0x1f).u32(0);
+  }
+  w.u32(e.maxEntries).u32(e.active).u64(e.lookups).u64(e.matched);
+}
+
 function getTable13(r: Reader): TableStatsEntry {
   const table = r.u8();
   const active = r.skip(3).u32();
@@ -395,6 +425,8 @@ export const STATS_ROWS: readonly MessageRow[] = [
   AGGREGATE_15,
   emptyRequest('table_stats_request', 3, 1, 6),
   listReply('table_stats_reply', { number: 3, min: 1, max: 1, unit: 64 }, getTable10, putTable10),
+  listReply('table_stats_reply', { number: 3, min: 2, max: 2, unit: 88 }, getTable11, putTable11),
+  listReply('table_stats_reply', { number: 3, min: 3, max: 3, unit: 128 }, getTable11, putTable11),
   listReply('table_stats_reply', { number: 3, min: 4, max: 6, unit: 24 }, getTable13, putTable13),
   queueRequest(1, 1),
   queueRequest(2, 6),

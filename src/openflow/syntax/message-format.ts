@@ -22,9 +22,22 @@ import type {
   PacketIn,
   PacketOut,
 } from '../messages.js';
+import type { BundleAdd, BundleControl } from '../messages-bundle.js';
 import type { AsyncConfig, Hello, RoleMessage, SwitchConfig } from '../messages-control.js';
 import { formatActions, PACKET_IN_REASONS } from './action-format.js';
 import { formatDuration, formatFlowMod, formatFlowStats, hexCookie } from './flow-format.js';
+import {
+  formatGroupDescs,
+  formatGroupFeatures,
+  formatGroupMod,
+  formatGroupNumber,
+  formatGroupStats,
+  formatMeterConfig,
+  formatMeterFeatures,
+  formatMeterMod,
+  formatMeterNumber,
+  formatMeterStats,
+} from './group-format.js';
 import { formatMatch } from './match-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
 import { formatPacket, hexDump } from './packet-format.js';
@@ -45,6 +58,10 @@ const STATS_NAMES = [
   ...['GROUP_FEATURES', 'METER', 'METER_CONFIG', 'METER_FEATURES', 'TABLE_FEATURES', 'PORT_DESC'],
   ...['TABLE_DESC', 'QUEUE_DESC', 'FLOW_MONITOR'],
 ];
+const NXST_NAMES = [
+  ...['FLOW', 'AGGREGATE', 'FLOW_MONITOR', 'IPFIX_BRIDGE', 'IPFIX_FLOW', '5', '6', 'GROUP'],
+  ...['GROUP_DESC', 'GROUP_FEATURES'],
+];
 const NX_NAMES: Record<number, string> = {
   10: 'ROLE_REQUEST',
   11: 'ROLE_REPLY',
@@ -58,10 +75,13 @@ const NX_NAMES: Record<number, string> = {
   19: 'SET_ASYNC_CONFIG',
   20: 'SET_CONTROLLER_ID',
   30: 'PACKET_IN2',
+  31: 'GROUP_MOD',
 };
 
 function placeName(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
   switch (place.cls) {
+    case 'onf':
+      return `ONFT_${(msg?.type ?? String(place.number)).toUpperCase()}`;
     case 'nx':
       return `NXT_${NX_NAMES[place.number] ?? place.number}`;
     case 'stats_request':
@@ -69,9 +89,9 @@ function placeName(place: MessagePlace, msg: OfMessage | undefined, type: number
     case 'stats_reply':
       return `OFPST_${STATS_NAMES[place.number]} reply`;
     case 'nx_stats_request':
-      return `NXST_${STATS_NAMES[place.number + 1]} request`;
+      return `NXST_${NXST_NAMES[place.number] ?? place.number} request`;
     case 'nx_stats_reply':
-      return `NXST_${STATS_NAMES[place.number + 1]} reply`;
+      return `NXST_${NXST_NAMES[place.number] ?? place.number} reply`;
     default:
       return `OFPT_${(msg?.type ?? TYPE_NAMES[type] ?? String(type)).toUpperCase()}`;
   }
@@ -240,6 +260,20 @@ function formatAsync(a: AsyncConfig): string {
   return text;
 }
 
+const BUNDLE_FLAGS = { 1: 'atomic', 2: 'ordered' };
+const hexNumber = (n: number): string => (n === 0 ? '0' : `0x${n.toString(16)}`);
+
+function formatBundleControl(m: BundleControl): string {
+  const ctrl = typeof m.ctrl === 'number' ? '' : m.ctrl.toUpperCase();
+  return `\n bundle_id=${hexNumber(m.bundle)} type=${ctrl} flags=${bitNames(m.flags, BUNDLE_FLAGS)}`;
+}
+
+function formatBundleAdd(m: BundleAdd, names: Names, verbosity: number): string {
+  const flags = bitNames(m.flags, BUNDLE_FLAGS);
+  const inner = formatMessage(m.frame, names, verbosity);
+  return `\n bundle_id=${hexNumber(m.bundle)} flags=${flags}\n${inner}`;
+}
+
 function formatBody(msg: OfMessage, version: number, names: Names, verbosity: number): string {
   switch (msg.type) {
     case 'hello':
@@ -282,8 +316,43 @@ function formatBody(msg: OfMessage, version: number, names: Names, verbosity: nu
       return ` format=${['standard', 'nxt_packet_in', 'nxt_packet_in2'][msg.format] ?? msg.format}`;
     case 'nx_set_controller_id':
       return ` id=${msg.id}`;
+    case 'bundle_control':
+      return formatBundleControl(msg);
+    case 'bundle_add_message':
+      return formatBundleAdd(msg, names, verbosity);
+    case 'group_mod':
+      return formatGroupMod(msg, version, names);
+    case 'meter_mod':
+      return formatMeterMod(msg);
     default:
-      return formatStats(msg, names, verbosity);
+      return formatGroups(msg, version, names) ?? formatStats(msg, names, verbosity);
+  }
+}
+
+/** Statistics about groups and meters, or null for anything else. */
+function formatGroups(msg: OfMessage, version: number, names: Names): string | null {
+  switch (msg.type) {
+    case 'group_stats_request':
+      return ` group_id=${formatGroupNumber(msg.group)}`;
+    case 'group_desc_request':
+      return ` group_id=${formatGroupNumber(msg.group)}`;
+    case 'group_stats_reply':
+      return formatGroupStats(msg);
+    case 'group_desc_reply':
+      return formatGroupDescs(msg, version, names);
+    case 'group_features_reply':
+      return formatGroupFeatures(msg, version);
+    case 'meter_stats_request':
+    case 'meter_config_request':
+      return ` ${formatMeterNumber(msg.meter)}`;
+    case 'meter_stats_reply':
+      return msg.entries.map((e) => `\n${formatMeterStats(e)}`).join('');
+    case 'meter_config_reply':
+      return msg.entries.map((e) => `\n${formatMeterConfig(e)}`).join('');
+    case 'meter_features_reply':
+      return formatMeterFeatures(msg);
+    default:
+      return null;
   }
 }
 
