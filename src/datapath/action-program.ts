@@ -25,6 +25,10 @@
  *     OP_CHECK_LEN     size, n, n words, m, m words   longer than size: the first body
  *     OP_HASH          algorithm (0 l4, 1 symmetric), basis
  *     OP_RECIRC        id
+ *     OP_PUSH_MPLS     lse, ethernet type
+ *     OP_POP_MPLS      ethernet type
+ *     OP_SET_MPLS      value, mask            flow word 29
+ *     OP_METER         id
  */
 
 export const OP_END = 0;
@@ -48,6 +52,10 @@ export const OP_SAMPLE = 17;
 export const OP_CHECK_LEN = 18;
 export const OP_HASH = 19;
 export const OP_RECIRC = 20;
+export const OP_PUSH_MPLS = 21;
+export const OP_POP_MPLS = 22;
+export const OP_SET_MPLS = 23;
+export const OP_METER = 24;
 
 /** Operand words of OP_SET_* with values and masks (each half). */
 export const SET_ETH_WORDS = 3;

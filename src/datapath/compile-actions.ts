@@ -25,6 +25,7 @@ import {
   W_IPV6_DST,
   W_IPV6_LABEL,
   W_IPV6_SRC,
+  W_MPLS,
   W_ND_TARGET,
   W_NW,
   W_NW_DST,
@@ -44,6 +45,7 @@ const range = (first: number, count: number) => Array.from({ length: count }, (_
 const HEADER_SETS: Partial<Record<OdpSetAttr, { code: number; words: number[] }>> = {
   eth: { code: op.OP_SET_ETH, words: range(W_DL_DST, op.SET_ETH_WORDS) },
   vlan: { code: op.OP_SET_VLAN, words: [W_VLAN0] },
+  mpls: { code: op.OP_SET_MPLS, words: [W_MPLS] },
   ipv4: { code: op.OP_SET_IPV4, words: [W_NW, W_NW_SRC, W_NW_DST] },
   ipv6: {
     code: op.OP_SET_IPV6,
@@ -172,8 +174,18 @@ class Compiler {
         out.push(op.OP_DROP, action.reason);
         return shared;
       case 'push_mpls':
+        this.ours(shared);
+        out.push(op.OP_PUSH_MPLS, action.lse | 0, action.ethType);
+        return false;
       case 'pop_mpls':
+        this.ours(shared);
+        out.push(op.OP_POP_MPLS, action.ethType);
+        return false;
       case 'meter':
+        // A band may change the packet.
+        this.ours(shared);
+        out.push(op.OP_METER, action.id);
+        return false;
       case 'lb_output':
         throw unsupported(action.type);
       default:

@@ -25,6 +25,7 @@ import type {
 } from './dpif.js';
 import { DROP_REASONS } from './drop-reasons.js';
 import { FlowRegistry, InstalledFlow, maskedKeyOf } from './flow-registry.js';
+import { type DpMeterConfig, type DpMeterStats, MeterTable } from './meter-table.js';
 import type { OdpAction } from './odp-actions.js';
 import {
   C_CACHE_HIT,
@@ -82,6 +83,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   abstract readonly type: string;
   protected readonly portTable: (PortEntry<N> | undefined)[] = [];
   protected readonly flowRegistry: FlowRegistry;
+  protected readonly meters = MeterTable.create();
   protected upcallHandler: (upcall: Upcall) => void = () => {};
   protected closed = false;
   /** Port counters at the time the port was added: numbers are used again. */
@@ -117,6 +119,18 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
     this.attach(port);
     this.portTable[portNo] = port;
     return portNo;
+  }
+
+  meterSet(id: number, config: DpMeterConfig): void {
+    this.meters.set(id, config);
+  }
+
+  meterDel(id: number): void {
+    this.meters.remove(id);
+  }
+
+  meterStats(id: number): DpMeterStats {
+    return this.meters.stats(id);
   }
 
   portDel(portNo: number): void {

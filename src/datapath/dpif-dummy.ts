@@ -85,6 +85,7 @@ export class DpifDummy extends DpifBase<DummyDevice> {
       sink: {
         upcall: (kind, off, len, key, cookie, at) => this.upcall(kind, off, len, key, cookie, at),
       },
+      meters: this.meters,
       cacheEntries: 256,
     });
     this.configure(options.settings ?? {});

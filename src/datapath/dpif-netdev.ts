@@ -233,6 +233,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       maxPorts,
       flowSlots,
       settings: this.options.settings ?? {},
+      meters: this.meters,
       onUpcall: (record, worker) => this.upcall(record, worker),
       onReport: (report) => this.reported(report),
       onDeath: () => {},

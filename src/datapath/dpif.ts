@@ -6,6 +6,7 @@
  * nothing beyond this file. Everything here runs on the main thread; nothing blocks.
  */
 import type { FlowWords } from '../packet/flow-layout.js';
+import type { DpMeterConfig, DpMeterStats } from './meter-table.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
 
 /** A frame outside the packet path (upcalls, packet-outs): bytes without virtio header. */
@@ -128,6 +129,12 @@ export interface Dpif {
   /** Resolves when every change made before this call is in force in all workers. DpifDummy's is
    * in force at once. */
   sync(): Promise<void>;
+
+  /** Makes or changes a meter, 0 .. METERS_MAX - 1, that `meter` actions name. */
+  meterSet(id: number, config: DpMeterConfig): void;
+  /** Packets pass a meter that is not there. */
+  meterDel(id: number): void;
+  meterStats(id: number): DpMeterStats;
 
   stats(): DpStats;
   run(now: number): void;

@@ -34,6 +34,7 @@ export const DropReason = {
   congestion: 23,
   forwardingDisabled: 24,
   upcallError: 25,
+  meter: 26,
 } as const;
 
 export type DropReasonNumber = (typeof DropReason)[keyof typeof DropReason];
@@ -66,6 +67,7 @@ export const DROP_REASONS: readonly { name: string; meaning: string }[] = [
   { name: 'drop_action_congestion', meaning: 'dropped by congestion control' },
   { name: 'drop_action_forwarding_disabled', meaning: 'forwarding is disabled on the port' },
   { name: 'datapath_drop_upcall_translation', meaning: 'its translation failed' },
+  { name: 'datapath_drop_meter', meaning: 'over the rate of a meter' },
 ];
 
 export const N_DROP_REASONS = DROP_REASONS.length;

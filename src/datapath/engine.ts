@@ -33,6 +33,7 @@ import {
 } from './execute-actions.js';
 import { type FrameMemory, MAX_FRAME_LEN } from './frame-memory.js';
 import { type MaskedKey, MegaflowTable } from './megaflow-table.js';
+import type { MeterTable } from './meter-table.js';
 import {
   C_CACHE_HIT,
   C_LOST,
@@ -75,6 +76,7 @@ export interface EngineOptions {
   maxPorts: number;
   flowSlots: number;
   sink: UpcallSink;
+  meters: MeterTable;
   cacheEntries?: number;
 }
 
@@ -111,6 +113,7 @@ export class Engine implements Recirculator {
       stats,
       options.sink,
       this,
+      options.meters,
     );
     this.slotGeneration = new Int32Array(flowSlots);
     this.slotTcpFlags = new Int8Array(flowSlots);

@@ -10,13 +10,22 @@
  */
 // hot path
 import { ETH_HEADER_LEN, type FlowExtractor } from '../packet/extract.js';
-import { W_DP_HASH, W_PKT_MARK, W_RECIRC_ID, W_SKB_PRIORITY } from '../packet/flow-layout.js';
+import {
+  ETH_TYPE_MPLS,
+  ETH_TYPE_MPLS_MCAST,
+  W_DP_HASH,
+  W_PKT_MARK,
+  W_RECIRC_ID,
+  W_SKB_PRIORITY,
+} from '../packet/flow-layout.js';
 import * as op from './action-program.js';
 import { DropReason } from './drop-reasons.js';
 import type { Egress } from './egress.js';
 import { hashL4, hashSymL4 } from './flow-hash.js';
 import { type FrameMemory, HEADROOM } from './frame-memory.js';
 import { HeaderEditor } from './header-edit.js';
+import { METER_DROP, METER_PASS, type MeterTable } from './meter-table.js';
+import { MPLS_LABEL_LEN, popMpls, pushMpls } from './mpls-edit.js';
 import { C_LOST, C_RECIRC, type SharedStats } from './shared-stats.js';
 import { popVlan, pushVlan } from './vlan-edit.js';
 
@@ -43,6 +52,8 @@ export interface UpcallSink {
 
 /** Who classifies a packet again (the engine). */
 export interface Recirculator {
+  /** The time of the batch, ms. */
+  readonly nowMs: number;
   /** Looks the packet in `executor` up and runs what it finds. */
   recirculate(depth: number): void;
 }
@@ -78,6 +89,7 @@ export class ActionExecutor {
     private readonly stats: SharedStats,
     private readonly sink: UpcallSink,
     private readonly recirculator: Recirculator,
+    private readonly meters: MeterTable,
   ) {
     this.editor = new HeaderEditor(memory, flow);
   }
@@ -177,6 +189,13 @@ export class ActionExecutor {
       case op.OP_RECIRC:
         this.recirc(program[pc + 1], depth);
         return pc + 2;
+      case op.OP_PUSH_MPLS:
+        return this.pushMpls(program[pc + 1], program[pc + 2]) ? pc + 3 : -1;
+      case op.OP_POP_MPLS:
+        this.popMpls(program[pc + 1]);
+        return pc + 2;
+      case op.OP_METER:
+        return this.metered(program[pc + 1]) ? pc + 2 : -1;
       case op.OP_SET_META: {
         const key = this.flow.key;
         const word = program[pc + 1];
@@ -195,6 +214,10 @@ export class ActionExecutor {
     switch (program[pc]) {
       case op.OP_SET_VLAN:
         this.editor.setVlan(off, this.len, program[pc + 1], program[pc + 2]);
+        this.keyStale = true;
+        return pc + 3;
+      case op.OP_SET_MPLS:
+        this.editor.setMpls(program[pc + 1], program[pc + 2], off + this.len);
         this.keyStale = true;
         return pc + 3;
       case op.OP_SET_ETH:
@@ -306,12 +329,55 @@ export class ActionExecutor {
     this.keyFull = false;
   }
 
-  private pushVlan(tag: number): boolean {
+  /** Room for one more header in front of the frame, in a copy if need be; false: it is dropped. */
+  private roomToPush(): boolean {
     if (this.off - PUSH_ROOM < this.floor && !this.copy()) return false;
-    if (this.off - PUSH_ROOM < this.floor) {
-      this.stats.drops[DropReason.noHeadroom] += 1;
+    if (this.off - PUSH_ROOM >= this.floor) return true;
+    this.stats.drops[DropReason.noHeadroom] += 1;
+    return false;
+  }
+
+  private pushMpls(lse: number, ethType: number): boolean {
+    if (!this.roomToPush()) return false;
+    this.off = pushMpls(this.memory.view, this.off, this.flow.l3, lse, ethType);
+    this.len += MPLS_LABEL_LEN;
+    this.reparse();
+    return true;
+  }
+
+  private popMpls(ethType: number): void {
+    const { flow } = this;
+    const type = this.memory.view.getUint16(flow.l3 - 2);
+    const isMpls = type === ETH_TYPE_MPLS || type === ETH_TYPE_MPLS_MCAST;
+    if (!isMpls || this.off + this.len - flow.l3 < MPLS_LABEL_LEN) return;
+    this.off = popMpls(this.memory.view, this.off, flow.l3, ethType);
+    this.len -= MPLS_LABEL_LEN;
+    this.reparse();
+  }
+
+  /** What is behind the Ethernet type is something else now. */
+  private reparse(): void {
+    this.flow.parse(this.off, this.len);
+    this.keyStale = false;
+    this.keyFull = true;
+  }
+
+  /** Asks a meter; false: the packet is dropped. */
+  private metered(id: number): boolean {
+    const level = this.meters.police(id, this.len, this.recirculator.nowMs);
+    if (level === METER_PASS) return true;
+    if (level === METER_DROP) {
+      this.stats.drops[DropReason.meter] += 1;
       return false;
     }
+    this.ensureKey();
+    this.editor.raiseDropPrecedence(this.off, level);
+    this.keyStale = true;
+    return true;
+  }
+
+  private pushVlan(tag: number): boolean {
+    if (!this.roomToPush()) return false;
     this.off = pushVlan(this.memory.view, this.off, tag);
     this.len += 4;
     this.keyStale = true;

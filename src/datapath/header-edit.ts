@@ -29,6 +29,7 @@ import {
   IPPROTO_UDP,
   VLAN_HEADER_LEN,
 } from '../packet/extract.js';
+import { ETH_TYPE_MPLS, ETH_TYPE_MPLS_MCAST } from '../packet/flow-layout.js';
 import {
   SET_ARP_WORDS,
   SET_ETH_WORDS,
@@ -44,12 +45,43 @@ export class HeaderEditor {
   private readonly view: DataView;
   /** Offset of the frame being edited. */
   private off = 0;
+  /** Operands of a set action that the editor makes itself. */
+  private readonly remark = new Int32Array(2 * SET_IPV6_WORDS);
 
   constructor(
     private readonly memory: FrameMemory,
     private readonly flow: FlowExtractor,
   ) {
     this.view = memory.view;
+  }
+
+  /** The outer label; frames without one are left alone. */
+  setMpls(value: number, mask: number, frameEnd: number): void {
+    const { view, flow } = this;
+    const type = view.getUint16(flow.l3 - 2);
+    if (type !== ETH_TYPE_MPLS && type !== ETH_TYPE_MPLS_MCAST) return;
+    if (frameEnd - flow.l3 >= 4) this.setWord(flow.l3, value, mask);
+  }
+
+  /**
+   * Adds to the drop precedence of an assured forwarding DSCP (RFC 2597), at most up to the third;
+   * other code points, and packets that are not IP, are left alone.
+   */
+  raiseDropPrecedence(off: number, levels: number): void {
+    const { flow, view, remark } = this;
+    if (flow.cls !== CLASS_IPV4 && flow.cls !== CLASS_IPV6) return;
+    const v4 = flow.cls === CLASS_IPV4;
+    const tos = v4 ? view.getUint8(flow.l3 + 1) : (view.getUint16(flow.l3) >>> 4) & 0xff;
+    const level = (tos >>> 3) & 3;
+    const group = tos >>> 5;
+    if (level === 0 || (tos & 4) !== 0 || group < 1 || group > 4) return;
+    const raised = (tos & ~0x18) | (Math.min(level + levels, 3) << 3);
+    const words = v4 ? SET_IPV4_WORDS : SET_IPV6_WORDS;
+    remark.fill(0);
+    remark[0] = raised << 16;
+    remark[words] = 0x00fc0000;
+    if (v4) this.setIpv4(off, remark, 0);
+    else this.setIpv6(off, remark, 0);
   }
 
   /** Words dl_dst, dl_dst/dl_src, dl_src. */

@@ -20,7 +20,8 @@ export const VNET_CSUM_START = -4;
 export const VNET_CSUM_OFFSET = -2;
 export const VNET_F_NEEDS_CSUM = 1;
 
-function moveVnetPositions(view: DataView, off: number, delta: number): void {
+/** The header grew by `delta` bytes in front of everything that the virtio header points at. */
+export function moveVnetPositions(view: DataView, off: number, delta: number): void {
   if ((view.getUint8(off + VNET_FLAGS) & VNET_F_NEEDS_CSUM) !== 0) {
     const start = view.getUint16(off + VNET_CSUM_START, true);
     view.setUint16(off + VNET_CSUM_START, start + delta, true);

@@ -12,6 +12,7 @@ import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { FdWatcher, NativeBinding } from '../native/binding.js';
 import type { DpifSettings } from './dpif.js';
+import type { MeterTable } from './meter-table.js';
 import {
   C_CPU_US,
   C_HEAP_USED,
@@ -46,6 +47,8 @@ export interface WorkerHandleOptions {
   flowSlots: number;
   upcallRingBytes?: number;
   settings: DpifSettings;
+  /** Shared by all workers. */
+  meters: MeterTable;
   onUpcall: (record: UpcallRecord, worker: number) => void;
   onReport: (report: WorkerReport, worker: number) => void;
   /** The thread ended without being told to. */
@@ -100,6 +103,7 @@ export class WorkerHandle {
       stats: this.stats.buffers,
       upcalls: ring,
       settings: options.settings,
+      meters: options.meters.buffer,
     };
     this.thread = new Worker(options.url, { workerData: init, transferList: [channel.port2] });
     this.watcher = native.watchFd(this.notifyFd, () => this.notified());

@@ -11,6 +11,7 @@ import type { DpifSettings } from './dpif.js';
 import { PORT_PACKET, PORT_TAP, TX_BATCH } from './egress.js';
 import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
+import { MeterTable } from './meter-table.js';
 import { KIND_RING, KIND_TAP, ReceiveQueue, Receiver } from './receive-queue.js';
 import {
   C_CPU_US,
@@ -41,6 +42,7 @@ export interface WorkerInit {
   /** Event descriptor that wakes the main thread. */
   notifyFd: number;
   stats: SharedStatsBuffers;
+  meters: ArrayBufferLike;
   upcalls: ArrayBufferLike;
   settings: DpifSettings;
 }
@@ -85,6 +87,7 @@ class ForwardingWorker {
       maxPorts: init.maxPorts,
       flowSlots: init.flowSlots,
       sink: this,
+      meters: new MeterTable(init.meters),
     });
     this.loop = new WorkerLoop({
       io,

@@ -5,7 +5,8 @@
 import { OFPP, type OfAction } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import { fieldByName } from '../packet/fields.js';
-import { N_TABLES } from './flow-table.js';
+import { N_TABLES, TBL_INTERNAL } from './flow-table.js';
+import type { Ofproto } from './ofproto.js';
 import { isActionSetAction } from './xlate/action-set.js';
 
 /** Lists nest (clone in clone); deeper than this is refused. */
@@ -23,17 +24,23 @@ const SIMPLE: ReadonlySet<OfAction['type']> = new Set([
   'set_tunnel',
   'clear_actions',
   'write_metadata',
+  'conjunction',
+  'push_mpls',
+  'pop_mpls',
+  'set_mpls_ttl',
+  'dec_mpls_ttl',
+  'sample',
+  'fin_timeout',
 ]);
 
 /** Actions whose error says what exactly there is none of. */
-const MISSING: Partial<Record<OfAction['type'], Parameters<typeof fail>[0]>> = {
-  group: 'OFPBAC_BAD_OUT_GROUP',
-  meter: 'OFPMMFC_INVALID_METER',
-};
+const MISSING: Partial<Record<OfAction['type'], Parameters<typeof fail>[0]>> = {};
 
 export interface ActionContext {
   /** The table of the entry; null for a packet-out. */
   table: number | null;
+  /** The bridge whose groups and meters must be there; null: they may come later. */
+  ofproto: Ofproto | null;
 }
 
 /** @throws OfpError for the first action that cannot be executed */
@@ -74,6 +81,26 @@ function checkAction(action: OfAction, context: ActionContext, depth: number): v
     case 'goto_table':
       checkGoto(action.table, context.table);
       return;
+    case 'group':
+      if (context.ofproto !== null && context.ofproto.groups.get(action.group) === null) {
+        fail('OFPBAC_BAD_OUT_GROUP');
+      }
+      return;
+    case 'meter':
+      if (context.ofproto?.meters.get(action.meter) == null) fail('OFPMMFC_INVALID_METER');
+      return;
+    case 'multipath':
+      checkField(action.multipath.dst.field);
+      return;
+    case 'bundle':
+      if (action.bundle.dst !== undefined) checkField(action.bundle.dst.field);
+      return;
+    case 'check_pkt_larger':
+      checkField(action.dst.field);
+      return;
+    case 'learn':
+      checkLearn(action.learn);
+      return;
     case 'clone':
       checkList(action.actions, context, depth + 1);
       return;
@@ -83,6 +110,15 @@ function checkAction(action: OfAction, context: ActionContext, depth: number): v
       return;
     default:
       unsupported(action);
+  }
+}
+
+function checkLearn(learn: Extract<OfAction, { type: 'learn' }>['learn']): void {
+  if (learn.table >= TBL_INTERNAL) fail('OFPBAC_BAD_ARGUMENT', `table ${learn.table}`);
+  if (learn.resultDst !== undefined) checkField(learn.resultDst.field);
+  for (const { src, dst } of learn.specs) {
+    if ('field' in src) checkField(src.field);
+    if (dst.type !== 'output') checkField(dst.sub.field);
   }
 }
 

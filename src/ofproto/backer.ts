@@ -11,6 +11,7 @@ import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import type { Dpif, Upcall } from '../datapath/dpif.js';
+import { METERS_MAX } from '../datapath/meter-table.js';
 import type { UserspaceCookie } from '../datapath/odp-actions.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
 import { ControllerActions } from './controller-actions.js';
@@ -20,6 +21,7 @@ import { RecircIds } from './recirc-ids.js';
 import { Revalidator } from './revalidate.js';
 import { defaultUdpifSettings, type PortDevice, type UdpifSettings } from './settings.js';
 import { Udpif } from './udpif.js';
+import { FrozenStates } from './xlate/freeze.js';
 
 type ControllerCookie = Extract<UserspaceCookie, { type: 'controller' }>;
 
@@ -33,12 +35,14 @@ export class OfprotoBacker {
   readonly ofprotos = new Set<Ofproto>();
   readonly controllerActions = new ControllerActions();
   readonly recircIds = new RecircIds();
+  readonly frozenStates = new FrozenStates(this.recircIds);
   /** What packets cause, so limited: problems with them, and what surprises users. */
   readonly packetWarnings: RateLimitedLogger;
   readonly packetNotes: RateLimitedLogger;
   readonly udpif: Udpif;
   readonly revalidator: Revalidator;
   settings: UdpifSettings = defaultUdpifSettings();
+  private readonly meterIds = new Set<number>();
   private readonly byOdp = new Map<number, OfPort>();
   private readonly patchByName = new Map<string, OfPort>();
 
@@ -69,6 +73,22 @@ export class OfprotoBacker {
 
   get revalidationPending(): boolean {
     return this.revalidator.pending;
+  }
+
+  /** The datapath's number for a new meter, or null when there are too many. */
+  takeMeterId(): number | null {
+    for (let id = 0; id < METERS_MAX; id++) {
+      if (this.meterIds.has(id)) continue;
+      this.meterIds.add(id);
+      return id;
+    }
+    return null;
+  }
+
+  /** A meter is gone: its number may be given again. */
+  freeMeterId(id: number): void {
+    this.dpif.meterDel(id);
+    this.meterIds.delete(id);
   }
 
   /** Resolves when all changes so far are in force for the next packet in every worker. */

@@ -21,6 +21,7 @@ import { matchCovers } from '../openflow/match.js';
 import {
   FLOW_WORDS,
   type FlowWords,
+  W_CONJ_ID,
   W_DL_TYPE,
   W_DP_HASH,
   W_IN_PORT,
@@ -35,6 +36,15 @@ import {
 export interface ClassifierRule {
   readonly match: Match;
   readonly priority: number;
+  /** Set: the rule only says that packets satisfy clauses of conjunctive matches. */
+  readonly conjunctions?: readonly Conjunction[] | null;
+}
+
+/** Clause `clause` of the `nClauses` that conjunctive match `id` has. */
+export interface Conjunction {
+  id: number;
+  clause: number;
+  nClauses: number;
 }
 
 const N_STAGES = 4;
@@ -137,6 +147,15 @@ class Subtable<R extends ClassifierRule> {
     }
   }
 
+  /** The rule of the next lower priority with the same words, or null. */
+  below(rule: R): R | null {
+    const bucket = this.buckets.get(this.fullHash(rule.match.flow)) ?? [];
+    for (let i = bucket.indexOf(rule) + 1; i < bucket.length; i++) {
+      if (this.equalUnderMask(bucket[i].match.flow, rule.match.flow)) return bucket[i];
+    }
+    return null;
+  }
+
   insert(rule: R): void {
     this.countStages(rule, 1);
     const hash = this.fullHash(rule.match.flow);
@@ -212,11 +231,63 @@ export class Classifier<R extends ClassifierRule> {
    */
   lookup(flow: FlowWords, wc: FlowWords | null): R | null {
     let best: R | null = null;
+    let clauses: Clause<R>[] | null = null;
     for (const subtable of this.subtables) {
       if (best !== null && subtable.maxPriority <= best.priority) break;
       const rule = subtable.lookup(flow, wc);
+      if (rule === null) continue;
+      if (rule.conjunctions) {
+        clauses ??= [];
+        clauses.push({ rule, subtable });
+      } else if (best === null || rule.priority > best.priority) best = rule;
+    }
+    return clauses === null ? best : this.conjunctive(flow, wc, best, clauses);
+  }
+
+  /**
+   * Decides between the best plain rule and conjunctive matches: from the highest priority down,
+   * one all of whose clauses are there leads to the rule that matches its conj_id.
+   */
+  private conjunctive(
+    flow: FlowWords,
+    wc: FlowWords | null,
+    plain: R | null,
+    found: Clause<R>[],
+  ): R | null {
+    let best = plain;
+    let clauses = found;
+    for (;;) {
+      const floor = best?.priority ?? -1;
+      clauses = clauses.filter(({ rule }) => rule.priority > floor);
+      if (clauses.length === 0) return best;
+      const priority = Math.max(...clauses.map(({ rule }) => rule.priority));
+      const here = clauses.filter(({ rule }) => rule.priority === priority);
+      for (const id of completeConjunctions(here.map(({ rule }) => rule))) {
+        const rule = this.lookupConjId(flow, wc, id);
+        if (rule !== null) return rule;
+      }
+      // None: what lies below these rules, with the same words, may still match.
+      clauses = clauses.filter(({ rule }) => rule.priority < priority);
+      for (const { rule, subtable } of here) {
+        const next = subtable.below(rule);
+        if (next === null) continue;
+        if (next.conjunctions) clauses.push({ rule: next, subtable });
+        else if (best === null || next.priority > best.priority) best = next;
+      }
+    }
+  }
+
+  private lookupConjId(flow: FlowWords, wc: FlowWords | null, id: number): R | null {
+    const saved = flow[W_CONJ_ID];
+    flow[W_CONJ_ID] = id;
+    let best: R | null = null;
+    for (const subtable of this.subtables) {
+      if (best !== null && subtable.maxPriority <= best.priority) break;
+      let rule = subtable.lookup(flow, wc);
+      while (rule?.conjunctions) rule = subtable.below(rule);
       if (rule !== null && (best === null || rule.priority > best.priority)) best = rule;
     }
+    flow[W_CONJ_ID] = saved;
     return best;
   }
 
@@ -291,6 +362,25 @@ export class Classifier<R extends ClassifierRule> {
     }
     return null;
   }
+}
+
+/** A rule with conjunctions that a packet matched. */
+interface Clause<R extends ClassifierRule> {
+  rule: R;
+  subtable: Subtable<R>;
+}
+
+/** Numbers of the conjunctive matches all of whose clauses are among the rules. */
+function completeConjunctions(rules: readonly ClassifierRule[]): number[] {
+  const seen = new Map<number, { clauses: Set<number>; nClauses: number }>();
+  for (const rule of rules) {
+    for (const { id, clause, nClauses } of rule.conjunctions ?? []) {
+      const entry = seen.get(id) ?? { clauses: new Set(), nClauses };
+      entry.clauses.add(clause);
+      seen.set(id, entry);
+    }
+  }
+  return [...seen].filter(([, e]) => e.clauses.size >= e.nClauses).map(([id]) => id);
 }
 
 /** True when some packet satisfies both. */

@@ -60,7 +60,7 @@ function anyOutput(mod: FlowMod): FlowMod {
 
 function addFlow(ofproto: Ofproto, mod: FlowMod): void {
   const tableId = mod.table === TBL_ALL ? 0 : mod.table;
-  checkActions(mod.actions, { table: tableId });
+  checkActions(mod.actions, { table: tableId, ofproto });
   const table = ofproto.tables[tableId];
   const old = table.cls.find(mod.match, mod.priority);
   if (mod.flags.checkOverlap && table.cls.overlapping(mod.match, mod.priority) !== null) {
@@ -85,23 +85,29 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
     old.removed = true;
     table.cls.remove(old);
   }
+  ofproto.learnedCookies.add(rule.actions);
   table.cls.insert(rule);
+  rule.onTimes = () => ofproto.ruleTimes(rule);
   ofproto.ruleTimes(rule);
   ofproto.tablesChanged();
+  if (old !== null) ofproto.learnedCookies.remove(old.actions);
 }
 
 function modifyFlows(ofproto: Ofproto, mod: FlowMod, rules: readonly Rule[]): void {
   if (rules.length === 0) {
     // OpenFlow 1.0's modify adds what it does not find, unless it chose by cookie.
     if (mod.newCookie !== null && mod.cookieMask === 0n) addFlow(ofproto, mod);
-    else checkActions(mod.actions, { table: null });
+    else checkActions(mod.actions, { table: null, ofproto });
     return;
   }
-  for (const rule of rules) checkActions(mod.actions, { table: rule.tableId });
+  for (const rule of rules) checkActions(mod.actions, { table: rule.tableId, ofproto });
   ofproto.backer.pushStats();
   const now = ofproto.clock.now();
   for (const rule of rules) {
-    rule.actions = mod.actions;
+    ofproto.learnedCookies.add(mod.actions);
+    const before = rule.actions;
+    rule.setActions(mod.actions);
+    ofproto.learnedCookies.remove(before);
     rule.modifiedMs = now;
     if (mod.newCookie !== null) rule.cookie = mod.newCookie;
     if (mod.flags.resetCounts) rule.resetCounts();
@@ -118,11 +124,13 @@ export function deleteRules(
   if (rules.length === 0) return;
   if (rules.some((rule) => rule.flags.sendFlowRem)) ofproto.backer.pushStats();
   for (const rule of rules) {
+    if (rule.removed) continue;
     rule.removed = true;
     ofproto.tables[rule.tableId].cls.remove(rule);
     if (rule.flags.sendFlowRem && !rule.hidden) ofproto.connmgr.sendFlowRemoved(rule, reason);
   }
   ofproto.tablesChanged();
+  for (const rule of rules) ofproto.learnedCookies.remove(rule.actions);
 }
 
 function strictRules(ofproto: Ofproto, mod: FlowMod): Rule[] {
@@ -151,5 +159,5 @@ function chosen(rule: Rule, filter: RuleFilter): boolean {
   if (rule.hidden) return false;
   if (((rule.cookie ^ filter.cookie) & filter.cookieMask) !== 0n) return false;
   if (filter.outPort !== OFPP.NONE && !rule.outputsTo(filter.outPort)) return false;
-  return filter.outGroup === OFPG_ANY || filter.outGroup === 0xfffffffe;
+  return filter.outGroup === OFPG_ANY || rule.usesGroup(filter.outGroup);
 }

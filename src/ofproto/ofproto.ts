@@ -23,12 +23,16 @@ import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
+import { BridgeGroups } from './group-service.js';
+import { GroupTable } from './group-table.js';
+import { LearnedCookies } from './learned-cookies.js';
 import {
   MAC_ENTRIES_DEFAULT,
   MAC_IDLE_SEC_DEFAULT,
   MacLearning,
   type MacSighting,
 } from './mac-learning.js';
+import { OfMeters } from './meters.js';
 import { OFPPC, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
 import type {
@@ -68,6 +72,9 @@ export class Ofproto {
   readonly tables: FlowTable[] = Array.from({ length: N_TABLES }, (_, i) => new FlowTable(i));
   readonly macs: MacLearning<Bundle>;
   readonly connmgr: Connmgr;
+  readonly groups = new GroupTable(this);
+  readonly meters = new OfMeters(this);
+  readonly learnedCookies = new LearnedCookies(this);
   forwardBpdu = false;
   desc: OfprotoDesc;
   /** Stand in for an entry where a packet matches none. */
@@ -103,6 +110,7 @@ export class Ofproto {
     ]);
     this.noPacketInRule = this.internalRule([]);
     this.connmgr = new Connmgr(this);
+    this.connmgr.groups = new BridgeGroups(this);
     backer.ofprotos.add(this);
     this.connmgr.applyFailMode();
   }
@@ -331,7 +339,31 @@ export class Ofproto {
         [...table.cls.rules()].filter((rule) => !rule.hidden),
       );
     }
+    this.groups.clear();
+    this.meters.clear();
     this.connmgr.applyFailMode();
+  }
+
+  /** A group is gone: entries that send packets to it go too. */
+  deleteRulesWithGroup(group: number): void {
+    deleteRules(
+      this,
+      this.rulesWith((rule) => rule.usesGroup(group)),
+      'group_delete',
+    );
+  }
+
+  /** A meter is gone: entries whose packets pass it go too. */
+  deleteRulesWithMeter(meter: number): void {
+    deleteRules(
+      this,
+      this.rulesWith((rule) => rule.usesMeter(meter)),
+      'meter_delete',
+    );
+  }
+
+  rulesWith(condition: (rule: Rule) => boolean): Rule[] {
+    return this.tables.flatMap((table) => [...table.cls.rules()].filter(condition));
   }
 
   /** True when some connection wants packets that no entry matches. */
@@ -421,6 +453,8 @@ export class Ofproto {
     this.connmgr.close();
     for (const key of [...this.bundlesByKey.keys()]) this.bundleSet(key, null);
     for (const port of this.ports()) this.portDel(port.ofPort);
+    this.groups.clear();
+    this.meters.clear();
     this.backer.controllerActions.dropOfproto(this);
     this.backer.ofprotos.delete(this);
     this.markRevalidate();

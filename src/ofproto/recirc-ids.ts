@@ -7,11 +7,14 @@
  * given up cannot be taken for another one: it is dropped.
  */
 import type { Ofproto } from './ofproto.js';
+import type { FrozenState } from './xlate/freeze.js';
 
 export interface RecircState {
   ofproto: Ofproto;
   /** The table that the packet is looked up in. */
   tableId: number;
+  /** Set: a translation that was stopped and goes on from here. */
+  frozen?: FrozenState;
 }
 
 export class RecircIds {

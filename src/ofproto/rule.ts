@@ -6,7 +6,7 @@
 import type { OfAction } from '../openflow/actions.js';
 import type { Match } from '../openflow/match.js';
 import type { FlowMod } from '../openflow/messages.js';
-import type { ClassifierRule } from './classifier.js';
+import type { ClassifierRule, Conjunction } from './classifier.js';
 import type { StatsDelta } from './xlate/cache.js';
 
 /** Priorities above OpenFlow's 16 bits belong to entries that the switch made for itself. */
@@ -51,13 +51,17 @@ export class Rule implements ClassifierRule {
   hardTimeout: number;
   importance: number;
   flags: FlowMod['flags'];
-  actions: readonly OfAction[];
+  /** The conjunction actions, when it has any: it only takes part in a conjunctive match. */
+  conjunctions: readonly Conjunction[] | null = null;
+  actions: readonly OfAction[] = [];
   /** Clock milliseconds. */
   readonly createdMs: number;
   modifiedMs: number;
   usedMs: number;
   packets = 0;
   bytes = 0;
+  /** Called when its timeouts became shorter. */
+  onTimes: (() => void) | null = null;
   removed = false;
 
   constructor(spec: RuleSpec, nowMs: number) {
@@ -69,10 +73,25 @@ export class Rule implements ClassifierRule {
     this.hardTimeout = spec.hardTimeout;
     this.importance = spec.importance;
     this.flags = spec.flags;
-    this.actions = spec.actions;
+    this.setActions(spec.actions);
     this.createdMs = nowMs;
     this.modifiedMs = nowMs;
     this.usedMs = nowMs;
+  }
+
+  setActions(actions: readonly OfAction[]): void {
+    this.actions = actions;
+    const found = actions.filter((action) => action.type === 'conjunction');
+    this.conjunctions = found.length > 0 ? found : null;
+  }
+
+  /** Shortens the timeouts; one that is shorter already, or 0 as the new one, stays. */
+  reduceTimeouts(idle: number, hard: number): void {
+    const shorter = (now: number, then: number): number =>
+      then > 0 && (now === 0 || now > then) ? then : now;
+    this.idleTimeout = shorter(this.idleTimeout, idle);
+    this.hardTimeout = shorter(this.hardTimeout, hard);
+    this.onTimes?.();
   }
 
   /** Made by the switch itself: not shown to controllers, not changed by them. */
@@ -108,6 +127,21 @@ export class Rule implements ClassifierRule {
     const hard = this.hardTimeout > 0 ? this.modifiedMs + this.hardTimeout * 1000 : Infinity;
     const idle = this.idleTimeout > 0 ? this.usedMs + this.idleTimeout * 1000 : Infinity;
     return Math.min(hard, idle);
+  }
+
+  /** Some action of it, nested ones included, is the group. */
+  usesGroup(group: number): boolean {
+    const uses = (actions: readonly OfAction[]): boolean =>
+      actions.some((a) => {
+        if (a.type === 'group') return a.group === group;
+        return (a.type === 'write_actions' || a.type === 'clone') && uses(a.actions);
+      });
+    return uses(this.actions);
+  }
+
+  /** Its packets pass the meter. */
+  usesMeter(meter: number): boolean {
+    return this.actions.some((a) => a.type === 'meter' && a.meter === meter);
   }
 
   /** Some action of it, nested ones included, outputs to `port`. */

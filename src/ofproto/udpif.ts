@@ -34,6 +34,7 @@ export class Ukey implements ClassifierRule {
   readonly match: Match;
   cache: readonly XlateCacheEntry[];
   controllerIds: readonly number[];
+  recircIds: readonly number[];
   /** Statistics that were pushed already. */
   packets = 0;
   bytes = 0;
@@ -51,6 +52,7 @@ export class Ukey implements ClassifierRule {
     this.match = { flow, mask: dpFlow.mask };
     this.cache = out.cache;
     this.controllerIds = out.controllerIds;
+    this.recircIds = out.recircIds;
     this.usedMs = nowMs;
   }
 }
@@ -141,6 +143,7 @@ export class Udpif {
       const dpFlow = this.backer.dpif.flowPut({ key: flow, mask, actions: installed(out) });
       const ukey = new Ukey(flow, dpFlow, out, this.backer.clock.now());
       this.backer.controllerActions.ref(ukey.controllerIds);
+      this.backer.frozenStates.ref(ukey.recircIds);
       this.ukeys.add(ukey);
       this.index.insert(ukey);
       if (this.ukeys.size === 1) this.backer.wake();
@@ -176,9 +179,12 @@ export class Udpif {
 
   adoptCache(ukey: Ukey, out: XlateOut): void {
     this.backer.controllerActions.ref(out.controllerIds);
+    this.backer.frozenStates.ref(out.recircIds);
+    this.backer.frozenStates.unref(ukey.recircIds);
     this.backer.controllerActions.unref(ukey.controllerIds);
     ukey.cache = out.cache;
     ukey.controllerIds = out.controllerIds;
+    ukey.recircIds = out.recircIds;
   }
 
   remove(ukey: Ukey): void {
@@ -217,6 +223,7 @@ export class Udpif {
   private finish(ukey: Ukey): void {
     this.pushFlowStats(ukey);
     this.backer.controllerActions.unref(ukey.controllerIds);
+    this.backer.frozenStates.unref(ukey.recircIds);
   }
 }
 

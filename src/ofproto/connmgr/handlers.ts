@@ -175,7 +175,7 @@ function packetOut(conn: OfConn, msg: PacketOut): void {
   const { ofproto } = conn;
   if (msg.bufferId !== 0xffffffff) fail('OFPBRC_BUFFER_UNKNOWN');
   if (msg.data.length < ETH_HEADER_BYTES) fail('OFPBRC_BAD_PACKET');
-  checkActions(msg.actions, { table: null });
+  checkActions(msg.actions, { table: null, ofproto });
   const flow = extractFlow(msg.data);
   const inPort = msg.inPort === OFPP.CONTROLLER || msg.inPort === OFPP.NONE ? msg.inPort : null;
   if (inPort === null && msg.inPort >= OFPP.MAX && msg.inPort !== OFPP.LOCAL) {

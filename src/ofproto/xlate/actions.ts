@@ -17,19 +17,33 @@ import {
   W_METADATA,
   W_NW,
   W_SKB_PRIORITY,
+  W_TCP_FLAGS,
   W_TP,
   W_TUN_ID,
   W_VLAN0,
   W_VLAN1,
 } from '../../packet/flow-layout.js';
-import { dlType, isIp, nwFrag, vlanCount } from '../flow-access.js';
+import { dlType, isIp, nwFrag, nwProto, vlanCount } from '../flow-access.js';
 import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { type FlowTable, N_TABLES, TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import type { Rule } from '../rule.js';
 import { formatActionsText, formatActionText, formatRuleTitle, namesOf } from '../text.js';
 import { orderActionSet, writeActions } from './action-set.js';
+import { executeCheckLarger } from './check-length.js';
+import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
+import { finishFreezing, freezeRest, triggerFreeze } from './freeze.js';
+import { executeGroup } from './groups.js';
+import { executeLearn } from './learn.js';
+import {
+  executeDecMplsTtl,
+  executePopMpls,
+  executePushMpls,
+  executeSetMplsTtl,
+  needsRecirculation,
+} from './mpls.js';
+import { executeBundle, executeMultipath } from './multipath.js';
 import {
   CONTROLLER_LEN_ALL,
   composeOutput,
@@ -46,6 +60,8 @@ import {
   readSubfield,
 } from './set-field.js';
 
+const IPPROTO_TCP = 6;
+const TCP_FIN_RST = 0x05;
 const TTL_BITS = 0x0000ff00;
 const NW_PROTO_BITS = 0xff000000 | 0;
 
@@ -55,10 +71,24 @@ export function executeActions(ctx: XlateContext, actions: readonly OfAction[]):
     ctx.report('action', 'drop');
     return;
   }
-  for (const action of actions) {
-    if (ctx.error !== 'ok' || ctx.exit) return;
+  for (const [i, action] of actions.entries()) {
+    if (ctx.error !== 'ok') return;
+    if (ctx.wasMpls && !ctx.exit && needsRecirculation(action)) triggerFreeze(ctx);
+    if (ctx.exit) {
+      if (ctx.freezing) freezeRest(ctx, actions.slice(i));
+      return;
+    }
     if (ctx.trace !== null) ctx.report('action', formatActionText(action, traceNames(ctx)));
+    if (action.type === 'check_pkt_larger') {
+      executeCheckLarger(ctx, action, actions.slice(i + 1));
+      return;
+    }
     if (!executeAction(ctx, action)) return;
+    // The action that asked for more knowledge about the packet is repeated with it.
+    if (ctx.freezing && ctx.frozenSteps.length === 0) {
+      freezeRest(ctx, actions.slice(i));
+      return;
+    }
   }
 }
 
@@ -134,6 +164,37 @@ function executeAction(ctx: XlateContext, action: OfAction): boolean {
       reportActionSet(ctx, 'is');
       break;
     case 'note':
+    case 'conjunction':
+    case 'sample':
+      break;
+    case 'meter':
+      executeMeter(ctx, action.meter);
+      break;
+    case 'group':
+      executeGroup(ctx, action.group);
+      break;
+    case 'push_mpls':
+      executePushMpls(ctx, action.ethType);
+      break;
+    case 'pop_mpls':
+      executePopMpls(ctx, action.ethType);
+      break;
+    case 'set_mpls_ttl':
+      executeSetMplsTtl(ctx, action.ttl);
+      break;
+    case 'dec_mpls_ttl':
+      return executeDecMplsTtl(ctx);
+    case 'multipath':
+      executeMultipath(ctx, action.multipath);
+      break;
+    case 'bundle':
+      executeBundle(ctx, action.bundle);
+      break;
+    case 'learn':
+      executeLearn(ctx, action.learn);
+      break;
+    case 'fin_timeout':
+      finTimeout(ctx, action.idle, action.hard);
       break;
     default:
       // Flow-mods with other actions are refused: action-check.ts.
@@ -220,19 +281,40 @@ function decTtl(ctx: XlateContext, controllerIds: readonly number[]): boolean {
   return false;
 }
 
+/** Headers as they are by now are what a meter may mark. */
+function executeMeter(ctx: XlateContext, id: number): void {
+  const meter = ctx.ofproto.meters.get(id);
+  if (meter === null) return;
+  commitActions(ctx);
+  ctx.emit({ type: 'meter', id: meter.dpId });
+}
+
+/** The end of a TCP connection shortens the life of the entry. */
+function finTimeout(ctx: XlateContext, idle: number, hard: number): void {
+  const { flow, wc, rule } = ctx;
+  if (!isIp(flow)) return;
+  wc[W_NW] |= NW_PROTO_BITS;
+  if (nwProto(flow) !== IPPROTO_TCP) return;
+  wc[W_TCP_FLAGS] |= TCP_FIN_RST << 16;
+  if (rule === null || ((flow[W_TCP_FLAGS] >>> 16) & TCP_FIN_RST) === 0) return;
+  ctx.cache.push({ type: 'fin_timeout', rule, idle, hard });
+}
+
 /** Actions on a copy: what they change ends with them. */
 function executeClone(ctx: XlateContext, actions: readonly OfAction[]): void {
   const flow = ctx.flow;
   const stack = ctx.stack;
-  const actionSet = ctx.actionSet;
+  const { actionSet, wasMpls } = ctx;
   ctx.flow = takeFlowCopy(flow);
   ctx.stack = [...stack];
   ctx.actionSet = [];
   executeActions(ctx, actions);
+  if (ctx.freezing) finishFreezing(ctx);
   giveFlow(ctx.flow);
   ctx.flow = flow;
   ctx.stack = stack;
   ctx.actionSet = actionSet;
+  ctx.wasMpls = wasMpls;
   ctx.exit = false;
 }
 

@@ -9,10 +9,12 @@
 import type { BondBucket } from '../bond.js';
 import type { Bundle } from '../bundle.js';
 import type { FlowTable } from '../flow-table.js';
+import type { Group, GroupBucket } from '../group-table.js';
 import type { MacSighting } from '../mac-learning.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
+import { type Learning, learnAgain } from './learn.js';
 
 /** Packets and bytes to credit, and when the last of them came (clock ms). */
 export interface StatsDelta {
@@ -29,6 +31,9 @@ export type XlateCacheEntry =
   | { type: 'table'; table: FlowTable; matched: boolean }
   | { type: 'normal'; ofproto: Ofproto; sighting: Sighting }
   | { type: 'bond'; bucket: BondBucket }
+  | { type: 'group'; group: Group; bucket: GroupBucket | null }
+  | { type: 'learn'; learning: Learning }
+  | { type: 'fin_timeout'; rule: Rule; idle: number; hard: number }
   | { type: 'patch'; out: OfPort; in: OfPort };
 
 /** Credits `delta` to everything in the cache. */
@@ -45,6 +50,15 @@ export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta):
         break;
       case 'normal':
         entry.ofproto.learn({ ...entry.sighting, seenMs: delta.usedMs });
+        break;
+      case 'group':
+        entry.group.credit(entry.bucket, delta);
+        break;
+      case 'learn':
+        learnAgain(entry.learning);
+        break;
+      case 'fin_timeout':
+        entry.rule.reduceTimeouts(entry.idle, entry.hard);
         break;
       case 'bond':
         entry.bucket.txBytes += delta.bytes;

@@ -13,6 +13,7 @@ import {
   ETH_TYPE_ARP,
   ETH_TYPE_IP,
   ETH_TYPE_IPV6,
+  ETH_TYPE_MPLS,
   ETH_TYPE_RARP,
   type FlowWords,
   NW_FRAG_LATER,
@@ -26,6 +27,7 @@ import {
   W_IPV6_DST,
   W_IPV6_LABEL,
   W_IPV6_SRC,
+  W_MPLS,
   W_ND_TARGET,
   W_NW,
   W_NW_DST,
@@ -37,6 +39,7 @@ import {
 } from '../../packet/flow-layout.js';
 import { dlType, nwFrag, nwProto, vlanCount } from '../flow-access.js';
 import type { XlateContext } from './context.js';
+import { countLabels, flowPopMpls, flowPushMpls, isMplsType } from './mpls.js';
 
 /** Words of a header, and which of their bits an action can change. */
 type HeaderWords = readonly (readonly [word: number, bits: number])[];
@@ -104,6 +107,44 @@ function commitHeader(
   return true;
 }
 
+/** Pops, sets and pushes labels until the datapath's stack is the flow's. */
+function commitMpls(ctx: XlateContext): void {
+  const { flow, base } = ctx;
+  let baseLeft = countLabels(base, null);
+  const wanted = countLabels(flow, null);
+  let common = 0;
+  while (
+    common < Math.min(baseLeft, wanted) &&
+    base[W_MPLS + baseLeft - 1 - common] === flow[W_MPLS + wanted - 1 - common]
+  ) {
+    common += 1;
+  }
+  while (baseLeft > common) {
+    if (baseLeft - 1 === common && wanted > common) {
+      const value = newFlow();
+      const mask = newFlow();
+      value[W_MPLS] = flow[W_MPLS + wanted - baseLeft];
+      mask[W_MPLS] = -1;
+      ctx.emit({ type: 'set', attr: 'mpls', value, mask });
+      base[W_MPLS] = value[W_MPLS];
+      common += 1;
+    } else {
+      const type = dlType(flow);
+      const ethType = !isMplsType(type) && baseLeft > 1 ? ETH_TYPE_MPLS : type;
+      ctx.emit({ type: 'pop_mpls', ethType });
+      flowPopMpls(base, baseLeft, type, null);
+      baseLeft -= 1;
+    }
+  }
+  while (baseLeft < wanted) {
+    const lse = flow[W_MPLS + wanted - baseLeft - 1];
+    ctx.emit({ type: 'push_mpls', lse, ethType: dlType(flow) });
+    flowPushMpls(base, baseLeft, dlType(flow), null, false);
+    base[W_MPLS] = lse;
+    baseLeft += 1;
+  }
+}
+
 function commitNetwork(ctx: XlateContext): void {
   const type = dlType(ctx.base);
   if (type === ETH_TYPE_IP) commitHeader(ctx, 'ipv4', IPV4);
@@ -165,8 +206,12 @@ function commitVlans(ctx: XlateContext): void {
 /** Emits every pending header change; `ctx.base` equals `ctx.flow` afterwards. */
 export function commitActions(ctx: XlateContext): void {
   commitHeader(ctx, 'eth', ETH);
+  // A packet must be no MPLS packet any more before what is behind the labels is changed.
+  const popsAll = isMplsType(dlType(ctx.base)) && !isMplsType(dlType(ctx.flow));
+  if (popsAll) commitMpls(ctx);
   commitNetwork(ctx);
   commitTransport(ctx);
+  if (!popsAll) commitMpls(ctx);
   commitVlans(ctx);
   commitHeader(ctx, 'skb_priority', PRIORITY, true);
   commitHeader(ctx, 'skb_mark', MARK, true);

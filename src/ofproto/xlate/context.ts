@@ -26,6 +26,7 @@ import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
 import { formatFlowText } from '../text.js';
 import type { XlateCacheEntry } from './cache.js';
+import type { FrozenHash, FrozenStep } from './freeze.js';
 import { type TraceNode, type TraceNodeType, traceNode } from './trace.js';
 
 /** Resubmits into the same or an earlier table may nest this deep. */
@@ -83,6 +84,8 @@ export interface XlateOut {
   cache: XlateCacheEntry[];
   /** Numbers of the controller actions in `actions` (OfprotoBacker.controllerActions). */
   controllerIds: number[];
+  /** Numbers of frozen translations in `actions` (OfprotoBacker.frozenStates). */
+  recircIds: number[];
   error: XlateError;
   /** The flow at the end of the first bridge's pipeline; for traces alone. */
   finalFlow: FlowWords | null;
@@ -102,9 +105,10 @@ export class XlateContext {
   flow: FlowWords;
   readonly base: FlowWords;
   readonly wc: FlowWords = takeZeroFlow();
-  readonly actions: OdpAction[] = [];
+  private list: OdpAction[] = [];
   readonly cache: XlateCacheEntry[] = [];
   readonly controllerIds: number[] = [];
+  readonly recircIds: number[] = [];
   /** The bridge whose pipeline the packet is in. */
   ofproto: Ofproto;
   trace: TraceNode[] | null;
@@ -118,6 +122,13 @@ export class XlateContext {
   stack: Uint8Array[] = [];
   actionSet: OfAction[] = [];
   inActionSet = false;
+  inBucket = false;
+  /** The last label was popped: what is behind it is not known yet. */
+  wasMpls = false;
+  /** The translation is being stopped (freeze.ts); `exit` is set too. */
+  freezing = false;
+  frozenHash: FrozenHash | null = null;
+  frozenSteps: FrozenStep[] = [];
 
   constructor(readonly xin: XlateIn) {
     this.flow = takeFlowCopy(xin.flow);
@@ -135,8 +146,20 @@ export class XlateContext {
     return this.ofproto.portByNo(ofPort);
   }
 
+  /** Datapath actions so far. */
+  get actions(): OdpAction[] {
+    return this.list;
+  }
+
+  /** Makes further actions go to another list. @returns the one before */
+  redirect(list: OdpAction[]): OdpAction[] {
+    const old = this.list;
+    this.list = list;
+    return old;
+  }
+
   emit(action: OdpAction): void {
-    this.actions.push(action);
+    this.list.push(action);
   }
 
   /**

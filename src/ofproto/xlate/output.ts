@@ -19,6 +19,7 @@ import { OFPPC, type OfPort } from '../port.js';
 import { runActionSet, tableAction } from './actions.js';
 import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
+import { finishFreezing } from './freeze.js';
 import { executeNormal } from './normal.js';
 import { processSpecial } from './special.js';
 
@@ -74,6 +75,7 @@ export function outputAction(
 
 function controllerReason(ctx: XlateContext): number {
   if (ctx.xin.inPacketOut) return OFPR.PACKET_OUT;
+  if (ctx.inBucket) return OFPR.GROUP;
   return ctx.inActionSet ? OFPR.ACTION_SET : OFPR.ACTION;
 }
 
@@ -137,6 +139,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
     rule: ctx.rule,
     tableId: ctx.tableId,
     exit: ctx.exit,
+    wasMpls: ctx.wasMpls,
   };
   ctx.flow = takeFlowCopy(saved.flow);
   ctx.flow[W_IN_PORT] = peer.ofPort;
@@ -151,7 +154,8 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
   if (!processSpecial(ctx, peer) && mayReceive(peer, ctx)) {
     ctx.depth += 1;
     tableAction(ctx, peer.ofPort, 0, { mayPacketIn: true, honorMiss: true });
-    runActionSet(ctx);
+    if (!ctx.freezing) runActionSet(ctx);
+    if (ctx.freezing) finishFreezing(ctx);
     ctx.depth -= 1;
   }
   ctx.leave(trace);

@@ -70,7 +70,7 @@ function maskL3Prereqs(field: Field, flow: FlowWords, wc: FlowWords): void {
   }
 }
 
-function unwildcardField(wc: FlowWords, field: Field, bits: Uint8Array | null): void {
+export function unwildcardField(wc: FlowWords, field: Field, bits: Uint8Array | null): void {
   if (bits === null || bits.every((b) => b === 0xff) || field.special !== undefined) {
     fieldMaskExact(wc, field);
     return;
@@ -157,6 +157,18 @@ export function readSubfield(ctx: XlateContext, sub: SubField): Uint8Array {
   const field = mustField(sub.field);
   unwildcardField(ctx.wc, field, subfieldBits(field, sub));
   return subfieldGet(ctx.flow, field, sub.ofs, sub.nBits);
+}
+
+/** Writes a number into bits of a field; they count as consulted. */
+export function loadSubfield(ctx: XlateContext, sub: SubField, value: Uint8Array): void {
+  const field = mustField(sub.field);
+  const padded = new Uint8Array(16);
+  padded.set(value, 16 - value.length);
+  unwildcardField(ctx.wc, field, subfieldBits(field, sub));
+  if (writesTag(field)) ctx.touchTags();
+  const whole = fieldGet(ctx.flow, field);
+  bitwiseCopy(padded, 0, whole, sub.ofs, sub.nBits);
+  fieldWrite(ctx.flow, field, whole);
 }
 
 export function executeStackPush(ctx: XlateContext, sub: SubField): void {

@@ -32,6 +32,7 @@ import { dlType, isIp, nwFrag, nwProto } from '../flow-access.js';
 import { giveFlow } from '../flow-pool.js';
 import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
 import { XlateContext, type XlateIn, type XlateOut } from './context.js';
+import { finishFreezing, thaw } from './freeze.js';
 import { mayReceive } from './output.js';
 import { processSpecial } from './special.js';
 
@@ -44,6 +45,7 @@ export function translate(xin: XlateIn): XlateOut {
   initMask(ctx);
   const top = ctx.enter('bridge', `bridge("${ctx.ofproto.name}")`);
   runPipeline(ctx);
+  if (ctx.freezing && ctx.error === 'ok') finishFreezing(ctx);
   ctx.leave(top);
   if (ctx.error !== 'ok') ctx.actions.length = 0;
   finishMask(ctx.wc, xin.flow);
@@ -55,6 +57,7 @@ export function translate(xin: XlateIn): XlateOut {
     slow: ctx.error === 'ok' ? ctx.slow : null,
     cache: ctx.cache,
     controllerIds: ctx.controllerIds,
+    recircIds: ctx.recircIds,
     error: ctx.error,
     finalFlow: xin.trace === undefined ? null : ctx.flow,
   };
@@ -80,7 +83,7 @@ function runPipeline(ctx: XlateContext): void {
     return;
   }
   executeActions(ctx, actions);
-  runActionSet(ctx);
+  if (!ctx.freezing) runActionSet(ctx);
 }
 
 /** Goes on with a packet that the datapath gave back after a recirculation. */
@@ -89,6 +92,10 @@ function resume(ctx: XlateContext, recircId: number): void {
   if (state === null) {
     ctx.reportError(`no recirculation data for recirc_id 0x${recircId.toString(16)}`);
     ctx.error = 'no-recirculation-context';
+    return;
+  }
+  if (state.frozen !== undefined) {
+    thaw(ctx, state.frozen);
     return;
   }
   ctx.flow[W_IN_PORT] = OFPP.NONE | 0;

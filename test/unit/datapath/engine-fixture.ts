@@ -5,6 +5,7 @@ import { Engine } from '../../../src/datapath/engine.js';
 import { FrameMemory, HEADROOM, type SlabSizes } from '../../../src/datapath/frame-memory.js';
 import { maskedKey } from '../../../src/datapath/megaflow-table.js';
 import { MemoryIo } from '../../../src/datapath/memory-io.js';
+import { MeterTable } from '../../../src/datapath/meter-table.js';
 import type { OdpAction, UserspaceCookie } from '../../../src/datapath/odp-actions.js';
 import { FLOW_STATS_STRIDE, SharedStats } from '../../../src/datapath/shared-stats.js';
 import { decodeCookie } from '../../../src/datapath/userspace-cookie.js';
@@ -28,6 +29,7 @@ export class EngineFixture {
   readonly sent: Sent[] = [];
   readonly upcalls: SentUp[] = [];
   readonly stats = SharedStats.create({ maxPorts: MAX_PORTS, flowSlots: 256 });
+  readonly meters = MeterTable.create(16);
   readonly memory: FrameMemory;
   readonly engine: Engine;
   /** What the fake kernel answers per frame: 0, or -errno. */
@@ -56,6 +58,7 @@ export class EngineFixture {
       return 0;
     });
     this.engine = new Engine({
+      meters: this.meters,
       memory: this.memory,
       io,
       offsets,

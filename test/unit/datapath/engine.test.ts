@@ -235,9 +235,6 @@ describe('Engine', () => {
 
 describe('compileActions', () => {
   const unsupported: OdpAction[] = [
-    { type: 'meter', id: 1 },
-    { type: 'push_mpls', lse: 1, ethType: 0x8847 },
-    { type: 'pop_mpls', ethType: 0x0800 },
     { type: 'lb_output', bond: 1 },
     { type: 'set', attr: 'tunnel', value: newFlow(), mask: newFlow() },
   ];

@@ -46,6 +46,12 @@ export class FakeDpif implements Dpif {
     return no;
   }
 
+  meterSet(): void {}
+  meterDel(): void {}
+  meterStats() {
+    return { packets: 0, bytes: 0, bands: [] };
+  }
+
   portDel(portNo: number): void {
     this.portMap.delete(portNo);
   }

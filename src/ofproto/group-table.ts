@@ -1,0 +1,233 @@
+/**
+ * Groups of a bridge: what group-mods make, change and delete, and what the groups have counted.
+ *
+ *     GroupTable   number -> Group (type, buckets, how a select group chooses)
+ *     Group.hashMap   select by dp_hash: low bits of the hash -> bucket, by weight
+ *
+ * A changed group is a new object: whoever holds the old one (cached statistics) credits in vain.
+ * Not for: what a packet does in a group (xlate/groups.ts). OpenFlow 1.5, sections 6.7 and 7.3.4.3.
+ */
+import { OFPP } from '../openflow/actions.js';
+import { fail } from '../openflow/errors.js';
+import {
+  BUCKET,
+  type Bucket,
+  type GroupMod,
+  type GroupProps,
+  type GroupType,
+  NO_GROUP_PROPS,
+  OFPG,
+} from '../openflow/messages-groups.js';
+import { checkActions } from './action-check.js';
+import type { Ofproto } from './ofproto.js';
+import type { StatsDelta } from './xlate/cache.js';
+
+/** Hash values that a select group's buckets are spread over, at most. */
+const HASH_VALUES_MAX = 256;
+const HASH_VALUES_MIN = 16;
+/** Where the controller named dp_hash itself, it may be more. */
+const HASH_VALUES_MAX_ASKED = 65_536;
+/** Groups of one bridge. */
+export const GROUPS_MAX = 65_536;
+
+export interface GroupBucket extends Bucket {
+  packets: number;
+  bytes: number;
+}
+
+/** How a select group chooses: by the datapath's hash, by fields, or by the 5-tuple. */
+export type Selection =
+  | { method: 'dp_hash'; algorithm: 'l4' | 'sym_l4'; basis: number; map: GroupBucket[] }
+  | { method: 'hash' }
+  | { method: 'default' };
+
+export class Group {
+  readonly buckets: GroupBucket[];
+  readonly selection: Selection;
+  packets = 0;
+  bytes = 0;
+
+  constructor(
+    readonly id: number,
+    readonly type: GroupType,
+    buckets: readonly Bucket[],
+    readonly props: GroupProps,
+    readonly createdMs: number,
+  ) {
+    this.buckets = buckets.map((bucket) => ({ ...bucket, packets: 0, bytes: 0 }));
+    this.selection = type === 'select' ? chooseSelection(this.buckets, props) : NO_SELECTION;
+  }
+
+  /** Counts packets: of one bucket, or (all, indirect) of every one. */
+  credit(bucket: GroupBucket | null, delta: StatsDelta): void {
+    this.packets += delta.packets;
+    this.bytes += delta.bytes;
+    for (const each of bucket === null ? this.buckets : [bucket]) {
+      each.packets += delta.packets;
+      each.bytes += delta.bytes;
+    }
+  }
+}
+
+const NO_SELECTION: Selection = { method: 'default' };
+
+function chooseSelection(buckets: readonly GroupBucket[], props: GroupProps): Selection {
+  switch (props.selectionMethod) {
+    case '': {
+      const map = spread(buckets, HASH_VALUES_MAX);
+      return map ? { method: 'dp_hash', algorithm: 'sym_l4', basis: 0, map } : NO_SELECTION;
+    }
+    case 'dp_hash': {
+      const map = spread(buckets, HASH_VALUES_MAX_ASKED);
+      const param = props.selectionMethodParam;
+      const algorithm = param >> 32n === 1n ? 'sym_l4' : 'l4';
+      const basis = Number(param & 0xffffffffn);
+      return map ? { method: 'dp_hash', algorithm, basis, map } : NO_SELECTION;
+    }
+    default:
+      return props.fields.length > 0 ? { method: 'hash' } : NO_SELECTION;
+  }
+}
+
+/**
+ * Hash values dealt to buckets in proportion to their weights (Webster's method): a power of two of
+ * them, so that the hash's low bits are the index. Null when there would have to be too many.
+ */
+function spread(buckets: readonly GroupBucket[], valuesMax: number): GroupBucket[] | null {
+  const weights = buckets.map((bucket) => bucket.weight).filter((weight) => weight > 0);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total === 0) return null;
+  const wanted = Math.ceil(total / Math.min(...weights));
+  let size = HASH_VALUES_MIN;
+  while (size < wanted) size *= 2;
+  if (size > valuesMax) return null;
+  const quotients = buckets.map((bucket) => bucket.weight);
+  const divisors = buckets.map(() => 1);
+  const map: GroupBucket[] = [];
+  for (let value = 0; value < size; value++) {
+    let winner = 0;
+    for (let i = 1; i < buckets.length; i++) if (quotients[i] > quotients[winner]) winner = i;
+    divisors[winner] += 2;
+    quotients[winner] = buckets[winner].weight / divisors[winner];
+    map.push(buckets[winner]);
+  }
+  return map;
+}
+
+export class GroupTable {
+  private readonly groups = new Map<number, Group>();
+
+  constructor(private readonly ofproto: Ofproto) {}
+
+  get(id: number): Group | null {
+    return this.groups.get(id) ?? null;
+  }
+
+  /** One group, or all in the order of their numbers. */
+  select(id: number): Group[] {
+    if (id !== OFPG.ALL) return [this.groups.get(id) ?? []].flat();
+    return [...this.groups.values()].sort((a, b) => a.id - b.id);
+  }
+
+  get size(): number {
+    return this.groups.size;
+  }
+
+  /** Executes a group-mod. @throws OfpError; nothing has changed then */
+  execute(mod: GroupMod): void {
+    switch (mod.command) {
+      case 'add':
+        this.add(mod);
+        break;
+      case 'add_or_mod':
+        if (this.groups.has(mod.group)) this.modify(mod);
+        else this.add(mod);
+        break;
+      case 'delete':
+        this.delete(mod.group);
+        break;
+      default:
+        this.modify(mod);
+    }
+    this.ofproto.tablesChanged();
+  }
+
+  /** Takes all groups out, and the entries that use them. */
+  clear(): void {
+    this.delete(OFPG.ALL);
+    this.ofproto.tablesChanged();
+  }
+
+  /** A copy of the groups, to go back to when a bundle fails. */
+  snapshot(): ReadonlyMap<number, Group> {
+    return new Map(this.groups);
+  }
+
+  restore(snapshot: ReadonlyMap<number, Group>): void {
+    this.groups.clear();
+    for (const [id, group] of snapshot) this.groups.set(id, group);
+    this.ofproto.tablesChanged();
+  }
+
+  private add(mod: GroupMod): void {
+    if (mod.group > OFPG.MAX) fail('OFPGMFC_INVALID_GROUP');
+    if (this.groups.has(mod.group)) fail('OFPGMFC_GROUP_EXISTS');
+    if (this.groups.size >= GROUPS_MAX) fail('OFPGMFC_OUT_OF_GROUPS');
+    this.check(mod.groupType, mod.buckets);
+    const now = this.ofproto.clock.now();
+    const props = mod.props ?? NO_GROUP_PROPS;
+    this.groups.set(mod.group, new Group(mod.group, mod.groupType, mod.buckets, props, now));
+  }
+
+  private modify(mod: GroupMod): void {
+    const old = this.groups.get(mod.group) ?? fail('OFPGMFC_UNKNOWN_GROUP');
+    const bucketsOnly = mod.command === 'insert_bucket' || mod.command === 'remove_bucket';
+    const type = bucketsOnly ? old.type : mod.groupType;
+    const props = bucketsOnly ? old.props : (mod.props ?? NO_GROUP_PROPS);
+    let buckets: readonly Bucket[] = mod.buckets;
+    if (mod.command === 'insert_bucket') buckets = inserted(old.buckets, mod);
+    else if (mod.command === 'remove_bucket') buckets = remaining(old.buckets, mod);
+    this.check(type, buckets);
+    const group = new Group(mod.group, type, buckets, props, old.createdMs);
+    this.groups.set(mod.group, group);
+  }
+
+  private check(type: GroupType, buckets: readonly Bucket[]): void {
+    if (type === 'indirect' && buckets.length !== 1) fail('OFPGMFC_INVALID_GROUP');
+    for (const bucket of buckets) {
+      if (bucket.weight > 0 && type !== 'select' && bucket.weight !== 1) {
+        fail('OFPGMFC_INVALID_GROUP');
+      }
+      const unwatched = bucket.watchPort === OFPP.NONE && bucket.watchGroup === OFPG.ANY;
+      if (type === 'ff' && unwatched) fail('OFPGMFC_INVALID_GROUP');
+      checkActions(bucket.actions, { table: null, ofproto: null });
+    }
+  }
+
+  private delete(id: number): void {
+    for (const group of this.select(id)) {
+      this.groups.delete(group.id);
+      this.ofproto.deleteRulesWithGroup(group.id);
+    }
+  }
+}
+
+function inserted(old: readonly Bucket[], mod: GroupMod): Bucket[] {
+  const { commandBucketId: at, buckets } = mod;
+  const known = new Set(old.map((bucket) => bucket.id));
+  const after = old.findIndex((bucket) => bucket.id === at);
+  if (at <= BUCKET.MAX && after < 0) fail('OFPGMFC_UNKNOWN_BUCKET');
+  if (buckets.some((bucket) => known.has(bucket.id))) fail('OFPGMFC_BUCKET_EXISTS');
+  if (at === BUCKET.FIRST) return [...buckets, ...old];
+  if (at === BUCKET.LAST) return [...old, ...buckets];
+  return [...old.slice(0, after + 1), ...buckets, ...old.slice(after + 1)];
+}
+
+function remaining(old: readonly Bucket[], mod: GroupMod): Bucket[] {
+  const { commandBucketId: at } = mod;
+  if (at === BUCKET.ALL) return [];
+  if (at === BUCKET.FIRST) return old.slice(1);
+  if (at === BUCKET.LAST) return old.slice(0, -1);
+  if (!old.some((bucket) => bucket.id === at)) fail('OFPGMFC_UNKNOWN_BUCKET');
+  return old.filter((bucket) => bucket.id !== at);
+}

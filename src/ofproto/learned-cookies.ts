@@ -1,0 +1,51 @@
+/**
+ * Which learned entries go with the entries that learn them (learn's delete_learned).
+ *
+ *     (table, cookie) --> how many entries have a learn action that names them
+ *
+ * When the last one of these is gone, so are the table's entries with the cookie. That may take
+ * further learn actions away: the rest follows in turn.
+ */
+import type { OfAction } from '../openflow/actions.js';
+import { deleteRules } from './flow-mod.js';
+import type { Ofproto } from './ofproto.js';
+
+export class LearnedCookies {
+  private readonly counts = new Map<string, number>();
+
+  constructor(private readonly ofproto: Ofproto) {}
+
+  /** An entry with these actions came. */
+  add(actions: readonly OfAction[]): void {
+    for (const { table, cookie } of owned(actions)) {
+      const key = `${table}/${cookie}`;
+      this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
+    }
+  }
+
+  /** An entry with these actions went. */
+  remove(actions: readonly OfAction[]): void {
+    for (const { table, cookie } of owned(actions)) {
+      const key = `${table}/${cookie}`;
+      const left = (this.counts.get(key) ?? 0) - 1;
+      if (left > 0) this.counts.set(key, left);
+      else if (this.counts.delete(key)) this.deleteLearned(table, cookie);
+    }
+  }
+
+  private deleteLearned(table: number, cookie: bigint): void {
+    const rules = [...this.ofproto.tables[table].cls.rules()];
+    deleteRules(
+      this.ofproto,
+      rules.filter((rule) => rule.cookie === cookie && !rule.hidden),
+    );
+  }
+}
+
+function* owned(actions: readonly OfAction[]): Generator<{ table: number; cookie: bigint }> {
+  for (const action of actions) {
+    if (action.type === 'learn' && action.learn.deleteLearned) yield action.learn;
+    else if (action.type === 'clone' || action.type === 'write_actions')
+      yield* owned(action.actions);
+  }
+}

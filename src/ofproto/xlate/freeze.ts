@@ -1,0 +1,192 @@
+/**
+ * Freezing and thawing: a translation that needs to know more about the packet than its key tells
+ * stops, and goes on when the datapath gives the packet back with a new key.
+ *
+ *     actions: a, pop_mpls, b, c        datapath: ..., pop_mpls, recirc(0x5)
+ *                          ^ frozen here          0x5 -> bridge, metadata, stack, action set,
+ *                            steps: [b, c], and what was left of each enclosing list
+ *
+ * A controller that asked for a pause gets the packet instead, and gives it back by NXT_RESUME.
+ * Equal states have the same number, so translating a flow again gives equal actions.
+ */
+import type { OfAction } from '../../openflow/actions.js';
+import {
+  type FlowWords,
+  newFlow,
+  W_IN_PORT,
+  W_METADATA,
+  W_TUN_ID,
+} from '../../packet/flow-layout.js';
+import type { Ofproto } from '../ofproto.js';
+import type { RecircIds } from '../recirc-ids.js';
+import type { Rule } from '../rule.js';
+import { formatActionsText } from '../text.js';
+import { executeActions, runActionSet } from './actions.js';
+import { commitActions } from './commit.js';
+import type { XlateContext } from './context.js';
+
+/** Actions that are left, and the entry that they belong to. */
+export interface FrozenStep {
+  rule: Rule | null;
+  tableId: number;
+  actions: readonly OfAction[];
+}
+
+export interface FrozenState {
+  ofproto: Ofproto;
+  tableId: number;
+  /** Metadata words alone. */
+  flow: FlowWords;
+  stack: readonly Uint8Array[];
+  actionSet: readonly OfAction[];
+  steps: readonly FrozenStep[];
+}
+
+/** The hash that the datapath is to compute on the way. */
+export interface FrozenHash {
+  algorithm: 'l4' | 'sym_l4';
+  basis: number;
+}
+
+/** States that no installed flow needs are given up beyond this many, the oldest first. */
+const IDLE_MAX = 16_384;
+
+interface Entry {
+  id: number;
+  key: string;
+  refs: number;
+}
+
+/** Numbers of frozen states: one for each content, as long as a flow needs it. */
+export class FrozenStates {
+  private readonly byKey = new Map<string, Entry>();
+  private readonly byId = new Map<number, Entry>();
+
+  constructor(private readonly ids: RecircIds) {}
+
+  intern(state: FrozenState): number {
+    const key = keyOf(state);
+    const known = this.byKey.get(key);
+    if (known !== undefined) return known.id;
+    if (this.byId.size >= IDLE_MAX) this.dropIdle();
+    const { ofproto, tableId } = state;
+    const id = this.ids.alloc({ ofproto, tableId, frozen: state });
+    const entry = { id, key, refs: 0 };
+    this.byKey.set(key, entry);
+    this.byId.set(id, entry);
+    return id;
+  }
+
+  /** An installed flow uses these states. */
+  ref(ids: readonly number[]): void {
+    for (const id of ids) {
+      const entry = this.byId.get(id);
+      if (entry !== undefined) entry.refs += 1;
+    }
+  }
+
+  unref(ids: readonly number[]): void {
+    for (const id of ids) {
+      const entry = this.byId.get(id);
+      if (entry !== undefined && entry.refs > 0) entry.refs -= 1;
+    }
+  }
+
+  private dropIdle(): void {
+    let left = IDLE_MAX / 4;
+    for (const entry of this.byId.values()) {
+      if (entry.refs > 0) continue;
+      this.byId.delete(entry.id);
+      this.byKey.delete(entry.key);
+      this.ids.free(entry.id);
+      left -= 1;
+      if (left <= 0) return;
+    }
+  }
+}
+
+function keyOf(state: FrozenState): string {
+  const plain = (_key: string, value: unknown): unknown => {
+    if (typeof value === 'bigint') return `${value}n`;
+    return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+  };
+  const { ofproto, tableId, flow, stack, actionSet, steps } = state;
+  const words = [...flow].flatMap((word, i) => (word === 0 ? [] : [i, word]));
+  const plainSteps = steps.map(({ rule, tableId: table, actions }) => {
+    return [rule?.cookie, rule?.priority, table, actions];
+  });
+  return JSON.stringify([ofproto.name, tableId, words, stack, actionSet, plainSteps], plain);
+}
+
+/** Stops the translation: what is left of every list is kept for later. */
+export function triggerFreeze(ctx: XlateContext, hash: FrozenHash | null = null): void {
+  ctx.exit = true;
+  ctx.freezing = true;
+  ctx.frozenHash = hash;
+}
+
+/** Keeps what is left of a list while the translation stops. */
+export function freezeRest(ctx: XlateContext, actions: readonly OfAction[]): void {
+  if (actions.length > 0) {
+    ctx.frozenSteps.push({ rule: ctx.rule, tableId: ctx.tableId, actions });
+  }
+}
+
+/** Gives the state a number and emits the recirculation that brings the packet back to it. */
+export function finishFreezing(ctx: XlateContext): void {
+  commitActions(ctx);
+  const { frozenHash } = ctx;
+  const id = ctx.ofproto.backer.frozenStates.intern(frozenState(ctx));
+  ctx.recircIds.push(id);
+  if (frozenHash !== null) ctx.emit({ type: 'hash', ...frozenHash });
+  ctx.emit({ type: 'recirc', id });
+  ctx.freezing = false;
+  ctx.frozenHash = null;
+  ctx.frozenSteps = [];
+}
+
+function frozenState(ctx: XlateContext): FrozenState {
+  const flow = newFlow();
+  flow[W_IN_PORT] = ctx.flow[W_IN_PORT];
+  for (let i = W_TUN_ID; i < flow.length; i++) flow[i] = ctx.flow[i];
+  return {
+    ofproto: ctx.ofproto,
+    tableId: 0,
+    flow,
+    stack: [...ctx.stack],
+    actionSet: [...ctx.actionSet],
+    steps: ctx.frozenSteps,
+  };
+}
+
+/** Goes on where a translation was frozen. */
+export function thaw(ctx: XlateContext, state: FrozenState): void {
+  const { flow } = ctx;
+  const trace = ctx.enter('thaw', 'thaw');
+  flow[W_IN_PORT] = state.flow[W_IN_PORT];
+  for (let i = W_METADATA; i < flow.length; i++) flow[i] = state.flow[i];
+  for (let i = W_TUN_ID; i < W_METADATA; i++) flow[i] = state.flow[i];
+  ctx.tableId = state.tableId;
+  ctx.report('thaw', `Resuming from table ${state.tableId}`);
+  ctx.stack = [...state.stack];
+  ctx.actionSet = [...state.actionSet];
+  if (ctx.trace !== null) {
+    if (state.actionSet.length > 0) {
+      ctx.report('thaw', `Restoring action set: ${formatActionsText(state.actionSet)}`);
+    }
+    const all = state.steps.flatMap((step) => step.actions);
+    if (all.length > 0) ctx.report('thaw', `Restoring actions: ${formatActionsText(all)}`);
+  }
+  ctx.leave(trace);
+  for (const [i, { rule, tableId, actions }] of state.steps.entries()) {
+    if (ctx.error !== 'ok') return;
+    if (ctx.exit) {
+      if (ctx.freezing) ctx.frozenSteps.push(...state.steps.slice(i));
+      break;
+    }
+    ctx.rule = rule;
+    ctx.tableId = tableId;
+    executeActions(ctx, actions);
+  }
+  if (!ctx.freezing) runActionSet(ctx);
+}
