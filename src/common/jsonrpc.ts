@@ -212,15 +212,21 @@ export class JsonRpcConnection {
     }
     // One system call for all messages of one turn of the event loop.
     this.unsent += message;
-    if (this.unsent.length > FLUSH_CHARS) {
+    if (this.unsent.length > FLUSH_CHARS) this.flush();
+    else this.flushSoon();
+  }
+
+  /**
+   * In the order in which connections have something to say: what others are told of a request goes
+   * out before its answer.
+   */
+  private flushSoon(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    process.nextTick(() => {
+      this.flushScheduled = false;
       this.flush();
-    } else if (!this.draining && !this.flushScheduled) {
-      this.flushScheduled = true;
-      process.nextTick(() => {
-        this.flushScheduled = false;
-        this.flush();
-      });
-    }
+    });
   }
 
   private flush(): void {
@@ -272,8 +278,8 @@ export class JsonRpcConnection {
       ) {
         this.dispatch(this.inbox[taken++]);
       }
-      this.flush();
-      // What the kernel took at once makes room; for the rest there will be a 'drain'.
+      // What the kernel takes at once makes room; for the rest there will be a 'drain'.
+      if (taken < this.inbox.length) this.flush();
     } while (
       taken < this.inbox.length &&
       !this.isClosed &&

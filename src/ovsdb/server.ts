@@ -72,6 +72,7 @@ export class OvsdbServer implements SessionHost {
   readonly serverId = randomUUID();
   readonly locks = new SessionLocks();
   readonly databases = new Map<string, Database>();
+  conditionalMonitors = true;
   private readonly serverDatabase = new MemoryDatabase(serverSchema(), { historyLength: 0 });
   private readonly sessions = new Set<Session>();
   private readonly listeners = new Set<Listener>();
@@ -205,6 +206,12 @@ export class OvsdbServer implements SessionHost {
     for (const [column, datum] of rowFromJson(table, values)) row.fields[column.index] = datum;
     row.fields[0] = new Datum([row.uuid]);
     this.serverDatabase.transact((transaction) => transaction.insert(row));
+  }
+
+  /** From now on serves plain monitors only, as an old server does; all clients begin anew. */
+  disableConditionalMonitors(): void {
+    this.conditionalMonitors = false;
+    for (const session of [...this.sessions]) session.connection.close();
   }
 
   private disconnectUnaware(except?: Session): void {

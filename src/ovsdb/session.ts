@@ -20,6 +20,8 @@ import { Trigger, type TriggerOwner } from './trigger.js';
 export interface SessionHost {
   readonly serverId: string;
   readonly locks: SessionLocks;
+  /** False: only plain `monitor` is known. */
+  readonly conditionalMonitors: boolean;
   readonly databases: ReadonlyMap<string, Database>;
   now(): number;
   updateCache(database: Database): UpdateCache;
@@ -68,7 +70,8 @@ export class Session implements LockHolder, TriggerOwner {
 
   private request(method: string, params: JsonValue[], id: JsonValue): void {
     const handler = METHODS.get(method);
-    if (!handler) {
+    const disabled = !this.host.conditionalMonitors && method.startsWith('monitor_cond');
+    if (!handler || disabled) {
       this.connection.replyError(id, 'unknown method');
       return;
     }

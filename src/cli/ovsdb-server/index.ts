@@ -62,6 +62,11 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
   const leave = [loop.add(server), loop.add(remotes)];
   memory.addSource(() => server.memory());
   registerCommands(unixctl, remotes, databases);
+  // For tests of clients, as ovsdb-server has it.
+  unixctl.register('ovsdb-server/disable-monitor-cond', '', 0, 0, () => {
+    server.disableConditionalMonitors();
+    return '';
+  });
   if (flags.run !== null) runCommand(flags.run, context);
   return {
     ready: Promise.resolve(),
