@@ -87,6 +87,19 @@ describe('across the bond', () => {
   });
 });
 
+describe('with an egress port that lost an offload while it was in use', () => {
+  afterAll(() => lab.namespace.must(['ethtool', '-K', 'port2', 'tx', 'on', 'tso', 'on']));
+
+  it.each([
+    ['TCP segmentation', ['tso', 'off']],
+    ['checksums', ['tx', 'off']],
+  ])('carries TCP without %s', async (_name, change) => {
+    await lab.namespace.must(['ethtool', '-K', 'port2', ...change]);
+    const { bytes } = await transferIntact(west.namespace, at(east, '10.0.0.2'));
+    expect(bytes).toBe(32 << 20);
+  });
+});
+
 describe('between a veth port and the internal TAP of the bridge', () => {
   it('carries TCP from the port', async () => {
     const internal = { namespace: lab.namespace, device: 'br1', address: '10.0.0.9' };
