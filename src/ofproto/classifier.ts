@@ -18,194 +18,10 @@
  */
 import type { Match } from '../openflow/match.js';
 import { matchCovers } from '../openflow/match.js';
-import {
-  FLOW_WORDS,
-  type FlowWords,
-  W_CONJ_ID,
-  W_DL_TYPE,
-  W_DP_HASH,
-  W_IN_PORT,
-  W_IPV6_LABEL,
-  W_IPV6_SRC,
-  W_NW,
-  W_NW_DST,
-  W_RECIRC_ID,
-} from '../packet/flow-layout.js';
+import { FLOW_WORDS, type FlowWords, W_CONJ_ID } from '../packet/flow-layout.js';
+import { type ClassifierRule, Subtable, TrieSet } from './classifier-subtable.js';
 
-/** What the classifier needs of a rule. `match` and `priority` never change while it is inside. */
-export interface ClassifierRule {
-  readonly match: Match;
-  readonly priority: number;
-  /** Set: the rule only says that packets satisfy clauses of conjunctive matches. */
-  readonly conjunctions?: readonly Conjunction[] | null;
-}
-
-/** Clause `clause` of the `nClauses` that conjunctive match `id` has. */
-export interface Conjunction {
-  id: number;
-  clause: number;
-  nClauses: number;
-}
-
-const N_STAGES = 4;
-
-/** Metadata first, then layer 2, 3 and 4: the more a packet's header varies, the later. */
-function stageOf(word: number): number {
-  if (word === W_RECIRC_ID || word === W_IN_PORT || word >= W_DP_HASH) return 0;
-  if (word <= W_DL_TYPE) return 1;
-  if (word >= W_NW && word <= W_NW_DST) return 2;
-  if (word >= W_IPV6_SRC && word <= W_IPV6_LABEL) return 2;
-  return 3;
-}
-
-const WORDS_BY_STAGE: readonly number[] = Array.from({ length: FLOW_WORDS }, (_, i) => i).sort(
-  (a, b) => stageOf(a) - stageOf(b) || a - b,
-);
-
-function mix(hash: number, word: number): number {
-  let k = Math.imul(word, 0xcc9e2d51);
-  k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-  const h = hash ^ k;
-  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-/** Rules of one mask. */
-class Subtable<R extends ClassifierRule> {
-  /** Indices of the mask's non-zero words, in stage order. */
-  readonly words: Uint8Array;
-  /** The mask's bits at these indices. */
-  readonly bits: Int32Array;
-  /** words[0..stageEnd[i]) belong to stages up to i; stages that add no word are left out. */
-  readonly stageEnd: number[] = [];
-  /** For each stage but the last: hash -> number of rules. */
-  readonly stageIndex: Map<number, number>[] = [];
-  /** Hash -> rules of falling priority within equal words (different words may share a hash). */
-  readonly buckets = new Map<number, R[]>();
-  /** Priority -> number of rules. */
-  private readonly priorities = new Map<number, number>();
-  maxPriority = -1;
-  size = 0;
-
-  constructor(readonly mask: FlowWords) {
-    const words = WORDS_BY_STAGE.filter((w) => mask[w] !== 0);
-    this.words = Uint8Array.from(words);
-    this.bits = Int32Array.from(words, (w) => mask[w]);
-    for (let stage = 0; stage < N_STAGES; stage++) {
-      const end = words.filter((w) => stageOf(w) <= stage).length;
-      if (end > (this.stageEnd.at(-1) ?? 0)) this.stageEnd.push(end);
-    }
-    for (let i = 0; i + 1 < this.stageEnd.length; i++) this.stageIndex.push(new Map());
-  }
-
-  /** Hash of words [from, to) of `flow` under the mask, continuing `hash`. */
-  private hashWords(flow: FlowWords, hash: number, from: number, to: number): number {
-    for (let i = from; i < to; i++) hash = mix(hash, flow[this.words[i]] & this.bits[i]);
-    return hash;
-  }
-
-  fullHash(flow: FlowWords): number {
-    return this.hashWords(flow, 0, 0, this.words.length);
-  }
-
-  private equalUnderMask(a: FlowWords, b: FlowWords): boolean {
-    for (let i = 0; i < this.words.length; i++) {
-      const w = this.words[i];
-      if (((a[w] ^ b[w]) & this.bits[i]) !== 0) return false;
-    }
-    return true;
-  }
-
-  /** The best rule for `flow`, or null; adds to `wc` what was consulted. */
-  lookup(flow: FlowWords, wc: FlowWords | null): R | null {
-    let hash = 0;
-    let done = 0;
-    for (let stage = 0; stage < this.stageIndex.length; stage++) {
-      const end = this.stageEnd[stage];
-      hash = this.hashWords(flow, hash, done, end);
-      done = end;
-      if (!this.stageIndex[stage].has(hash)) {
-        if (wc !== null) this.addTo(wc, end);
-        return null;
-      }
-    }
-    hash = this.hashWords(flow, hash, done, this.words.length);
-    if (wc !== null) this.addTo(wc, this.words.length);
-    const bucket = this.buckets.get(hash);
-    if (bucket === undefined) return null;
-    for (const rule of bucket) if (this.equalUnderMask(rule.match.flow, flow)) return rule;
-    return null;
-  }
-
-  private addTo(wc: FlowWords, nWords: number): void {
-    for (let i = 0; i < nWords; i++) wc[this.words[i]] |= this.bits[i];
-  }
-
-  /** All rules with exactly these words, by falling priority. */
-  *same(match: Match): Generator<R> {
-    for (const rule of this.buckets.get(this.fullHash(match.flow)) ?? []) {
-      if (this.equalUnderMask(rule.match.flow, match.flow)) yield rule;
-    }
-  }
-
-  /** The rule of the next lower priority with the same words, or null. */
-  below(rule: R): R | null {
-    const bucket = this.buckets.get(this.fullHash(rule.match.flow)) ?? [];
-    for (let i = bucket.indexOf(rule) + 1; i < bucket.length; i++) {
-      if (this.equalUnderMask(bucket[i].match.flow, rule.match.flow)) return bucket[i];
-    }
-    return null;
-  }
-
-  insert(rule: R): void {
-    this.countStages(rule, 1);
-    const hash = this.fullHash(rule.match.flow);
-    const bucket = this.buckets.get(hash);
-    if (bucket === undefined) this.buckets.set(hash, [rule]);
-    else {
-      const at = bucket.findIndex((other) => other.priority < rule.priority);
-      bucket.splice(at < 0 ? bucket.length : at, 0, rule);
-    }
-    this.priorities.set(rule.priority, (this.priorities.get(rule.priority) ?? 0) + 1);
-    this.maxPriority = Math.max(this.maxPriority, rule.priority);
-    this.size += 1;
-  }
-
-  /** @returns false when the rule was not here */
-  remove(rule: R): boolean {
-    const hash = this.fullHash(rule.match.flow);
-    const bucket = this.buckets.get(hash);
-    const at = bucket?.indexOf(rule) ?? -1;
-    if (bucket === undefined || at < 0) return false;
-    if (bucket.length === 1) this.buckets.delete(hash);
-    else bucket.splice(at, 1);
-    this.countStages(rule, -1);
-    const left = (this.priorities.get(rule.priority) as number) - 1;
-    if (left > 0) this.priorities.set(rule.priority, left);
-    else {
-      this.priorities.delete(rule.priority);
-      if (rule.priority === this.maxPriority) this.findMaxPriority();
-    }
-    this.size -= 1;
-    return true;
-  }
-
-  private findMaxPriority(): void {
-    this.maxPriority = -1;
-    for (const p of this.priorities.keys()) this.maxPriority = Math.max(this.maxPriority, p);
-  }
-
-  private countStages(rule: R, delta: number): void {
-    let hash = 0;
-    let done = 0;
-    for (let stage = 0; stage < this.stageIndex.length; stage++) {
-      hash = this.hashWords(rule.match.flow, hash, done, this.stageEnd[stage]);
-      done = this.stageEnd[stage];
-      const count = (this.stageIndex[stage].get(hash) ?? 0) + delta;
-      if (count > 0) this.stageIndex[stage].set(hash, count);
-      else this.stageIndex[stage].delete(hash);
-    }
-  }
-}
+export type { ClassifierRule, Conjunction } from './classifier-subtable.js';
 
 /** A set of rules, looked up by flow, by exact match, and by what a loose match covers. */
 export class Classifier<R extends ClassifierRule> {
@@ -213,6 +29,7 @@ export class Classifier<R extends ClassifierRule> {
   private subtables: Subtable<R>[] = [];
   private readonly byMask = new Map<string, Subtable<R>>();
   private count = 0;
+  private readonly tries = new TrieSet();
 
   get size(): number {
     return this.count;
@@ -232,9 +49,10 @@ export class Classifier<R extends ClassifierRule> {
   lookup(flow: FlowWords, wc: FlowWords | null): R | null {
     let best: R | null = null;
     let clauses: Clause<R>[] | null = null;
+    this.tries.begin();
     for (const subtable of this.subtables) {
       if (best !== null && subtable.maxPriority <= best.priority) break;
-      const rule = subtable.lookup(flow, wc);
+      const rule = subtable.lookup(flow, wc, this.tries);
       if (rule === null) continue;
       if (rule.conjunctions) {
         clauses ??= [];
@@ -283,7 +101,7 @@ export class Classifier<R extends ClassifierRule> {
     let best: R | null = null;
     for (const subtable of this.subtables) {
       if (best !== null && subtable.maxPriority <= best.priority) break;
-      let rule = subtable.lookup(flow, wc);
+      let rule = subtable.lookup(flow, wc, this.tries);
       while (rule?.conjunctions) rule = subtable.below(rule);
       if (rule !== null && (best === null || rule.priority > best.priority)) best = rule;
     }
@@ -310,6 +128,7 @@ export class Classifier<R extends ClassifierRule> {
     }
     const before = subtable.maxPriority;
     subtable.insert(rule);
+    this.tries.change(rule.match, 1);
     if (subtable.maxPriority !== before) this.sortSubtables();
     this.count += 1;
   }
@@ -321,6 +140,7 @@ export class Classifier<R extends ClassifierRule> {
     if (subtable === undefined) return false;
     const before = subtable.maxPriority;
     if (!subtable.remove(rule)) return false;
+    this.tries.change(rule.match, -1);
     if (subtable.size === 0) {
       this.byMask.delete(key);
       this.subtables.splice(this.subtables.indexOf(subtable), 1);
@@ -380,7 +200,8 @@ function completeConjunctions(rules: readonly ClassifierRule[]): number[] {
       seen.set(id, entry);
     }
   }
-  return [...seen].filter(([, e]) => e.clauses.size >= e.nClauses).map(([id]) => id);
+  const ids = [...seen].filter(([, e]) => e.clauses.size >= e.nClauses).map(([id]) => id);
+  return ids.sort((a, b) => a - b);
 }
 
 /** True when some packet satisfies both. */
