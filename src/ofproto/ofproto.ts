@@ -33,7 +33,7 @@ import {
   type MacSighting,
 } from './mac-learning.js';
 import { OfMeters } from './meters.js';
-import { OFPPC, OfPort } from './port.js';
+import { OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
 import type {
   BundleSettings,
@@ -414,10 +414,12 @@ export class Ofproto {
     const state = port.currentState();
     const down = port.device.adminUp() ? 0 : OFPPC.PORT_DOWN;
     if (state === port.state && (port.config & OFPPC.PORT_DOWN) === down) return;
+    const liveOnly =
+      (state ^ port.state) === OFPPS.LIVE && (port.config & OFPPC.PORT_DOWN) === down;
     port.state = state;
     port.config = (port.config & ~OFPPC.PORT_DOWN) | down;
     this.markRevalidate();
-    this.connmgr.sendPortStatus(port, 'modify');
+    this.connmgr.sendPortStatus(port, 'modify', liveOnly);
   }
 
   private expireRules(now: number): void {

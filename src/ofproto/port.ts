@@ -39,7 +39,8 @@ export class OfPort {
     readonly odpPort: number | null,
     readonly createdMs: number,
   ) {
-    this.state = this.currentState();
+    // Live once the bridge has looked at it for the first time.
+    this.state = this.currentState() & ~OFPPS.LIVE;
     if (!device.adminUp()) this.config |= OFPPC.PORT_DOWN;
   }
 
@@ -52,7 +53,9 @@ export class OfPort {
   }
 
   currentState(): number {
-    return this.device.carrier() ? OFPPS.LIVE : OFPPS.LINK_DOWN;
+    if (!this.device.carrier()) return OFPPS.LINK_DOWN;
+    const lacp = this.bundle?.lacp ?? null;
+    return lacp === null || lacp.mayEnable(this.device) ? OFPPS.LIVE : 0;
   }
 
   /** The port at the other end of a patch cable, or null while the pair is not complete. */

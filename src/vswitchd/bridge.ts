@@ -74,8 +74,10 @@ export class Bridge {
     }
     for (const iface of [...this.ifaces.values()]) {
       const next = wanted.get(iface.config.name);
-      if (next && !mustReopen(iface.config, next)) iface.config = next;
-      else this.closeIface(iface);
+      if (next && !mustReopen(iface, next)) {
+        if (!sameOptions(iface.config, next)) iface.device?.setOptions?.(optionsOf(next));
+        iface.config = next;
+      } else this.closeIface(iface);
     }
   }
 
@@ -252,13 +254,28 @@ function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
   }
 }
 
-/** Whether going from one configuration to the other needs another device. */
-function mustReopen(from: IfaceConfig, to: IfaceConfig): boolean {
+/** Whether going to the other configuration needs another device. */
+function mustReopen({ config: from, device }: IfaceState, to: IfaceConfig): boolean {
   if (from.type !== to.type || from.nQueues !== to.nQueues) return true;
   if (to.ofportRequest !== null && to.ofportRequest !== from.ofportRequest) return true;
-  if (from.options.size !== to.options.size) return true;
-  for (const [key, value] of to.options) if (from.options.get(key) !== value) return true;
-  return false;
+  if (sameOptions(from, to)) return false;
+  return device?.setOptions === undefined || !acceptsOptions(to);
+}
+
+/** A patch port whose new options are wrong is opened anew, so that its error is seen. */
+function acceptsOptions(config: IfaceConfig): boolean {
+  const peer = config.options.get('peer');
+  return config.type !== 'patch' || (!!peer && peer !== config.name && config.options.size === 1);
+}
+
+function sameOptions(from: IfaceConfig, to: IfaceConfig): boolean {
+  if (from.options.size !== to.options.size) return false;
+  for (const [key, value] of to.options) if (from.options.get(key) !== value) return false;
+  return true;
+}
+
+function optionsOf(config: IfaceConfig): Record<string, string> {
+  return Object.fromEntries(config.options);
 }
 
 function shown(ofport: number): number {

@@ -5,6 +5,7 @@
  * meanings and defaults are those of ovs-vswitchd.conf.db(5).
  */
 
+import { getLogger } from '../common/log.js';
 import {
   type ControllerSettings,
   defaultUdpifSettings,
@@ -26,6 +27,8 @@ import {
   rowStrings,
   type Warn,
 } from './row-values.js';
+
+const log = getLogger('bridge');
 
 /** OpenFlow port numbers that a row may ask for (OFPP_MAX of OpenFlow 1.0). */
 const OFPORT_MAX = 0xfeff;
@@ -119,7 +122,7 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     uuid: row.uuid,
     name,
     datapathType: type === '' || type === 'system' ? 'netdev' : type,
-    datapathId: parseDatapathId(other.get('datapath-id'), say),
+    datapathId: parseDatapathId(other.get('datapath-id')),
     hwaddr: usableHwaddr(other.get('hwaddr'), say),
     failMode: rowString(row, 'fail_mode') === 'secure' ? 'secure' : 'standalone',
     controllers: rowRefs(row, 'controller').map((c) => readController(c, say)),
@@ -133,14 +136,15 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
   };
 }
 
-function parseDatapathId(text: string | undefined, warn: Warn): bigint | null {
+/** What is no datapath id is as if it were not there: the bridge's MAC gives one. */
+function parseDatapathId(text: string | undefined): bigint | null {
   if (text === undefined) return null;
   const digits = text.startsWith('0x') ? text.slice(2) : text;
   const wellFormed = text.startsWith('0x') ? digits.length <= 16 : digits.length === 16;
   if (wellFormed && /^[0-9a-f]+$/i.test(digits) && BigInt(`0x${digits}`) !== 0n) {
     return BigInt(`0x${digits}`);
   }
-  warn(`datapath-id '${text}' is not 16 hexadecimal digits, deriving one from the MAC`);
+  log.info(`datapath-id '${text}' is not 16 hexadecimal digits, deriving one from the MAC`);
   return null;
 }
 

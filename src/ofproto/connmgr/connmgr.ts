@@ -261,10 +261,11 @@ export class Connmgr {
     }
   }
 
-  sendPortStatus(port: OfPort, why: (typeof PORT_REASONS)[number]): void {
+  /** @param liveOnly nothing but OFPPS_LIVE changed, which OpenFlow 1.0 does not have */
+  sendPortStatus(port: OfPort, why: (typeof PORT_REASONS)[number], liveOnly = false): void {
     const reason = PORT_REASONS.indexOf(why);
     for (const conn of this.all()) {
-      if (!conn.wants('portStatus', reason)) continue;
+      if (!conn.wants('portStatus', reason) || (liveOnly && conn.version === 1)) continue;
       conn.sendAsync({ type: 'port_status', reason, desc: portDesc(port) });
     }
   }
