@@ -107,4 +107,4 @@ test('no acknowledged transaction is lost to kill -9, many times over', async ()
     expect(acknowledged.filter((type) => !there.has(type))).toEqual([]);
     database.close();
   }
-}, 180_000);
+}, 300_000);
