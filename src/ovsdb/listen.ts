@@ -69,8 +69,9 @@ export interface TlsListener extends Listener {
 }
 
 /**
- * Listens on a TCP port for TLS; who cannot prove himself is left to `warn`. Peers must show a certificate that the CA signed, unless the files
- * say that anybody is trusted. Throws E_OVSDB_LISTEN, E_TLS.
+ * Listens on a TCP port for TLS; who cannot prove himself is left to `warn`. Peers must show a
+ * certificate that the CA signed, unless the files say that anybody is trusted.
+ * Throws E_OVSDB_LISTEN, E_TLS.
  */
 export async function listenTls(
   host: string,

@@ -1,4 +1,4 @@
-/** Remotes that a database names: found with their settings, opened, and told what became of them. */
+/** Remotes that a database names: found with their settings, opened, told what became of them. */
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
