@@ -2,23 +2,19 @@
  * The OVSDB client against Debian's ovsdb-server: others' changes, a restart of the server, and the
  * loss of a cluster's leader.
  */
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as ClockModule from '../../src/common/clock.js';
 import type * as LoopModule from '../../src/common/poll-loop.js';
 import type * as IdlModule from '../../src/ovsdb/idl/index.js';
-import { BackgroundProcess, eventually, must } from '../support/command.js';
+import { must } from '../support/command.js';
 import { OvsdbServer } from '../support/ovsdb-server.js';
+import { RaftCluster } from '../support/raft-cluster.js';
 
 const dist = process.env.TAPSWITCH_DIST ?? new URL('../../dist', import.meta.url).pathname;
 const { WarpClock } = (await import(`${dist}/common/clock.js`)) as typeof ClockModule;
 const { PollLoop } = (await import(`${dist}/common/poll-loop.js`)) as typeof LoopModule;
 const { Idl, IdlTxn } = (await import(`${dist}/ovsdb/idl/index.js`)) as typeof IdlModule;
 
-const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const clock = new WarpClock();
 const loop = new PollLoop(clock);
 const closing: (() => unknown)[] = [];
@@ -111,40 +107,16 @@ describe('one server', () => {
 });
 
 describe('a cluster of three', () => {
-  const members: BackgroundProcess[] = [];
-  let directory: string;
-  const remotes: string[] = [];
+  let cluster: RaftCluster;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'tapswitch-raft-'));
-    const raft = (i: number) => `unix:${directory}/raft${i}`;
-    for (const i of [0, 1, 2]) {
-      const file = join(directory, `db${i}`);
-      const how =
-        i === 0
-          ? ['create-cluster', file, SCHEMA, raft(0)]
-          : ['join-cluster', file, 'Open_vSwitch', raft(i), raft(0)];
-      await must(['ovsdb-tool', ...how]);
-      const argv = [
-        ...['ovsdb-server', '-vconsole:off', `--remote=punix:${directory}/s${i}`],
-        ...[`--unixctl=${directory}/c${i}`, file],
-      ];
-      const env = { ...process.env, OVS_RUNDIR: directory, OVS_LOGDIR: directory };
-      members.push(BackgroundProcess.start(argv, { env }));
-      remotes.push(`unix:${directory}/s${i}`);
-      await eventually('the member to listen', () => existsSync(`${directory}/s${i}`));
-      const joined = ['ovsdb-client', '-t', '10', 'wait', remotes[i], 'Open_vSwitch', 'connected'];
-      await must(joined, { timeoutMs: 15_000 });
-    }
+    cluster = await RaftCluster.start();
   });
-
-  afterAll(async () => {
-    for (const member of members) await member.stop('SIGKILL');
-    await rm(directory, { recursive: true, force: true });
-  });
+  afterAll(() => cluster?.stop());
 
   it('survives the loss of its leader', async () => {
     // A member that only follows comes first: the client must move on to the leader.
+    const { members, remotes } = cluster;
     const idl = connect([remotes[2], remotes[1], remotes[0]]);
     await until(idl, () => idl.live);
     expect(idl.remoteName).toBe(remotes[0]);

@@ -35,6 +35,8 @@ export function userspaceBridge(name: string): string[] {
 
 export class Switch {
   private processes: BackgroundProcess[] = [];
+  /** The database's remotes where it is not in the switch's own directory. */
+  private database: string | null = null;
 
   private constructor(
     readonly namespace: Namespace,
@@ -69,14 +71,25 @@ export class Switch {
     return [...this.processes.map((process) => process.text), ...logged].join('\n');
   }
 
+  /** Starts our daemon on somebody else's database, and waits until it has taken it up. */
+  async startOnDatabase(remotes: readonly string[]): Promise<void> {
+    this.database = remotes.join(',');
+    this.processes = [this.spawn([tapswitchBin, 'vswitchd', this.database])];
+    await this.waitUntilReady();
+  }
+
   /** Starts the daemon and waits until database and control socket answer. */
   async start(): Promise<void> {
     if (isTapswitch) this.processes = [this.spawn([tapswitchBin, 'start'])];
     else await this.startOpenVswitch();
+    await this.waitUntilReady();
+  }
+
+  private async waitUntilReady(): Promise<void> {
     const ready = async () => {
       if (!this.running) throw new Error(`the switch ended: ${this.log}`);
-      const answers = [this.try('vsctl', 'show'), this.try('appctl', 'version')];
-      return (await Promise.all(answers)).every((answer) => answer.status === 0);
+      const answers = [this.vsctl('show'), this.must('appctl', 'version')];
+      return (await Promise.allSettled(answers)).every(({ status }) => status === 'fulfilled');
     };
     await eventually('the switch to answer', ready, 15_000);
   }
@@ -136,7 +149,8 @@ export class Switch {
   }
 
   vsctl(...args: string[]): Promise<string> {
-    return this.must('vsctl', '--timeout=15', ...args);
+    const db = this.database === null ? [] : [`--db=${this.database}`];
+    return this.must('vsctl', '--timeout=15', ...db, ...args);
   }
 
   ofctl(...args: string[]): Promise<string> {
