@@ -65,6 +65,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'ovs-dpctl',
   },
   {
+    name: 'bond',
+    summary: 'watch bonds: members, buckets, load, LACP',
+    run: 'runBond',
+    program: 'tapswitch',
+  },
+  {
     name: 'bench',
     summary: 'measure forwarding on this machine',
     run: 'runBench',

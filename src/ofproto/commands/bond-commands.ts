@@ -1,6 +1,7 @@
 /** bond/list, bond/show and what changes a bond by hand. */
 import type { Bond, BondMember } from '../bond.js';
 import { bondList, bondShow } from '../bond-show.js';
+import { type BondReport, bondReport } from '../bond-status.js';
 import { accountBond } from '../bundle-run.js';
 import { macParse } from '../flow-access.js';
 import { hashMac } from '../hash.js';
@@ -49,6 +50,14 @@ export function bondCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       },
     },
     {
+      // Of this switch alone, so not listed: what `tapswitch bond watch` asks for.
+      name: 'bond/status',
+      usage: null,
+      minArgs: 0,
+      maxArgs: 1,
+      run: (args) => statusJson(registry, args[0] ?? null),
+    },
+    {
       name: 'bond/migrate',
       usage: 'port hash member',
       minArgs: 3,
@@ -86,6 +95,21 @@ export function bondCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     { name: 'bond/enable-slave', usage: null, ...two, run: enable(true) },
     { name: 'bond/disable-slave', usage: null, ...two, run: enable(false) },
   ];
+}
+
+/** A JSON array of BondReport. */
+function statusJson(registry: OfprotoRegistry, name: string | null): string {
+  const reports: BondReport[] = [];
+  for (const ofproto of registry.ofprotos()) {
+    for (const bundle of ofproto.bundles()) {
+      const { bond } = bundle;
+      if (bond === null || (name !== null && bond.name !== name)) continue;
+      accountBond(ofproto, bundle);
+      reports.push(bondReport(ofproto, bundle, bond, registry.clock.now()));
+    }
+  }
+  if (name !== null && reports.length === 0) commandError('no such bond');
+  return JSON.stringify(reports);
 }
 
 function memberOf(bond: Bond, name: string): BondMember {

@@ -1,0 +1,61 @@
+/** The picture of `tapswitch bond watch`. */
+import { describe, expect, it } from 'vitest';
+import { bondTable, type Sample } from '../../../src/cli/bond/bond-table.js';
+import type { MemberReport } from '../../../src/ofproto/bond-status.js';
+
+const member = (name: string, set: Partial<MemberReport> = {}): MemberReport => ({
+  name,
+  enabled: true,
+  active: false,
+  carrier: true,
+  why: 'carries its buckets',
+  buckets: 128,
+  load: 0,
+  txBytes: 0,
+  rxBytes: 0,
+  lacp: null,
+  ...set,
+});
+
+const sample = (atMs: number, txBytes: number): Sample => ({
+  atMs,
+  bonds: [
+    {
+      bridge: 'br1',
+      name: 'bond1',
+      mode: 'balance-slb',
+      lacp: 'off',
+      active: 'vetha',
+      rebalanceMs: 3200,
+      members: [
+        member('vetha', { active: true, load: 3000, txBytes }),
+        member('vethx', { enabled: false, load: 1000, why: 'no carrier' }),
+      ],
+    },
+  ],
+});
+
+describe('bond watch', () => {
+  it('shows members, load, rates and reasons as plain text', () => {
+    const text = bondTable(sample(3000, 2_000_000), sample(1000, 1_000_000), { color: false });
+    expect(text).toBe(
+      `bond1 on br1: balance-slb, LACP off, active member vetha, next rebalance in 4 s
+  member  state     buckets  load               tx Mbit/s  rx Mbit/s  LACP  why
+  vetha   active        128  #########    75 %        4.0        0.0  -     carries its buckets
+  vethx   disabled      128  ###          25 %        0.0        0.0  -     no carrier
+
+`,
+    );
+  });
+
+  it('has no rates at the first look, and colours on a terminal alone', () => {
+    expect(bondTable(sample(1, 0), null, { color: false })).not.toContain('\x1b');
+    const text = bondTable(sample(1, 0), null, { color: true });
+    expect(text).toContain('\x1b[31mdisabled\x1b[0m');
+    expect(text).toMatch(/vetha.* - +- +- /);
+  });
+
+  it('says that there are none', () => {
+    expect(bondTable({ atMs: 0, bonds: [] }, null, { color: false })).toBe('no bonds\n');
+  });
+});
