@@ -27,6 +27,7 @@ import {
 } from './read-config.js';
 import { mapInt } from './row-values.js';
 import { isConfigChange, StatusWriter } from './status.js';
+import { UnusedSettings } from './unused-settings.js';
 
 const log = getLogger('bridge');
 
@@ -57,6 +58,7 @@ export class Vswitch implements BridgeHost {
   readonly bridges = new Map<string, Bridge>();
   private readonly backers = new Map<string, { backer: OfprotoBacker; dpif: Dpif }>();
   private readonly status: StatusWriter;
+  private readonly unused = new UnusedSettings((message) => log.info(message));
   private configDirty = true;
   private statusDueMs = NEVER;
   private statsIntervalMs = STATS_INTERVAL.fallback;
@@ -88,6 +90,7 @@ export class Vswitch implements BridgeHost {
 
   /** Tells of a change in the replica. */
   databaseChanged(changes: Changes): void {
+    this.unused.look(changes);
     for (const [table, change] of changes) {
       const modified = [...change.modified.values()];
       const matters =
