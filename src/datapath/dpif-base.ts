@@ -6,6 +6,7 @@
 import type { Clock } from '../common/clock.js';
 import { NEVER } from '../common/clock.js';
 import { TapswitchError } from '../common/errors.js';
+import { getLogger } from '../common/log.js';
 import { flowClass } from '../packet/extract.js';
 import { type FlowWords, W_DL_TYPE } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
@@ -27,6 +28,7 @@ import { DROP_REASONS } from './drop-reasons.js';
 import { FlowRegistry, InstalledFlow, maskedKeyOf } from './flow-registry.js';
 import { type DpMeterConfig, type DpMeterStats, MeterTable } from './meter-table.js';
 import type { OdpAction } from './odp-actions.js';
+import { formatOdpActions, formatOdpKey, formatUfid } from './odp-format.js';
 import {
   C_CACHE_HIT,
   C_LOST,
@@ -60,6 +62,8 @@ export interface DpifLimits {
   maxPorts: number;
   flowLimit: number;
 }
+
+const log = getLogger('dpif_netdev');
 
 /** A port with the device behind it. */
 export interface PortEntry<N extends DpNetdev> extends DpPort {
@@ -169,7 +173,16 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
       flow.workers |= 1 << w;
       this.install(flow, program, w);
     }
+    this.logFlow('flow_add', flow);
     return flow;
+  }
+
+  private logFlow(what: string, flow: InstalledFlow): void {
+    if (!log.enabled('dbg')) return;
+    const key = formatOdpKey(flow.key, flow.mask);
+    log.dbg(
+      `${what}: ufid:${formatUfid(flow.id)} ${key}, actions:${formatOdpActions(flow.actions)}`,
+    );
   }
 
   flowModify(flow: DpFlow, actions: readonly OdpAction[]): void {

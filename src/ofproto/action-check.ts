@@ -25,6 +25,8 @@ const SIMPLE: ReadonlySet<OfAction['type']> = new Set([
   'clear_actions',
   'write_metadata',
   'conjunction',
+  'debug_slow',
+  'debug_recirc',
   'push_mpls',
   'pop_mpls',
   'set_mpls_ttl',

@@ -9,7 +9,13 @@
  * Installed flows hold references; what none holds is kept until the table is full, since packets
  * that were executed once may still be on their way up.
  */
-import { type FlowWords, newFlow, W_DP_HASH, W_IN_PORT } from '../packet/flow-layout.js';
+import {
+  type FlowWords,
+  newFlow,
+  W_ACTSET_OUTPUT,
+  W_DP_HASH,
+  W_IN_PORT,
+} from '../packet/flow-layout.js';
 import type { Ofproto } from './ofproto.js';
 
 export interface ControllerActionState {
@@ -47,6 +53,8 @@ export class ControllerActions {
     const flow = newFlow();
     flow[W_IN_PORT] = state.flow[W_IN_PORT];
     for (let i = W_DP_HASH; i < flow.length; i++) flow[i] = state.flow[i];
+    // What the action set would output to is no metadata of the packet.
+    flow[W_ACTSET_OUTPUT] = 0;
     const key = keyOf(state, flow);
     const known = this.byKey.get(key);
     if (known !== undefined) return known.id;

@@ -7,6 +7,7 @@
  * A changed group is a new object: whoever holds the old one (cached statistics) credits in vain.
  * Not for: what a packet does in a group (xlate/groups.ts). OpenFlow 1.5, sections 6.7 and 7.3.4.3.
  */
+import { getLogger } from '../common/log.js';
 import { OFPP } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import {
@@ -21,6 +22,8 @@ import {
 import { checkActions } from './action-check.js';
 import type { Ofproto } from './ofproto.js';
 import type { StatsDelta } from './xlate/cache.js';
+
+const log = getLogger('ofproto_dpif');
 
 /** Hash values that a select group's buckets are spread over, at most. */
 const HASH_VALUES_MAX = 256;
@@ -55,6 +58,7 @@ export class Group {
     readonly createdMs: number,
   ) {
     this.buckets = buckets.map((bucket) => ({ ...bucket, packets: 0, bytes: 0 }));
+    if (type === 'select') log.dbg(`Constructing select group ${id}`);
     this.selection = type === 'select' ? chooseSelection(this.buckets, props) : NO_SELECTION;
   }
 
@@ -72,21 +76,38 @@ export class Group {
 const NO_SELECTION: Selection = { method: 'default' };
 
 function chooseSelection(buckets: readonly GroupBucket[], props: GroupProps): Selection {
+  const chosen = (map: GroupBucket[], algorithm: 'l4' | 'sym_l4', basis: number): Selection => {
+    const number = algorithm === 'l4' ? 0 : 1;
+    log.dbg(`Use dp_hash with ${map.length} hash values using algorithm ${number}.`);
+    return { method: 'dp_hash', algorithm, basis, map };
+  };
   switch (props.selectionMethod) {
     case '': {
+      log.dbg('No selection method specified. Trying dp_hash.');
       const map = spread(buckets, HASH_VALUES_MAX);
-      return map ? { method: 'dp_hash', algorithm: 'sym_l4', basis: 0, map } : NO_SELECTION;
+      return map ? chosen(map, 'sym_l4', 0) : defaultSelection();
     }
     case 'dp_hash': {
+      log.dbg('Selection method specified: dp_hash.');
       const map = spread(buckets, HASH_VALUES_MAX_ASKED);
       const param = props.selectionMethodParam;
       const algorithm = param >> 32n === 1n ? 'sym_l4' : 'l4';
       const basis = Number(param & 0xffffffffn);
-      return map ? { method: 'dp_hash', algorithm, basis, map } : NO_SELECTION;
+      return map ? chosen(map, algorithm, basis) : defaultSelection();
     }
     default:
-      return props.fields.length > 0 ? { method: 'hash' } : NO_SELECTION;
+      log.dbg('Selection method specified: hash.');
+      if (props.fields.length === 0) {
+        log.dbg('No hash fields. Falling back to default hash method.');
+        return NO_SELECTION;
+      }
+      return { method: 'hash' };
   }
+}
+
+function defaultSelection(): Selection {
+  log.dbg('Falling back to default hash method.');
+  return NO_SELECTION;
 }
 
 /**
@@ -96,11 +117,24 @@ function chooseSelection(buckets: readonly GroupBucket[], props: GroupProps): Se
 function spread(buckets: readonly GroupBucket[], valuesMax: number): GroupBucket[] | null {
   const weights = buckets.map((bucket) => bucket.weight).filter((weight) => weight > 0);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total === 0) return null;
-  const wanted = Math.ceil(total / Math.min(...weights));
+  if (total === 0) {
+    log.dbg(
+      buckets.length === 0
+        ? "  Don't apply dp_hash method without buckets."
+        : '  Total weight is zero. No active buckets.',
+    );
+    return null;
+  }
+  const least = Math.min(...weights);
+  log.dbg(`  Minimum weight: ${least}, total weight: ${total}`);
+  const wanted = Math.ceil(total / least);
   let size = HASH_VALUES_MIN;
   while (size < wanted) size *= 2;
-  if (size > valuesMax) return null;
+  if (size > valuesMax) {
+    log.dbg(`  Too many hash values required: ${size}`);
+    return null;
+  }
+  log.dbg(`  Using ${size} hash values:`);
   const quotients = buckets.map((bucket) => bucket.weight);
   const divisors = buckets.map(() => 1);
   const map: GroupBucket[] = [];
@@ -110,6 +144,11 @@ function spread(buckets: readonly GroupBucket[], valuesMax: number): GroupBucket
     divisors[winner] += 2;
     quotients[winner] = buckets[winner].weight / divisors[winner];
     map.push(buckets[winner]);
+  }
+  for (const bucket of buckets) {
+    const target = ((size * bucket.weight) / total).toFixed(2);
+    const hits = map.filter((other) => other === bucket).length;
+    log.dbg(`  Bucket ${bucket.id}: weight=${bucket.weight}, target=${target} hits=${hits}`);
   }
   return map;
 }

@@ -22,7 +22,7 @@ import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
-import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
+import { FlowTable, N_TABLES, type TableMiss, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
 import { BridgeGroups } from './group-service.js';
 import { GroupTable } from './group-table.js';
 import { LearnedCookies } from './learned-cookies.js';
@@ -48,6 +48,10 @@ import type {
 const PORT_NO_MAX = 0xfeff;
 /** Time between looks for entries that timed out, and for MACs to forget. */
 const SECOND_MS = 1000;
+/** OpenFlow 1.1 and 1.2: OFPTC_TABLE_MISS_*; 1.3: 0 alone. */
+const TABLE_MISS: readonly (TableMiss | undefined)[] = ['controller', 'continue', 'drop'];
+const TABLE_MISS_MASK = 3;
+const OF_TABLE_MISS_MAX = 3;
 /** The entry that makes a switch without controller a switch: hidden from no one. */
 const DEFAULT_PRIORITY = 0;
 
@@ -76,10 +80,13 @@ export class Ofproto {
   readonly meters = new OfMeters(this);
   readonly learnedCookies = new LearnedCookies(this);
   forwardBpdu = false;
+  /** OFPC_FRAG_*: see setFragHandling. */
+  fragHandling = 0;
   desc: OfprotoDesc;
   /** Stand in for an entry where a packet matches none. */
   readonly missRule: Rule;
   readonly noPacketInRule: Rule;
+  readonly dropFragmentsRule: Rule;
   private readonly portsByNo = new Map<number, OfPort>();
   private readonly bundlesByKey = new Map<string, Bundle>();
   private lastPortNo = 0;
@@ -101,7 +108,7 @@ export class Ofproto {
       hwDesc: 'Open vSwitch',
       swDesc: '3.1.0',
       serialDesc: 'None',
-      dpDesc: options.name,
+      dpDesc: 'None',
       ...options.desc,
     };
     this.macs = new MacLearning<Bundle>(() => Math.floor(this.clock.now() / SECOND_MS));
@@ -109,6 +116,7 @@ export class Ofproto {
       { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 0 },
     ]);
     this.noPacketInRule = this.internalRule([]);
+    this.dropFragmentsRule = this.internalRule([]);
     this.connmgr = new Connmgr(this);
     this.connmgr.groups = new BridgeGroups(this);
     backer.ofprotos.add(this);
@@ -318,6 +326,28 @@ export class Ofproto {
   }
 
   // Tables.
+
+  /**
+   * What packets meet in a table without a matching entry.
+   * @param config OFPTC bits, as of OpenFlow 1.1 to 1.3
+   * @throws OfpError
+   */
+  tableMod(tableId: number, config: number, version: number): void {
+    if (tableId !== TBL_ALL && tableId >= TBL_INTERNAL) fail('OFPTMFC_BAD_TABLE');
+    const miss = TABLE_MISS[config & TABLE_MISS_MASK];
+    if (miss === undefined) fail('OFPTMFC_BAD_CONFIG');
+    if (version > OF_TABLE_MISS_MAX) return;
+    const chosen = tableId === TBL_ALL ? this.tables : [this.tables[tableId]];
+    for (const table of chosen) if (!table.hidden) table.miss = miss;
+    this.tablesChanged();
+  }
+
+  /** 0: fragments are matched without ports; 1: dropped; 3: only later ones are without ports. */
+  setFragHandling(mode: number): void {
+    if (mode === this.fragHandling) return;
+    this.fragHandling = mode;
+    this.markRevalidate();
+  }
 
   /** @throws OfpError */
   flowMod(mod: FlowMod): void {

@@ -76,6 +76,9 @@ export type OfAction =
   | { type: 'multipath'; multipath: MultipathSpec }
   | { type: 'note'; data: Uint8Array }
   | { type: 'exit' }
+  /** For tests: take the packet out of the datapath's hands, or through it once more. */
+  | { type: 'debug_slow' }
+  | { type: 'debug_recirc' }
   | { type: 'clone'; actions: OfAction[] }
   | { type: 'sample'; sample: SampleSpec }
   | { type: 'fin_timeout'; idle: number; hard: number }

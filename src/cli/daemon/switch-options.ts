@@ -54,6 +54,7 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'enable-dummy', arg: 'optional' },
   { name: 'disable-system', arg: 'none' },
   { name: 'disable-system-route', arg: 'none' },
+  { name: 'dummy-numa', arg: 'required' },
 ];
 
 const START_OPTIONS: readonly OptionSpec[] = [

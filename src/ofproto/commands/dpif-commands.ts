@@ -1,12 +1,14 @@
 /** dpif/*, dpctl/*: what the datapaths look like from above, and the flows that are installed. */
 
 import type { DpFlow, Dpif } from '../../datapath/dpif.js';
-import { formatDpFlow } from '../../datapath/odp-format.js';
+import { formatDpFlow, formatUfid } from '../../datapath/odp-format.js';
+import type { Match } from '../../openflow/match.js';
 import { portTo16 } from '../../packet/fields.js';
 import type { OfprotoBacker } from '../backer.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfprotoRegistry } from '../registry.js';
 import { ANY_ARGS, bridgeNamed, commandError, type OfprotoCommand } from './command.js';
+import { parseMatch } from './parse-flow.js';
 
 function nameByNo(dpif: Dpif): (port: number) => string | undefined {
   const names = new Map([...dpif.ports()].map((port) => [port.portNo, port.name]));
@@ -74,7 +76,8 @@ function flowLines(
   const portName = options.names ? nameByNo(dpif) : undefined;
   const now = backer.clock.now();
   let text = '';
-  for (const flow of dpif.flows()) {
+  // The oldest first.
+  for (const flow of [...dpif.flows()].sort((a, b) => a.id - b.id)) {
     if (!chosen(flow)) continue;
     const { verbose } = options;
     text += `${formatDpFlow(flow, dpif.flowStats(flow), now, { verbose, portName })}\n`;
@@ -98,6 +101,18 @@ function chooseBacker(registry: OfprotoRegistry, name: string | undefined): Ofpr
   return commandError(
     backers.length === 0 ? 'no datapaths exist' : 'multiple datapaths, specify one',
   );
+}
+
+/** Whether the flow's key, where the filter looks, is what the filter wants. */
+function fits({ flow, mask }: Match, { key }: DpFlow): boolean {
+  return mask.every((bits, word) => ((flow[word] ^ key[word]) & bits) === 0);
+}
+
+/** The one flow that `ufid:...` names. */
+function flowByUfid(backer: OfprotoBacker, text: string): DpFlow {
+  const wanted = text.replace(/^ufid:/, '');
+  for (const flow of backer.dpif.flows()) if (formatUfid(flow.id) === wanted) return flow;
+  return commandError('getting flow (No such file or directory)');
 }
 
 export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
@@ -169,11 +184,26 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       maxArgs: ANY_ARGS,
       run: (args) => {
         const options = dumpOptions(args);
-        const unknown = options.rest.find((arg) => /^(filter|type|pmd)=/.test(arg));
+        const unknown = options.rest.find((arg) => /^(type|pmd)=/.test(arg));
         if (unknown !== undefined) commandError(`${unknown}: this option is not supported`);
-        const backer = chooseBacker(registry, options.rest[0]);
-        const lines = flowLines(backer, options, () => true);
+        const filter = options.rest.find((arg) => arg.startsWith('filter='));
+        const [name] = options.rest.filter((arg) => !arg.startsWith('filter='));
+        const backer = chooseBacker(registry, name);
+        const wanted = filter === undefined ? null : parseMatch(filter.slice('filter='.length));
+        const lines = flowLines(backer, options, (flow) => wanted === null || fits(wanted, flow));
         return lines === '' ? '' : `flow-dump from the main thread:\n${lines}`;
+      },
+    },
+    {
+      name: 'dpctl/get-flow',
+      usage: '[dp] ufid',
+      minArgs: 1,
+      maxArgs: 3,
+      run: (args) => {
+        const options = dumpOptions(args);
+        const backer = chooseBacker(registry, options.rest.at(-2));
+        const wanted = flowByUfid(backer, options.rest.at(-1) ?? '');
+        return flowLines(backer, options, (flow) => flow === wanted);
       },
     },
     {

@@ -62,6 +62,10 @@ import {
 
 const IPPROTO_TCP = 6;
 const TCP_FIN_RST = 0x05;
+/** OFPC_FRAG_*. */
+const FRAG_NORMAL = 0;
+const FRAG_DROP = 1;
+const FRAGMENT_DROPPED = 'Packets are IP fragments and the fragment handling mode is "drop".';
 const TTL_BITS = 0x0000ff00;
 const NW_PROTO_BITS = 0xff000000 | 0;
 
@@ -84,8 +88,8 @@ export function executeActions(ctx: XlateContext, actions: readonly OfAction[]):
       return;
     }
     if (!executeAction(ctx, action)) return;
-    // The action that asked for more knowledge about the packet is repeated with it.
-    if (ctx.freezing && ctx.frozenSteps.length === 0) {
+    // A group that asked for more knowledge about the packet is repeated with it.
+    if (ctx.freezing && action.type === 'group') {
       freezeRest(ctx, actions.slice(i));
       return;
     }
@@ -184,6 +188,12 @@ function executeAction(ctx: XlateContext, action: OfAction): boolean {
       break;
     case 'dec_mpls_ttl':
       return executeDecMplsTtl(ctx);
+    case 'debug_slow':
+      ctx.slow ??= 'action';
+      break;
+    case 'debug_recirc':
+      triggerFreeze(ctx);
+      break;
     case 'multipath':
       executeMultipath(ctx, action.multipath);
       break;
@@ -373,7 +383,12 @@ export function lookup(ctx: XlateContext, inPort: number, options: LookupOptions
   const oldPorts = flow[W_TP];
   const oldInPort = flow[W_IN_PORT];
   // Of a fragmented packet only the first piece has ports: no piece is matched by them.
-  if ((nwFrag(flow) & NW_FRAG_ANY) !== 0) flow[W_TP] = 0;
+  const fragment = (nwFrag(flow) & NW_FRAG_ANY) !== 0;
+  if (fragment && ctx.ofproto.fragHandling === FRAG_DROP) {
+    ctx.report('detail', FRAGMENT_DROPPED);
+    return ctx.ofproto.dropFragmentsRule;
+  }
+  if (fragment && ctx.ofproto.fragHandling === FRAG_NORMAL) flow[W_TP] = 0;
   flow[W_IN_PORT] = inPort;
   const rule = lookupFrom(ctx, options, oldInPort >>> 0);
   flow[W_TP] = oldPorts;

@@ -3,8 +3,9 @@
  * the datapath has it so far, as datapath actions, in front of an output.
  *
  * Headers are committed in a fixed order: Ethernet, network, transport, ICMP, tags, metadata. A
- * set action covers the bits of its header that were matched or written; those that are matched
- * have the matched value, so setting them does no harm and the text is that of Open vSwitch.
+ * set action covers, of the fields that differ, the bits that were matched or written; those that
+ * are matched have the matched value, so setting them does no harm and the text is that of Open
+ * vSwitch.
  *
  * Not for: deciding when (output.ts).
  */
@@ -41,42 +42,49 @@ import { dlType, nwFrag, nwProto, vlanCount } from '../flow-access.js';
 import type { XlateContext } from './context.js';
 import { countLabels, flowPopMpls, flowPushMpls, isMplsType } from './mpls.js';
 
-/** Words of a header, and which of their bits an action can change. */
-type HeaderWords = readonly (readonly [word: number, bits: number])[];
+/** The words of one field of a header, and which of their bits are its. */
+type FieldWords = readonly (readonly [word: number, bits: number])[];
+/** Fields of a header: a set action names those that differ, and no other. */
+type HeaderFields = readonly FieldWords[];
 
-const run4 = (word: number): HeaderWords => [0, 1, 2, 3].map((i) => [word + i, -1] as const);
-/** tos and ttl; the protocol never changes. */
-const NW_WRITABLE: readonly [number, number] = [W_NW, 0x00ffff00];
-
-const ETH: HeaderWords = [
-  [W_DL_DST, -1],
-  [W_DL_DST_SRC, -1],
-  [W_DL_SRC, -1],
-];
-const IPV4: HeaderWords = [[W_NW_SRC, -1], [W_NW_DST, -1], NW_WRITABLE];
-const IPV6: HeaderWords = [
-  ...run4(W_IPV6_SRC),
-  ...run4(W_IPV6_DST),
-  [W_IPV6_LABEL, 0x000fffff],
-  NW_WRITABLE,
-];
-const ARP: HeaderWords = [
-  [W_NW_SRC, -1],
-  [W_NW_DST, -1],
-  [W_NW, 0xff000000 | 0],
+const address6 = (word: number): FieldWords => [0, 1, 2, 3].map((i) => [word + i, -1] as const);
+const UPPER = 0xffff0000 | 0;
+const LOWER = 0x0000ffff;
+const TOS: FieldWords = [[W_NW, 0x00ff0000]];
+const TTL: FieldWords = [[W_NW, 0x0000ff00]];
+/** Of ARP's hardware addresses, or of the options of neighbour discovery. */
+const SHA: FieldWords = [
   [W_ARP_SHA, -1],
-  [W_ARP_SHA_THA, -1],
+  [W_ARP_SHA_THA, UPPER],
+];
+const THA: FieldWords = [
+  [W_ARP_SHA_THA, LOWER],
   [W_ARP_THA, -1],
 ];
-const PORTS: HeaderWords = [[W_TP, -1]];
-const ND: HeaderWords = [
-  ...run4(W_ND_TARGET),
-  [W_ARP_SHA, -1],
-  [W_ARP_SHA_THA, -1],
-  [W_ARP_THA, -1],
+
+const ETH: HeaderFields = [
+  [
+    [W_DL_DST, -1],
+    [W_DL_DST_SRC, UPPER],
+  ],
+  [
+    [W_DL_DST_SRC, LOWER],
+    [W_DL_SRC, -1],
+  ],
 ];
-const PRIORITY: HeaderWords = [[W_SKB_PRIORITY, -1]];
-const MARK: HeaderWords = [[W_PKT_MARK, -1]];
+const IPV4: HeaderFields = [[[W_NW_SRC, -1]], [[W_NW_DST, -1]], TOS, TTL];
+const IPV6: HeaderFields = [
+  address6(W_IPV6_SRC),
+  address6(W_IPV6_DST),
+  [[W_IPV6_LABEL, 0x000fffff]],
+  TOS,
+  TTL,
+];
+const ARP: HeaderFields = [[[W_NW_SRC, -1]], [[W_NW_DST, -1]], [[W_NW, 0xff000000 | 0]], SHA, THA];
+const PORTS: HeaderFields = [[[W_TP, UPPER]], [[W_TP, LOWER]]];
+const ND: HeaderFields = [address6(W_ND_TARGET), SHA, THA];
+const PRIORITY: HeaderFields = [[[W_SKB_PRIORITY, -1]]];
+const MARK: HeaderFields = [[[W_PKT_MARK, -1]]];
 
 const TRANSPORT: Readonly<Record<number, OdpSetAttr>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
 
@@ -88,19 +96,22 @@ const TRANSPORT: Readonly<Record<number, OdpSetAttr>> = { 6: 'tcp', 17: 'udp', 1
 function commitHeader(
   ctx: XlateContext,
   attr: OdpSetAttr,
-  header: HeaderWords,
+  header: HeaderFields,
   whole = false,
 ): boolean {
   const { flow, base, wc } = ctx;
-  if (!header.some(([word, bits]) => ((flow[word] ^ base[word]) & bits) !== 0)) return false;
+  const differs = (field: FieldWords): boolean =>
+    field.some(([word, bits]) => ((flow[word] ^ base[word]) & bits) !== 0);
+  const changed = header.filter(differs);
+  if (changed.length === 0) return false;
   const value = newFlow();
   const mask = newFlow();
-  for (const [word, bits] of header) {
+  for (const [word, bits] of (whole ? header : changed).flat()) {
     const covered = whole ? bits : ((flow[word] ^ base[word]) | wc[word]) & bits;
     // Every bit that the action overwrites must be known, or be one that it changes.
     wc[word] |= covered;
-    mask[word] = covered;
-    value[word] = flow[word] & covered;
+    mask[word] |= covered;
+    value[word] |= flow[word] & covered;
     base[word] = (base[word] & ~bits) | (flow[word] & bits);
   }
   ctx.emit({ type: 'set', attr, value, mask });
@@ -147,6 +158,8 @@ function commitMpls(ctx: XlateContext): void {
 
 function commitNetwork(ctx: XlateContext): void {
   const type = dlType(ctx.base);
+  // Behind a label that was pushed there is nothing to change.
+  if (dlType(ctx.flow) !== type) return;
   if (type === ETH_TYPE_IP) commitHeader(ctx, 'ipv4', IPV4);
   else if (type === ETH_TYPE_IPV6) {
     commitHeader(ctx, 'ipv6', IPV6);

@@ -219,6 +219,8 @@ export const NICIRA_ROWS: readonly ActionRow[] = [
     { number: 14, length: 16, decode: (r) => resubmitTable(r, false) },
     { number: 15, length: 24, decode: (r) => outputReg(r, false) },
     { number: 17, length: 16, decode: () => ({ type: 'exit' }) },
+    { number: 254, length: 16, decode: () => ({ type: 'debug_slow' }) },
+    { number: 255, length: 16, decode: () => ({ type: 'debug_recirc' }) },
     {
       number: 19,
       length: 16,
@@ -397,6 +399,8 @@ export const NICIRA_ENCODERS: { [T in OfAction['type']]?: Encoder<T> } = {
     close(w, start);
   },
   exit: (w) => close(w, openNx(w, 17)),
+  debug_slow: (w) => close(w, openNx(w, 254)),
+  debug_recirc: (w) => close(w, openNx(w, 255)),
   sample: (w, a) => putSample(w, a.sample),
   fin_timeout(w, a) {
     const start = openNx(w, 19);

@@ -349,6 +349,8 @@ const PARSERS: Record<string, Parser> = {
   multipath: (arg) => parseMultipath(arg),
   note: parseNote,
   exit: () => ({ type: 'exit' }),
+  debug_slow: () => ({ type: 'debug_slow' }),
+  debug_recirc: () => ({ type: 'debug_recirc' }),
   sample: (arg, ctx) => parseSample(arg, ctx.names),
   ct: (arg, ctx) => parseCt(arg, ctx.names, nested('ct', ctx)),
   ct_clear: () => ({ type: 'ct_clear' }),
