@@ -33,7 +33,7 @@ export interface RuleFilter {
  */
 export function executeFlowMod(ofproto: Ofproto, mod: FlowMod): void {
   if (mod.table !== TBL_ALL && mod.table >= N_TABLES) fail('OFPFMFC_BAD_TABLE_ID');
-  if (mod.table === TBL_INTERNAL) fail('OFPFMFC_EPERM');
+  if (mod.table === TBL_INTERNAL) fail('OFPBRC_EPERM');
   switch (mod.command) {
     case 'add':
       addFlow(ofproto, mod);

@@ -71,8 +71,8 @@ interface Waiter {
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Above this many queued bytes producers of long replies should wait for onDrain. */
 const CONGESTED_BYTES = 256 * 1024;
-/** As much of a refused message as its error carries. */
-const ERROR_DATA_BYTES = 64;
+/** A refused message is sent back whole, but for what does not fit in the error. */
+const ERROR_DATA_BYTES = 0xffff - 32;
 
 /** Thrown to those who wait for a reply when the connection ends; code as errno names. */
 export class ConnectionError extends Error {

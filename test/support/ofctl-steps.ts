@@ -3,6 +3,8 @@
  * FILE3 are files of flows. Words are separated by blanks unless quoted.
  */
 
+import type { Finished } from './command.js';
+
 const FRAME = 'ffffffffffff50540000000908060001080006040001505400000009010203040000000000000506';
 
 export const FLOW_FILES: Readonly<Record<string, string>> = {
@@ -27,7 +29,6 @@ add group_id=3,type=select,bucket=output:2
 group add group_id=9,type=all,bucket=output:1
 flow add priority=8,actions=group:9
 group delete group_id=9
-flow delete in_port=1
 `,
   FILE6: `flow add priority=17,in_port=1,actions=output:2
 flow add priority=18,actions=group:55
@@ -393,4 +394,22 @@ export const OFCTL_STEPS: readonly string[] = [
 /** Splits a command line at blanks; double quotes keep words together. */
 export function words(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2]);
+}
+
+/** Open vSwitch lists groups and flows in the order of a hash. */
+function sortEntries(text: string): string {
+  if (!/^ (group_id=|.*actions=)/m.test(text)) return text;
+  return text.split('\n').sort().join('\n');
+}
+
+/** A finished command without what differs from run to run. */
+export function normalise({ status, stdout, stderr }: Finished): Finished {
+  const same = (text: string): string =>
+    text
+      .replace(/duration=[\d.]+s/g, 'duration=Ns')
+      .replace(/(idle|hard)_age=\d+(, )?/g, '')
+      .replace(/time=[\d.]+ ms/g, 'time=N ms')
+      .replace(/addr:aa:55:aa:55:..:../g, 'addr:<dummy>')
+      .replace(/^\d{4}-\d\d-\d\dT[\d:]+Z\|\d+\|\w+\|WARN\|.*\n/gm, '');
+  return { status, stdout: sortEntries(same(stdout)), stderr: same(stderr) };
 }

@@ -11,12 +11,13 @@ export class DummyOvs {
     private readonly daemon: BackgroundProcess,
   ) {}
 
-  static async start(): Promise<DummyOvs> {
+  /** @param program the daemon: takes ovs-vswitchd's options; Debian's unless told otherwise */
+  static async start(program: readonly string[] = ['ovs-vswitchd']): Promise<DummyOvs> {
     const database = await OvsdbServer.start();
     const { env } = database;
     await must(['ovs-vsctl', '--no-wait', 'init'], { env });
     const dummy = ['--enable-dummy=override', '--disable-system'];
-    const argv = ['ovs-vswitchd', ...dummy, '-vconsole:off', '-vsyslog:off'];
+    const argv = [...program, ...dummy, '-vconsole:off', '-vsyslog:off'];
     const daemon = BackgroundProcess.start([...argv, database.remote], { env });
     const ovs = new DummyOvs(database, daemon);
     await eventually('ovs-vswitchd to answer', async () => {
@@ -24,6 +25,10 @@ export class DummyOvs {
       return result.status === 0;
     });
     return ovs;
+  }
+
+  get directory(): string {
+    return this.database.directory;
   }
 
   /** OVS_RUNDIR and the like point at this switch. */

@@ -16,6 +16,7 @@ import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import { OFPP } from '../../openflow/actions.js';
 import { matchAny } from '../../openflow/match.js';
+import type { OfMessage } from '../../openflow/messages.js';
 import { W_IN_PORT } from '../../packet/flow-layout.js';
 import type { ControllerActionState } from '../controller-actions.js';
 import type { Ofproto } from '../ofproto.js';
@@ -23,6 +24,7 @@ import type { OfPort } from '../port.js';
 import { type RemovedReason, Rule } from '../rule.js';
 import type { ControllerSettings, ControllerStatus, FailMode } from '../settings.js';
 import { Controller } from './controller.js';
+import { durationBetween } from './duration.js';
 import { type GroupService, NO_GROUPS } from './group-handlers.js';
 import { isPassive, OfListener } from './listener.js';
 import { OfConn } from './ofconn.js';
@@ -58,6 +60,7 @@ export class Connmgr {
   private sawMissWanted = false;
   private nConns = 0;
   private closed = false;
+  private held: [OfConn, OfMessage][] | null = null;
   /** Groups and meters of the bridge; set by what has them. */
   groups: GroupService = NO_GROUPS;
 
@@ -239,20 +242,39 @@ export class Connmgr {
     }
   }
 
+  private tell(conn: OfConn, msg: OfMessage): void {
+    if (this.held === null) conn.sendAsync(msg);
+    else this.held.push([conn, msg]);
+  }
+
+  /** Keeps what changes would tell connections back, until it is known whether they stay. */
+  holdEvents(): { release(): void; discard(): void } {
+    const held: [OfConn, OfMessage][] = [];
+    this.held = held;
+    return {
+      release: () => {
+        this.held = null;
+        for (const [conn, msg] of held) conn.sendAsync(msg);
+      },
+      discard: () => {
+        this.held = null;
+      },
+    };
+  }
+
   sendFlowRemoved(rule: Rule, why: RemovedReason): void {
     const reason = REMOVED_REASONS.indexOf(why);
-    const ageMs = Math.max(0, this.ofproto.clock.now() - rule.createdMs);
+    const age = durationBetween(rule.createdMs, this.ofproto.clock.now());
     for (const conn of this.all()) {
       if (!conn.wants('flowRemoved', reason)) continue;
-      conn.sendAsync({
+      this.tell(conn, {
         type: 'flow_removed',
         match: rule.match,
         table: rule.tableId,
         priority: rule.priority,
         cookie: rule.cookie,
         reason,
-        durationSec: Math.floor(ageMs / 1000),
-        durationNsec: Math.floor((ageMs % 1000) * 1e6),
+        ...age,
         idleTimeout: rule.idleTimeout,
         hardTimeout: rule.hardTimeout,
         packets: BigInt(rule.packets),
@@ -266,7 +288,7 @@ export class Connmgr {
     const reason = PORT_REASONS.indexOf(why);
     for (const conn of this.all()) {
       if (!conn.wants('portStatus', reason) || (liveOnly && conn.version === 1)) continue;
-      conn.sendAsync({ type: 'port_status', reason, desc: portDesc(port) });
+      this.tell(conn, { type: 'port_status', reason, desc: portDesc(port) });
     }
   }
 
@@ -312,10 +334,12 @@ export class Connmgr {
   run(now: number): void {
     for (const controller of this.controllers.values()) controller.run(now);
     if (this.hasControllers) this.updateFailOpen();
+    for (const conn of this.all()) conn.run(now);
   }
 
   nextWake(): number {
     let next = this.failOpenRule === null ? this.failOpenAtMs() : NEVER;
+    for (const conn of this.all()) next = Math.min(next, conn.nextWake());
     for (const controller of this.controllers.values()) {
       next = Math.min(next, controller.nextWake());
     }

@@ -8,8 +8,9 @@
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
 import type { Match } from '../../openflow/match.js';
-import type { OfMessage, PacketOut } from '../../openflow/messages.js';
+import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { RoleMessage, SwitchConfig } from '../../openflow/messages-control.js';
+import type { GroupMod } from '../../openflow/messages-groups.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
 import { extractFlow } from '../../packet/extract.js';
 import { W_IN_PORT } from '../../packet/flow-layout.js';
@@ -19,16 +20,19 @@ import { OFPPC } from '../port.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
 import { handleGroups, isGroupRequest } from './group-handlers.js';
-import type { OfConn } from './ofconn.js';
+import type { OfConn, Request } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { handleStats, isStatsRequest } from './stats-handlers.js';
 
 const ETH_HEADER_BYTES = 14;
 const OF10 = 1;
+const OF14 = 5;
 /** FLOW_STATS TABLE_STATS PORT_STATS QUEUE_STATS ARP_MATCH_IP. */
 const CAPABILITIES_OF10 = 0xc7;
 /** FLOW_STATS TABLE_STATS PORT_STATS GROUP_STATS QUEUE_STATS. */
 const CAPABILITIES_OF11 = 0x4f;
+/** BUNDLES. */
+const CAPABILITIES_OF14 = CAPABILITIES_OF11 | 0x200;
 /** OpenFlow 1.0: output, set_* , strip_vlan and enqueue. */
 const ACTIONS_OF10 = 0xfff;
 const CONFIG_BITS = Object.values(OFPPC).reduce((a, b) => a | b, 0);
@@ -42,11 +46,18 @@ const SUBSCRIPTIONS: ReadonlySet<OfMessage['type']> = new Set([
 ]);
 
 /** Handles one request. */
-export function handleMessage(conn: OfConn, msg: OfMessage, xid: number): Promise<void> | null {
+export function handleMessage(conn: OfConn, request: Request): Promise<void> | null {
+  const { msg, xid, frame } = request;
   if (isStatsRequest(msg)) return handleStats(conn, msg, xid);
   if (isGroupRequest(msg)) {
     if (msg.type.endsWith('_mod')) rejectSecondary(conn);
     return handleGroups(conn, msg, xid);
+  }
+  if (msg.type === 'bundle_control' || msg.type === 'bundle_add_message') {
+    rejectSecondary(conn);
+    if (msg.type === 'bundle_control') conn.reply(conn.bundles.control(msg, xid, frame), xid);
+    else conn.bundles.add(msg, xid, frame);
+    return null;
   }
   const pending = handleControl(conn, msg, xid);
   if (SUBSCRIPTIONS.has(msg.type)) conn.ofproto.connmgr.connectionsChanged();
@@ -66,17 +77,10 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       setConfig(conn, msg);
       return null;
     case 'flow_mod':
-      rejectSecondary(conn);
-      ofproto.flowMod({ ...msg, match: normalized(msg.match) });
-      return null;
     case 'packet_out':
-      rejectSecondary(conn);
-      packetOut(conn, msg);
-      return null;
     case 'port_mod':
       rejectSecondary(conn);
-      if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
-      ofproto.portMod(msg);
+      executeBundled(conn, msg);
       return null;
     case 'barrier_request':
       return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
@@ -106,6 +110,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
     case 'nx_flow_age':
       return null;
     case 'queue_get_config_request':
+      if (ofproto.portByNo(msg.port) === null && msg.port !== OFPP.NONE) fail('OFPQOFC_BAD_PORT');
       conn.reply({ type: 'queue_get_config_reply', port: msg.port, queues: [] }, xid);
       return null;
     case 'echo_reply':
@@ -113,6 +118,25 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     default:
       return fail('OFPBRC_BAD_TYPE', msg.type);
+  }
+}
+
+/** Executes a message that may also be part of a bundle. */
+export function executeBundled(conn: OfConn, msg: FlowMod | PacketOut | PortMod | GroupMod): void {
+  const { ofproto } = conn;
+  switch (msg.type) {
+    case 'flow_mod':
+      ofproto.flowMod({ ...msg, match: normalized(msg.match) });
+      return;
+    case 'packet_out':
+      packetOut(conn, msg);
+      return;
+    case 'port_mod':
+      if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
+      ofproto.portMod(msg);
+      return;
+    case 'group_mod':
+      ofproto.connmgr.groups.groupMod(msg);
   }
 }
 
@@ -126,6 +150,11 @@ function normalized(match: Match): Match {
   return copy;
 }
 
+function capabilities(version: number): number {
+  if (version === OF10) return CAPABILITIES_OF10;
+  return version >= OF14 ? CAPABILITIES_OF14 : CAPABILITIES_OF11;
+}
+
 function features(conn: OfConn): OfMessage {
   const { ofproto } = conn;
   return {
@@ -134,7 +163,7 @@ function features(conn: OfConn): OfMessage {
     nBuffers: 0,
     nTables: TBL_INTERNAL,
     auxiliaryId: 0,
-    capabilities: conn.version === OF10 ? CAPABILITIES_OF10 : CAPABILITIES_OF11,
+    capabilities: capabilities(conn.version),
     actions: ACTIONS_OF10,
     ports: ofproto.ports().map(portDesc),
   };

@@ -17,7 +17,8 @@ import type { OfMessage } from '../../openflow/messages.js';
 import type { Role } from '../../openflow/messages-control.js';
 import { OfConnection } from '../../openflow/vconn.js';
 import type { Ofproto } from '../ofproto.js';
-import { handleMessage } from './handlers.js';
+import { Bundles } from './bundles.js';
+import { executeBundled, handleMessage } from './handlers.js';
 
 const log = getLogger('connmgr');
 
@@ -37,7 +38,7 @@ export interface AsyncMasks {
   flowRemoved: [number, number];
 }
 
-interface Request {
+export interface Request {
   msg: OfMessage;
   xid: number;
   frame: Uint8Array;
@@ -65,6 +66,7 @@ export class OfConn {
   asyncMasks: AsyncMasks | null = null;
   /** Clock time of the last frame received. */
   lastReceivedMs: number;
+  readonly bundles = new Bundles(this, executeBundled);
   private readonly queue: Request[] = [];
   private busy = false;
   private drainWaiters: (() => void)[] = [];
@@ -128,7 +130,9 @@ export class OfConn {
   sendAsync(msg: OfMessage): boolean {
     if (!this.open || this.connection.queuedBytes > ASYNC_BACKLOG_MAX) return false;
     try {
-      return this.connection.send(msg) !== 0;
+      // Nobody asked for it: its transaction is 0.
+      this.connection.send(msg, 0);
+      return true;
     } catch (error) {
       log.dbg(`${this.name}: ${msg.type} not sent: ${errorMessage(error)}`);
       return false;
@@ -178,7 +182,7 @@ export class OfConn {
   /** @returns null when it is done, else a promise that never rejects */
   private handle(request: Request): Promise<void> | null {
     try {
-      const pending = handleMessage(this, request.msg, request.xid);
+      const pending = handleMessage(this, request);
       return pending?.catch((error: unknown) => this.refuse(error, request)) ?? null;
     } catch (error) {
       this.refuse(error, request);
@@ -195,6 +199,14 @@ export class OfConn {
     }
     const name = error instanceof OfpError ? error.error : 'OFPBRC_EPERM';
     this.connection.sendError(name, request.xid, request.frame);
+  }
+
+  run(now: number): void {
+    this.bundles.run(now);
+  }
+
+  nextWake(): number {
+    return this.bundles.nextWake();
   }
 
   close(): void {

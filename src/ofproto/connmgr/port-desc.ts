@@ -3,6 +3,7 @@
  */
 import type { PortDesc, PortStatsEntry } from '../../openflow/messages.js';
 import type { OfPort } from '../port.js';
+import { durationBetween } from './duration.js';
 
 /** OpenFlow counts what is unknown as all ones. */
 const UNKNOWN = 0xffffffffffffffffn;
@@ -44,7 +45,6 @@ export function portStats(port: OfPort, nowMs: number): PortStatsEntry {
     const value = counters[name];
     return value === undefined ? UNKNOWN : BigInt(Math.trunc(value));
   };
-  const ageMs = Math.max(0, nowMs - port.createdMs);
   return {
     portNo: port.ofPort,
     rxPackets: get('rx_packets'),
@@ -59,7 +59,6 @@ export function portStats(port: OfPort, nowMs: number): PortStatsEntry {
     rxOverErr: get('rx_over_err'),
     rxCrcErr: get('rx_crc_err'),
     collisions: get('collisions'),
-    durationSec: Math.floor(ageMs / 1000),
-    durationNsec: Math.floor((ageMs % 1000) * 1e6),
+    ...durationBetween(port.createdMs, nowMs),
   };
 }

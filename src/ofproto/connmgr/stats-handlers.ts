@@ -15,6 +15,7 @@ import type {
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
+import { durationBetween } from './duration.js';
 import type { OfConn } from './ofconn.js';
 import { portDesc, portStats } from './port-desc.js';
 import { tableFeatures, tableName } from './table-features.js';
@@ -75,7 +76,8 @@ export function handleStats(
     case 'port_stats_request': {
       const now = ofproto.clock.now();
       ofproto.backer.pushStats();
-      const entries = portsOf(ofproto, msg.port).map((port) => portStats(port, now));
+      const ports = everyPort(msg.port) ? localFirst(ofproto) : portsOf(ofproto, msg.port);
+      const entries = ports.map((port) => portStats(port, now));
       conn.reply({ type: 'port_stats_reply', entries }, xid);
       return null;
     }
@@ -85,7 +87,9 @@ export function handleStats(
       return null;
     }
     case 'queue_stats_request':
-      if (msg.port !== OFPP.ALL && msg.port !== OFPP.NONE) portsOf(ofproto, msg.port);
+      if (!everyPort(msg.port) && portsOf(ofproto, msg.port).length === 0) {
+        fail('OFPQOFC_BAD_PORT');
+      }
       conn.reply({ type: 'queue_stats_reply', entries: [] }, xid);
       return null;
     default:
@@ -98,9 +102,17 @@ function desc(ofproto: Ofproto): OfMessage {
   return { type: 'desc_stats_reply', mfrDesc, hwDesc, swDesc, serialNum: serialDesc, dpDesc };
 }
 
+const everyPort = (port: number): boolean => port === OFPP.NONE || port === OFPP.ALL;
+
+/** Ports that a request is about: none where there is no such port. */
 function portsOf(ofproto: Ofproto, port: number): OfPort[] {
-  if (port === OFPP.NONE || port === OFPP.ALL) return ofproto.ports();
-  return [ofproto.portByNo(port) ?? fail('OFPBRC_BAD_PORT')];
+  return everyPort(port) ? ofproto.ports() : [ofproto.portByNo(port) ?? []].flat();
+}
+
+function localFirst(ofproto: Ofproto): OfPort[] {
+  const ports = ofproto.ports();
+  const isLocal = (port: OfPort): boolean => port.ofPort === OFPP.LOCAL;
+  return [...ports.filter(isLocal), ...ports.filter((port) => !isLocal(port))];
 }
 
 function tables(ofproto: Ofproto): TableStatsEntry[] {
@@ -136,15 +148,13 @@ function aggregate(ofproto: Ofproto, msg: FlowStatsRequest): OfMessage {
 }
 
 export function flowEntry(rule: Rule, nowMs: number): FlowStatsEntry {
-  const ageMs = Math.max(0, nowMs - rule.createdMs);
   const { noPktCounts, noByteCounts } = rule.flags;
   return {
     table: rule.tableId,
     match: rule.match,
     priority: rule.priority,
     cookie: rule.cookie,
-    durationSec: Math.floor(ageMs / 1000),
-    durationNsec: Math.floor((ageMs % 1000) * 1e6),
+    ...durationBetween(rule.createdMs, nowMs),
     idleTimeout: rule.idleTimeout,
     hardTimeout: rule.hardTimeout,
     idleAge: Math.floor(Math.max(0, nowMs - rule.usedMs) / 1000),

@@ -21,10 +21,15 @@ const PROPERTY = {
 /** Added to the number of a property: it is about the table-miss entry. */
 const MISS = 1;
 
-/** goto_table, write_metadata, write_actions, apply_actions, clear_actions. */
-const INSTRUCTIONS = [1, 2, 3, 4, 5];
-/** output, push_vlan, pop_vlan, set_queue, dec_nw_ttl, set_field. */
-const ACTIONS = [0, 17, 18, 21, 24, 25];
+/** goto_table, write_metadata, write_actions, apply_actions, clear_actions, meter. */
+const INSTRUCTIONS = [1, 2, 3, 4, 5, 6];
+/** The last table leads nowhere. */
+const INSTRUCTIONS_LAST = [2, 3, 4, 5, 6];
+/**
+ * output, set_mpls_ttl, dec_mpls_ttl, push_vlan, pop_vlan, push_mpls, pop_mpls, set_queue, group,
+ * set_nw_ttl, dec_nw_ttl, set_field.
+ */
+const ACTIONS = [0, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25];
 const EXPERIMENTER_CLASS = 0xffff;
 const ALL_64 = 0xffffffffffffffffn;
 
@@ -68,7 +73,6 @@ function commonProperties(version: number): TableFeaturesProperty[] {
   const properties: TableFeaturesProperty[] = [];
   for (const miss of [0, MISS]) {
     properties.push(
-      { type: PROPERTY.INSTRUCTIONS + miss, data: ids(INSTRUCTIONS) },
       { type: PROPERTY.WRITE_ACTIONS + miss, data: ids(ACTIONS) },
       { type: PROPERTY.WRITE_SETFIELD + miss, data: settable },
       { type: PROPERTY.APPLY_ACTIONS + miss, data: ids(ACTIONS) },
@@ -80,6 +84,15 @@ function commonProperties(version: number): TableFeaturesProperty[] {
     { type: PROPERTY.WILDCARDS, data: fieldNumbers(fields, version, false) },
   );
   return properties;
+}
+
+/** What leads on from a table. */
+function instructions(next: Uint8Array): TableFeaturesProperty[] {
+  const data = ids(next.length === 0 ? INSTRUCTIONS_LAST : INSTRUCTIONS);
+  return [0, MISS].flatMap((miss) => [
+    { type: PROPERTY.INSTRUCTIONS + miss, data },
+    { type: PROPERTY.NEXT_TABLES + miss, data: next },
+  ]);
 }
 
 /** One entry for each table that a controller can see. */
@@ -99,16 +112,10 @@ export function tableFeatures(tables: readonly FlowTable[], version: number): Ta
         metadataWrite: ALL_64,
         config: 0,
         maxEntries: table.maxFlows,
-        properties: [
-          { type: PROPERTY.NEXT_TABLES, data: next },
-          { type: PROPERTY.NEXT_TABLES + MISS, data: next },
-          ...common,
-        ],
+        properties: [...instructions(next), ...common],
       };
     });
 }
 
-/** The name of a table in replies: its own, or 'table5'. */
-export function tableName(table: FlowTable): string {
-  return table.name || `table${table.id}`;
-}
+/** The name of a table in replies: its own, or none. */
+export const tableName = (table: FlowTable): string => table.name;

@@ -29,6 +29,7 @@ import type { Reader, Writer } from './buffer.js';
 const CLASS_EXPERIMENTER = 0xffff;
 /** The flow cookie as a pseudo-field of nx_match. */
 const NXM_NX_COOKIE = { class: 1, field: 30 };
+const COOKIE_BYTES = 8;
 
 interface Entry {
   field: Field | undefined;
@@ -124,11 +125,13 @@ export function getEntries(r: Reader, allowCookie: boolean, loose: boolean): Dec
     const value = r.take8(entry.width);
     const mask = entry.hasMask ? r.take8(entry.width) : new Uint8Array(entry.width).fill(0xff);
     if (value.some((b, i) => (b & ~mask[i]) !== 0)) fail('OFPBMC_BAD_WILDCARDS');
-    if (entry.field !== undefined) setMatchField(out.match, entry.field, value, mask, loose);
-    else if (entry.isCookie && allowCookie && entry.width === 8) {
+    // The cookie shares its number with NXM_NX_MPLS_TTL, which is one byte wide.
+    if (entry.isCookie && allowCookie && entry.width === COOKIE_BYTES) {
       if (out.cookieMask !== 0n) fail('OFPBMC_DUP_FIELD');
       out.cookie = bytesToBigint(value);
       out.cookieMask = bytesToBigint(mask);
+    } else if (entry.field !== undefined) {
+      setMatchField(out.match, entry.field, value, mask, loose);
     } else if (!loose) fail('OFPBMC_BAD_FIELD');
   }
   return out;

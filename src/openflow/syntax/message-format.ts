@@ -265,7 +265,8 @@ const hexNumber = (n: number): string => (n === 0 ? '0' : `0x${n.toString(16)}`)
 
 function formatBundleControl(m: BundleControl): string {
   const ctrl = typeof m.ctrl === 'number' ? '' : m.ctrl.toUpperCase();
-  return `\n bundle_id=${hexNumber(m.bundle)} type=${ctrl} flags=${bitNames(m.flags, BUNDLE_FLAGS)}`;
+  const flags = bitNames(m.flags, BUNDLE_FLAGS);
+  return `\n bundle_id=${hexNumber(m.bundle)} type=${ctrl} flags=${flags}`;
 }
 
 function formatBundleAdd(m: BundleAdd, names: Names, verbosity: number): string {
