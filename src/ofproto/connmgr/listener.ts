@@ -20,7 +20,6 @@ export class OfListener {
   /** Resolves when connections are taken. Rejects with what the system says. */
   async open(): Promise<void> {
     const server = createServer((socket) => this.accept(socket));
-    server.maxConnections = CONNECTIONS_MAX;
     this.server = server;
     const path = /^punix:(.+)$/.exec(this.target)?.[1];
     const tcp = /^ptcp:(\d+)?(?::(.+))?$/.exec(this.target);
@@ -42,9 +41,24 @@ export class OfListener {
   }
 
   private accept(socket: Socket): void {
+    if (this.sockets.size >= CONNECTIONS_MAX && !this.evictSilent()) {
+      socket.destroy();
+      return;
+    }
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
     this.onSocket(socket);
+  }
+
+  /** Makes room: the oldest connection that never said a word goes. False when all have. */
+  private evictSilent(): boolean {
+    for (const socket of this.sockets) {
+      if (socket.bytesRead > 0) continue;
+      this.sockets.delete(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
   }
 
   close(): void {
