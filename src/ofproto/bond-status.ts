@@ -108,7 +108,9 @@ export function memberWhy(bundle: Bundle, bond: Bond, member: BondMember, now: n
     if (waits) return `link is down, given up in ${Math.ceil(delay)} ms (bond_downdelay)`;
     return whyEnabled(bond, member);
   }
-  if (!member.link.carrier()) return 'no carrier';
+  if (!bond.linkUp(member)) {
+    return bond.settings.detect === 'miimon' ? 'link is down (miimon)' : 'no carrier';
+  }
   const lacp = bundle.lacp?.members.get(member.link);
   if (!member.mayEnable && lacp !== undefined) return `LACP: ${whyLacp(lacp)}`;
   if (waits) return `link is up, used in ${Math.ceil(delay)} ms (bond_updelay)`;

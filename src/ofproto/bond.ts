@@ -42,6 +42,8 @@ export interface BondLink {
   carrier(): boolean;
   /** How often the carrier changed. */
   carrierResets(): number;
+  /** The link bit of the device's MII registers; null (or no function): they cannot be read. */
+  miiLink?(): boolean | null;
 }
 
 export interface BondMember {
@@ -55,6 +57,9 @@ export interface BondMember {
   delayExpiresMs: number;
   /** Load at the last rebalance, bytes. */
   txBytes: number;
+  /** The link as bond-detect-mode=miimon saw it last, and when it looks again (clock ms). */
+  miiUp: boolean;
+  miiDueMs: number;
 }
 
 export interface BondBucket {
@@ -127,10 +132,12 @@ export class Bond {
       isPrimary,
       delayExpiresMs: NEVER,
       txBytes: 0,
+      miiUp: false,
+      miiDueMs: 0,
     };
     this.members.set(link, member);
     this.revalidate = true;
-    this.enable(member, link.carrier());
+    this.enable(member, this.linkUp(member));
   }
 
   unregister(link: BondLink): void {
@@ -208,12 +215,31 @@ export class Bond {
   nextWake(): number {
     if (this.revalidate || this.learning) return this.now();
     let next = NEVER;
-    for (const member of this.members.values()) next = Math.min(next, member.delayExpiresMs);
+    const looks = this.settings.detect === 'miimon';
+    for (const member of this.members.values()) {
+      next = Math.min(next, member.delayExpiresMs);
+      if (looks) next = Math.min(next, member.miiDueMs);
+    }
     return next;
   }
 
+  /**
+   * Whether a member's link is up, as bond-detect-mode wants it known: by its carrier, or by
+   * looking at the device every bond-miimon-interval (what changes between two looks is not seen).
+   */
+  linkUp(member: BondMember): boolean {
+    const { link } = member;
+    if (this.settings.detect === 'carrier') return link.carrier();
+    const now = this.now();
+    if (now >= member.miiDueMs) {
+      member.miiUp = link.miiLink?.() ?? link.carrier();
+      member.miiDueMs = now + this.settings.miimonIntervalMs;
+    }
+    return member.miiUp;
+  }
+
   private updateLink(member: BondMember): void {
-    const up = member.link.carrier() && member.mayEnable;
+    const up = this.linkUp(member) && member.mayEnable;
     const underWay = member.delayExpiresMs !== NEVER;
     const name = member.link.name;
     if (up === member.enabled && underWay) {

@@ -48,7 +48,9 @@ export function bundleRun(ofproto: Ofproto, bundle: Bundle): void {
 }
 
 function mayEnable(bundle: Bundle, port: OfPort): boolean {
-  return port.device.carrier() && (bundle.lacp?.mayEnable(port.device) ?? true);
+  const member = bundle.bond?.members.get(port.device);
+  const up = member === undefined ? port.device.carrier() : bundle.bond?.linkUp(member) === true;
+  return up && (bundle.lacp?.mayEnable(port.device) ?? true);
 }
 
 /** Clock milliseconds at which a bundle has something to do. */

@@ -12,7 +12,9 @@
  * they are mixed. Collecting and distributing go together (the standard's coupled control).
  *
  * `run` and `receive` do not send or forward by themselves: `run` gives each PDU that is due to its
- * caller. Not for: bytes (lacp-pdu.ts), text (lacp-show.ts), or which member a packet takes (bond.ts).
+ * caller.
+ *
+ * Not for: bytes (lacp-pdu.ts), text (lacp-show.ts), or which member a packet takes (bond.ts).
  */
 import { type Clock, NEVER } from '../common/clock.js';
 import { getLogger } from '../common/log.js';

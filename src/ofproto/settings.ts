@@ -21,6 +21,8 @@ export interface PortDevice extends DpNetdev {
   carrier(): boolean;
   /** How often the carrier changed; lets a short flap be seen between two polls. */
   carrierResets(): number;
+  /** The link bit of its MII registers, for bond-detect-mode=miimon; null: unreadable. */
+  miiLink?(): boolean | null;
   adminUp(): boolean;
   setAdminUp(up: boolean): void;
   mtu(): number;

@@ -1,6 +1,7 @@
 /**
- * Two switches with a bond between them (or a bond at one end and plain ports at the other), over wires that lose, delay and duplicate what they carry,
- * under a stopped clock and a seeded generator: the same seed gives the same run.
+ * Two switches with a bond between them (or a bond at one end and plain ports at the other), over
+ * wires that lose, delay and duplicate what they carry, under a stopped clock and a seeded
+ * generator: the same seed gives the same run.
  *
  *     h1 -- [switch 0] bond { wire 0, wire 1, wire 2 } bond [switch 1] -- h2
  *

@@ -7,7 +7,10 @@ import { pingCounts } from './netns.js';
 
 const PINGS = 300;
 
-/** Runs 300 pings, 10 ms apart, does `during` after the first hundred. @returns how many were lost */
+/**
+ * Runs 300 pings, 10 ms apart, and does `during` after the first hundred.
+ * @returns how many were lost
+ */
 export async function lostPings(
   host: Host,
   address: string,
