@@ -30,6 +30,8 @@ export interface ControllerActionState {
   /** Of a packet that matched nothing at all, or only a table-miss entry. */
   miss: 'none' | 'implicit' | 'explicit';
   userdata?: Uint8Array;
+  /** The packet is paused: the number of the translation that waits for it. */
+  resume?: number;
 }
 
 interface Entry {
@@ -110,6 +112,7 @@ export class ControllerActions {
 function keyOf(state: ControllerActionState, flow: FlowWords): string {
   const { ofproto, tableId, cookie, controllerId, reason, miss, userdata } = state;
   let key = `${ofproto.name}|${tableId}|${cookie}|${controllerId}|${reason}|${miss}|`;
+  if (state.resume !== undefined) key += `resume ${state.resume}|`;
   if (userdata !== undefined) key += Buffer.from(userdata).toString('hex');
   for (let i = 0; i < flow.length; i++) if (flow[i] !== 0) key += `|${i}:${flow[i]}`;
   return key;

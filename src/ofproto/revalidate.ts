@@ -138,7 +138,7 @@ export class Revalidator {
 
   private revalidate(ukey: Ukey): void {
     const out = this.udpif.translateKey(ukey.flow, false);
-    if (out === null || out.error === 'no-recirculation-context') {
+    if (out === null || out.error === 'no-recirculation-context' || out.avoidCaching) {
       this.udpif.remove(ukey);
       return;
     }

@@ -117,8 +117,8 @@ export class Rule implements ClassifierRule {
 
   /** Why the entry's time is over at `nowMs`, or null. */
   expired(nowMs: number): 'idle' | 'hard' | null {
-    if (this.hardTimeout > 0 && nowMs >= this.modifiedMs + this.hardTimeout * 1000) return 'hard';
-    if (this.idleTimeout > 0 && nowMs >= this.usedMs + this.idleTimeout * 1000) return 'idle';
+    if (this.hardTimeout > 0 && nowMs > this.modifiedMs + this.hardTimeout * 1000) return 'hard';
+    if (this.idleTimeout > 0 && nowMs > this.usedMs + this.idleTimeout * 1000) return 'idle';
     return null;
   }
 

@@ -104,8 +104,18 @@ export interface PacketIn {
   /** Metadata fields of the packet, as a match (registers, tunnel, in_port...). */
   metadata: Match;
   userdata?: Uint8Array;
+  /** The switch waits for the packet to come back with this (nxt_packet_in2 alone). */
+  continuation?: Uint8Array;
   /** Sent in this form over OpenFlow 1.0 and, for the Nicira forms, any version. */
   format?: 'standard' | 'nxt_packet_in' | 'nxt_packet_in2';
+}
+
+/** A paused packet comes back: as it was sent in a packet_in, or changed. */
+export interface NxResume {
+  type: 'nx_resume';
+  data: Uint8Array;
+  metadata: Match;
+  continuation: Uint8Array;
 }
 
 export interface FlowRemoved {
@@ -201,6 +211,7 @@ export interface OfError {
 
 /** Any OpenFlow message. */
 export type OfMessage =
+  | NxResume
   | FlowMod
   | FlowStatsRequest
   | PacketOut

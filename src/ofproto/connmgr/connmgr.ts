@@ -29,6 +29,7 @@ import { type GroupService, NO_GROUPS } from './group-handlers.js';
 import { isPassive, OfListener } from './listener.js';
 import { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
+import { continuationOf } from './resume.js';
 
 const log = getLogger('connmgr');
 
@@ -237,6 +238,7 @@ export class Connmgr {
         data: limit < data.length ? data.slice(0, limit) : data,
         metadata,
         userdata: state.userdata,
+        continuation: continuationOf(state),
         format: conn.packetInFormat,
       });
     }

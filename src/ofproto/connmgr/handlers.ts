@@ -22,6 +22,7 @@ import { translate } from '../xlate/translate.js';
 import { handleGroups, isGroupRequest } from './group-handlers.js';
 import type { OfConn, Request } from './ofconn.js';
 import { portDesc } from './port-desc.js';
+import { resumePacket } from './resume.js';
 import { handleStats, isStatsRequest } from './stats-handlers.js';
 
 const ETH_HEADER_BYTES = 14;
@@ -81,6 +82,14 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
     case 'port_mod':
       rejectSecondary(conn);
       executeBundled(conn, msg);
+      return null;
+    case 'nx_resume':
+      rejectSecondary(conn);
+      resumePacket(conn.ofproto, msg);
+      return null;
+    case 'table_mod':
+      rejectSecondary(conn);
+      ofproto.tableMod(msg.table, msg.config, conn.version);
       return null;
     case 'barrier_request':
       return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
@@ -172,7 +181,7 @@ function features(conn: OfConn): OfMessage {
 function config(conn: OfConn): OfMessage {
   return {
     type: 'get_config_reply',
-    fragHandling: conn.fragHandling,
+    fragHandling: conn.ofproto.fragHandling,
     invalidTtlToController: conn.invalidTtlToController,
     missSendLen: conn.missSendLen,
   };
@@ -180,8 +189,8 @@ function config(conn: OfConn): OfMessage {
 
 function setConfig(conn: OfConn, msg: SwitchConfig): void {
   if (conn.kind !== 'primary' || conn.role !== 'secondary') {
-    // Only the mode that leaves fragments alone is there: others are not taken over.
-    conn.fragHandling = 0;
+    // To put fragments together again (2) is not there: it is not taken over.
+    if (msg.fragHandling !== 2) conn.ofproto.setFragHandling(msg.fragHandling);
   }
   conn.invalidTtlToController = msg.invalidTtlToController ?? false;
   conn.missSendLen = msg.missSendLen;

@@ -60,7 +60,6 @@ export class OfConn {
   missSendLen: number;
   packetInFormat: 'standard' | 'nxt_packet_in' | 'nxt_packet_in2' = 'standard';
   controllerId = 0;
-  fragHandling = 0;
   invalidTtlToController = false;
   /** Set by a controller; null: the version's default. */
   asyncMasks: AsyncMasks | null = null;

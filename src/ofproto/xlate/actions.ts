@@ -109,6 +109,11 @@ function executeAction(ctx: XlateContext, action: OfAction): boolean {
       outputTrunc(ctx, action.port, action.maxLen);
       break;
     case 'controller':
+      if (action.pause) {
+        ctx.pause = action;
+        triggerFreeze(ctx);
+        break;
+      }
       controllerAction(ctx, action.maxLen, action.reason, action.controllerId, action.userdata);
       break;
     case 'enqueue':

@@ -26,7 +26,7 @@ import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
 import { formatFlowText } from '../text.js';
 import type { XlateCacheEntry } from './cache.js';
-import type { FrozenHash, FrozenStep } from './freeze.js';
+import type { FrozenHash, FrozenState, FrozenStep } from './freeze.js';
 import { type TraceNode, type TraceNodeType, traceNode } from './trace.js';
 
 /** Resubmits into the same or an earlier table may nest this deep. */
@@ -66,6 +66,8 @@ export interface XlateIn {
   hasPacket: boolean;
   /** The frame itself, for the protocols that the switch takes part in. */
   packet?: Uint8Array;
+  /** A paused packet goes on from here; `flow` has its headers and metadata. */
+  resume?: FrozenState;
   /** Gets the trace's nodes. */
   trace?: TraceNode[];
   /** Shows ports of the traced bridge by name. */
@@ -87,6 +89,8 @@ export interface XlateOut {
   /** Numbers of frozen translations in `actions` (OfprotoBacker.frozenStates). */
   recircIds: number[];
   error: XlateError;
+  /** What was translated must not be kept: the next packet may have another result. */
+  avoidCaching: boolean;
   /** The flow at the end of the first bridge's pipeline; for traces alone. */
   finalFlow: FlowWords | null;
 }
@@ -127,7 +131,10 @@ export class XlateContext {
   wasMpls = false;
   /** The translation is being stopped (freeze.ts); `exit` is set too. */
   freezing = false;
+  avoidCaching = false;
   frozenHash: FrozenHash | null = null;
+  /** The controller that gets the packet when the translation stops for it. */
+  pause: Extract<OfAction, { type: 'controller' }> | null = null;
   frozenSteps: FrozenStep[] = [];
 
   constructor(readonly xin: XlateIn) {

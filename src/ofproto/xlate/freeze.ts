@@ -24,6 +24,7 @@ import { formatActionsText } from '../text.js';
 import { executeActions, runActionSet } from './actions.js';
 import { commitActions } from './commit.js';
 import type { XlateContext } from './context.js';
+import { controllerAction } from './output.js';
 
 /** Actions that are left, and the entry that they belong to. */
 export interface FrozenStep {
@@ -135,11 +136,17 @@ export function freezeRest(ctx: XlateContext, actions: readonly OfAction[]): voi
 /** Gives the state a number and emits the recirculation that brings the packet back to it. */
 export function finishFreezing(ctx: XlateContext): void {
   commitActions(ctx);
-  const { frozenHash } = ctx;
+  const { frozenHash, pause } = ctx;
   const id = ctx.ofproto.backer.frozenStates.intern(frozenState(ctx));
   ctx.recircIds.push(id);
-  if (frozenHash !== null) ctx.emit({ type: 'hash', ...frozenHash });
-  ctx.emit({ type: 'recirc', id });
+  if (pause !== null) {
+    const { maxLen, reason, controllerId, userdata } = pause;
+    controllerAction(ctx, maxLen, reason, controllerId, userdata, id);
+  } else {
+    if (frozenHash !== null) ctx.emit({ type: 'hash', ...frozenHash });
+    ctx.emit({ type: 'recirc', id });
+  }
+  ctx.pause = null;
   ctx.freezing = false;
   ctx.frozenHash = null;
   ctx.frozenSteps = [];

@@ -56,6 +56,8 @@ export function executeLearn(ctx: XlateContext, learn: LearnSpec): void {
     if (ctx.xin.sideEffects) learned = performLearning(learning);
     else if (learn.limit > 0 && findLearned(learning) === null) {
       learned = !limitReached(learning);
+      // Whether the next packet learns is not known before it comes.
+      ctx.avoidCaching = true;
     }
   } catch (error) {
     if (!(error instanceof OfpError)) throw error;

@@ -187,6 +187,7 @@ export function controllerAction(
   reason: number,
   controllerId: number,
   userdata?: Uint8Array,
+  resume?: number,
 ): void {
   commitActions(ctx);
   const explicit = reason === OFPR.ACTION && ctx.rule?.isTableMiss === true;
@@ -200,6 +201,7 @@ export function controllerAction(
     reason: explicit ? OFPR.NO_MATCH : reason,
     miss: implicit ? 'implicit' : explicit ? 'explicit' : 'none',
     userdata,
+    resume,
   });
   ctx.controllerIds.push(id);
   const cookie = { type: 'controller', id, maxLen, dontSend: false, reason } as const;

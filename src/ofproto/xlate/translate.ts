@@ -59,12 +59,17 @@ export function translate(xin: XlateIn): XlateOut {
     controllerIds: ctx.controllerIds,
     recircIds: ctx.recircIds,
     error: ctx.error,
+    avoidCaching: ctx.avoidCaching,
     finalFlow: xin.trace === undefined ? null : ctx.flow,
   };
 }
 
 function runPipeline(ctx: XlateContext): void {
   const { xin } = ctx;
+  if (xin.resume !== undefined) {
+    thaw(ctx, xin.resume);
+    return;
+  }
   if (xin.actions === undefined && xin.flow[W_RECIRC_ID] !== 0) {
     resume(ctx, xin.flow[W_RECIRC_ID]);
     return;

@@ -143,7 +143,8 @@ function getPacketIn2(r: Reader): PacketIn {
     else if (type === 5) out.reason = payload.u8();
     else if (type === 6) out.metadata = getEntries(payload, false, true).match;
     else if (type === 7) out.userdata = payload.rest();
-    else if (type !== 8) fail('OFPBPC_BAD_TYPE');
+    else if (type === 8) out.continuation = payload.skip(4).rest();
+    else fail('OFPBPC_BAD_TYPE');
   }
   const { data } = out;
   if (data === undefined || data.length === 0) fail('OFPBRC_BAD_LEN');
@@ -161,7 +162,33 @@ function putPacketIn2(w: Writer, msg: PacketIn, version: number): void {
   putProperty(w, 6, (p) => putEntries(p, msg.metadata, version));
   const { userdata } = msg;
   if (userdata !== undefined) putProperty(w, 7, (p) => p.put(userdata));
+  putContinuation(w, msg.continuation);
 }
+
+/** Properties in a property: they begin at a multiple of eight. */
+function putContinuation(w: Writer, continuation: Uint8Array | undefined): void {
+  if (continuation !== undefined) putProperty(w, 8, (p) => p.zeros(4).put(continuation));
+}
+
+const RESUME_ROW: MessageRow = row({
+  type: 'nx_resume',
+  cls: 'nx',
+  number: 28,
+  min: 1,
+  max: 6,
+  body: 0,
+  unit: 8,
+  decode(r) {
+    const { data, metadata, continuation } = getPacketIn2(r);
+    if (continuation === undefined) fail('OFPBRC_BAD_LEN');
+    return { type: 'nx_resume', data, metadata, continuation };
+  },
+  encode(w, msg, ctx) {
+    putProperty(w, 0, (p) => p.put(msg.data));
+    putProperty(w, 6, (p) => putEntries(p, msg.metadata, ctx.version));
+    putContinuation(w, msg.continuation);
+  },
+});
 
 function checkInPort(port: number): number {
   if (port < 0xff00 || port === OFPP.LOCAL || port === OFPP.NONE || port === OFPP.CONTROLLER) {
@@ -250,4 +277,8 @@ const PACKET_OUT_ROWS: MessageRow[] = [
   }),
 ];
 
-export const PACKET_ROWS: readonly MessageRow[] = [...PACKET_IN_ROWS, ...PACKET_OUT_ROWS];
+export const PACKET_ROWS: readonly MessageRow[] = [
+  ...PACKET_IN_ROWS,
+  RESUME_ROW,
+  ...PACKET_OUT_ROWS,
+];

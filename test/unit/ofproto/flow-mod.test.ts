@@ -123,7 +123,7 @@ describe('flow-mod', () => {
     mod('in_port=1', { priority: 5 });
     expect(() => mod('dl_vlan=1', { priority: 5, flags })).toThrow('OFPFMFC_OVERLAP');
     mod('in_port=2', { priority: 5, flags });
-    expect(() => mod('', { table: 254 })).toThrow('OFPFMFC_EPERM');
+    expect(() => mod('', { table: 254 })).toThrow('OFPBRC_EPERM');
   });
 
   it('refuses actions that would not be executed', () => {
