@@ -12,6 +12,7 @@ const SCHEDULES = Number(process.env.BOND_SCHEDULES ?? 20);
 const SEED = Number(process.env.BOND_SEED ?? 1);
 const SCHEDULES_PER_WORLD = 20;
 const EVENTS = 12;
+const WIRE_DELAY_MAX_MS = 400;
 /**
  * LACP, fast: three periods until expired, three until defaulted. A passive end falls silent then,
  * so that its peer, after one more period, waits as long until its own expires.
@@ -68,7 +69,7 @@ function event(world: World): void {
       wire.lossTo[world.int(2)] = world.int(3) === 0 ? 1 : world.random() * 0.7;
       break;
     case 3:
-      wire.delayMs = world.int(400);
+      wire.delayMs = world.int(WIRE_DELAY_MAX_MS);
       break;
     case 4:
       wire.duplicates = world.random() * 0.5;
@@ -88,7 +89,8 @@ function schedule(world: World, kind: Kind): void {
   for (let i = 0; i < EVENTS; i++) {
     event(world);
     traffic(world);
-    world.advance(50 * (1 + world.int(40)));
+    // Of a broadcast from plain ports a copy comes by each wire: all of them before links change.
+    world.advance((kind.plainPeer ? WIRE_DELAY_MAX_MS : 0) + 50 * (1 + world.int(40)));
   }
   const slow = kind.lacp?.some((lacp) => lacp.fast === false) ?? false;
   if (kind.agree === 'lacp') silence(world, slow);
