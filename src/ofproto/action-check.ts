@@ -130,7 +130,7 @@ function unsupported(action: OfAction): never {
 
 /** Ports need not exist yet; reserved numbers must be known ones. */
 function checkPort(port: number): void {
-  if (port === 0 || port === OFPP.UNSET) fail('OFPBAC_BAD_OUT_PORT');
+  if (port === OFPP.UNSET) fail('OFPBAC_BAD_OUT_PORT');
   if (port > OFPP.MAX && port < OFPP.IN_PORT) fail('OFPBAC_BAD_OUT_PORT');
 }
 

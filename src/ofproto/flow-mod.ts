@@ -109,7 +109,7 @@ function modifyFlows(ofproto: Ofproto, mod: FlowMod, rules: readonly Rule[]): vo
     rule.setActions(mod.actions);
     ofproto.learnedCookies.remove(before);
     rule.modifiedMs = now;
-    if (mod.newCookie !== null) rule.cookie = mod.newCookie;
+    if (mod.newCookie !== null && mod.keepCookie !== true) rule.cookie = mod.newCookie;
     if (mod.flags.resetCounts) rule.resetCounts();
   }
   ofproto.tablesChanged();

@@ -34,6 +34,8 @@ export interface FlowMod {
   cookieMask: bigint;
   /** For modify: the cookie to set, or null to keep. */
   newCookie: bigint | null;
+  /** `newCookie` is for an entry that has to be added alone (OpenFlow 1.1's modify). */
+  keepCookie?: boolean;
   idleTimeout: number;
   hardTimeout: number;
   importance: number;

@@ -15,6 +15,7 @@ import { protocolsOfVersion } from '../protocols.js';
 import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
+import { getAnyMatch, putAnyMatch } from './match11.js';
 import { type MessageContext, type MessageRow, row } from './message-row.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
 import { getOxs, putOxs } from './oxs.js';
@@ -23,6 +24,7 @@ import { getPort32 } from './port-number.js';
 const COMMANDS = ['add', 'modify', 'modify_strict', 'delete', 'delete_strict'] as const;
 const NO_COOKIE = 0xffffffffffffffffn;
 const TABLE_ALL = 255;
+const OF11 = 2;
 
 const FLAG = {
   SEND_FLOW_REM: 1,
@@ -217,7 +219,7 @@ const FLOW_MOD_11 = row({
   type: 'flow_mod',
   cls: 'msg',
   number: 14,
-  min: 3,
+  min: 2,
   max: 6,
   body: 40,
   unit: 8,
@@ -231,9 +233,11 @@ const FLOW_MOD_11 = row({
     const outGroup = r.u32();
     const rawFlags = r.u16();
     const importance = r.u16();
-    const match = getOxmMatch(r);
+    const match = getAnyMatch(r, ctx.version);
     if (command === undefined) fail('OFPFMFC_BAD_COMMAND');
     const isAdd = command === 'add';
+    // OpenFlow 1.1: what is to be changed and is not there is added, unless chosen by cookie.
+    const mayAdd = ctx.version === OF11 && command.startsWith('modify') && cookieMask === 0n;
     const isDelete = command === 'delete' || command === 'delete_strict';
     if (table === TABLE_ALL && !isDelete) fail('OFPFMFC_BAD_TABLE_ID');
     if (ctAddressesMismatch(match)) fail('OFPBAC_MATCH_INCONSISTENT');
@@ -241,9 +245,11 @@ const FLOW_MOD_11 = row({
     const flags = getFlowFlags(rawFlags, ctx.version);
     checkFlow(actions, match, table, ctx.version);
     return {
-      ...{ type: 'flow_mod', command, table, match, priority, cookie },
+      ...{ type: 'flow_mod', command, table, match, priority },
+      cookie: mayAdd ? 0n : cookie,
       cookieMask: isAdd ? 0n : cookieMask,
-      newCookie: isAdd ? cookie : null,
+      newCookie: isAdd || mayAdd ? cookie : null,
+      ...(mayAdd && { keepCookie: true }),
       ...{ idleTimeout, hardTimeout },
       importance: ctx.version >= 5 && isAdd ? importance : 0,
       ...{ bufferId, outPort },
@@ -262,7 +268,7 @@ const FLOW_MOD_11 = row({
     w.u16(msg.priority).u32(msg.bufferId).u32(msg.outPort).u32(msg.outGroup);
     w.u16(flowFlagBits(msg.flags, ctx.version));
     w.u16(ctx.version >= 5 && isAdd ? msg.importance : 0);
-    putOxmMatch(w, msg.match, ctx.version);
+    putAnyMatch(w, msg.match, ctx.version);
     putInstructions(w, msg.actions, ctx.version, msg.match);
   },
 });
@@ -336,27 +342,37 @@ const FLOW_REMOVED_11 = row({
   type: 'flow_removed',
   cls: 'msg',
   number: 11,
-  min: 3,
+  min: 2,
   max: 5,
   body: 40,
   unit: 8,
-  decode(r) {
+  decode(r, ctx) {
     const cookie = r.u64();
     const [priority, reason, table] = [r.u16(), r.u8(), r.u8()];
     const [durationSec, durationNsec] = [r.u32(), r.u32()];
     const [idleTimeout, hardTimeout] = [r.u16(), r.u16()];
     const [packets, bytes] = [r.u64(), r.u64()];
     const out: FlowRemoved = {
-      ...{ type: 'flow_removed', match: getOxmMatch(r), table, priority, cookie, reason },
+      ...{
+        type: 'flow_removed',
+        match: getAnyMatch(r, ctx.version),
+        table,
+        priority,
+        cookie,
+        reason,
+      },
       ...{ durationSec, durationNsec, idleTimeout, hardTimeout, packets, bytes },
     };
     return out;
   },
   encode(w, msg, ctx) {
     w.u64(msg.cookie).u16(msg.priority).u8(msg.reason).u8(msg.table);
-    w.u32(msg.durationSec).u32(msg.durationNsec).u16(msg.idleTimeout).u16(msg.hardTimeout);
+    w.u32(msg.durationSec)
+      .u32(msg.durationNsec)
+      .u16(msg.idleTimeout)
+      .u16(ctx.version === OF11 ? 0 : msg.hardTimeout);
     w.u64(msg.packets).u64(msg.bytes);
-    putOxmMatch(w, msg.match, ctx.version);
+    putAnyMatch(w, msg.match, ctx.version);
   },
 });
 

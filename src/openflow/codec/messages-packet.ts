@@ -69,6 +69,26 @@ const PACKET_IN_ROWS: MessageRow[] = [
     type: 'packet_in',
     cls: 'msg',
     number: 10,
+    min: 2,
+    max: 2,
+    body: 16,
+    unit: 1,
+    decode(r) {
+      const [bufferId, inPort] = [r.u32(), getPort32(r)];
+      const [totalLen, reason, table] = [r.skip(4).u16(), r.u8(), r.u8()];
+      const head = { bufferId, totalLen, inPort, reason, table };
+      return packetIn({ format: 'standard', ...head, data: r.rest() });
+    },
+    encode(w, msg, ctx) {
+      w.u32(msg.bufferId).u32(msg.inPort).u32(msg.inPort).u16(msg.totalLen);
+      w.u8(packetInReason(msg.reason, ctx.version)).u8(msg.table).put(msg.data);
+    },
+    serves: (msg) => msg.format === undefined || msg.format === 'standard',
+  }),
+  row({
+    type: 'packet_in',
+    cls: 'msg',
+    number: 10,
     min: 3,
     max: 6,
     body: 8,

@@ -15,6 +15,7 @@ import type {
 import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader, Writer } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
+import { getAnyMatch, putAnyMatch } from './match11.js';
 import { type MessageClass, type MessageContext, type MessageRow, row } from './message-row.js';
 import { flowFlagBits, getFlowFlags } from './messages-flow.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
@@ -60,19 +61,19 @@ function flowRequestRows(number: number, nxNumber: number, aggregate: boolean): 
       serves: (msg) => mine(msg) && msg.nx !== false,
     }),
     row({
-      ...{ type, cls: 'stats_request', number, min: 3, max: 6, body: 32, unit: 8 },
-      decode(r) {
+      ...{ type, cls: 'stats_request', number, min: 2, max: 6, body: 32, unit: 8 },
+      decode(r, ctx) {
         const table = r.u8();
         const outPort = getPort32(r.skip(3));
         const outGroup = r.u32();
         const [cookie, cookieMask] = [r.skip(4).u64(), r.u64()];
-        const match = getOxmMatch(r);
+        const match = getAnyMatch(r, ctx.version);
         return { type, aggregate, table, match, outPort, outGroup, cookie, cookieMask };
       },
       encode(w, msg, ctx) {
         w.u8(msg.table).zeros(3).u32(msg.outPort).u32(msg.outGroup).zeros(4);
         w.u64(msg.cookie & msg.cookieMask).u64(msg.cookieMask);
-        putOxmMatch(w, msg.match, ctx.version);
+        putAnyMatch(w, msg.match, ctx.version);
       },
       serves: mine,
     }),
@@ -156,7 +157,7 @@ function getFlow13(r: Reader, ctx: MessageContext): FlowStatsEntry {
   const rawFlags = e.u16();
   const importance = e.u16();
   const [cookie, packets, bytes] = [e.skip(2).u64(), e.u64(), e.u64()];
-  const match = getOxmMatch(e);
+  const match = getAnyMatch(e, ctx.version);
   const actions = getInstructions(e, e.left, ctx.version);
   return {
     ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
@@ -173,7 +174,7 @@ function putFlow13(w: Writer, e: FlowStatsEntry, ctx: MessageContext): void {
   w.u16(ctx.version >= 4 ? flowFlagBits(e.flags, ctx.version) : 0);
   w.u16(ctx.version >= 5 ? e.importance : 0).zeros(2);
   w.u64(e.cookie).u64(e.packets).u64(e.bytes);
-  putOxmMatch(w, e.match, ctx.version);
+  putAnyMatch(w, e.match, ctx.version);
   putInstructions(w, e.actions, ctx.version, e.match);
   w.setU16(start, w.length - start);
 }
@@ -226,7 +227,7 @@ const FLOW_REPLIES: MessageRow[] = [
     ),
     serves: (msg) => nxReply(msg as never),
   },
-  listReply('flow_stats_reply', { number: 1, min: 3, max: 5, unit: 1 }, getFlow13, putFlow13),
+  listReply('flow_stats_reply', { number: 1, min: 2, max: 5, unit: 1 }, getFlow13, putFlow13),
   listReply('flow_stats_reply', { number: 1, min: 6, max: 6, unit: 1 }, getFlow15, putFlow15),
 ];
 

@@ -140,7 +140,7 @@ describe('flow-mod', () => {
     expect(refuse({ type: 'ct_clear' })).toBe('OFPBAC_BAD_TYPE');
     expect(refuse({ type: 'push_mpls', ethType: 0x8847 })).toBe('accepted');
     expect(refuse({ type: 'goto_table', table: 4 })).toBe('OFPBIC_BAD_TABLE_ID');
-    expect(refuse({ type: 'output', port: 0, maxLen: 0 })).toBe('OFPBAC_BAD_OUT_PORT');
+    expect(refuse({ type: 'output', port: 0xfffffff7, maxLen: 0 })).toBe('OFPBAC_BAD_OUT_PORT');
     expect(refuse({ type: 'exit' })).toBe('accepted');
     mod('in_port=1');
     const bad = { command: 'modify', actions: [{ type: 'ct_clear' }] } as const;
