@@ -65,6 +65,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'ovs-dpctl',
   },
   {
+    name: 'controller',
+    summary: 'make switches learn (as ovs-testcontroller)',
+    run: 'runController',
+    program: 'ovs-testcontroller',
+  },
+  {
+    name: 'openflowd',
+    summary: 'run one bridge without a database',
+    run: 'runOpenflowd',
+    program: 'ovs-openflowd',
+  },
+  {
     name: 'bond',
     summary: 'watch bonds: members, buckets, load, LACP',
     run: 'runBond',

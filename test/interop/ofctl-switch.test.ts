@@ -38,8 +38,8 @@ function argv(step: string): string[] {
 }
 
 /**
- * Commands that talk to no switch compare nothing here. Open vSwitch's dummy ports have a queue each,
- * as no other device has unless it is told to; its meters cannot remark, ours can.
+ * Commands that talk to no switch compare nothing here. Open vSwitch's dummy ports have a queue
+ * each, as no other device has unless it is told to; its meters cannot remark, ours can.
  */
 const ELSEWHERE = /queue-stats|queue-get-config BR( 1)?$|meter-features|dscp_remark/;
 const STEPS = OFCTL_STEPS.filter((step) => step.includes('BR') && !ELSEWHERE.test(step));

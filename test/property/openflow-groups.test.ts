@@ -1,6 +1,6 @@
 /**
- * Properties of the codec of groups and meters: what was encoded is decoded again, in each version's
- * own form of buckets.
+ * Properties of the codec of groups and meters: what was encoded is decoded again, in each
+ * version's own form of buckets.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -235,9 +235,12 @@ const GROUPS = [
   'add-group BR group_id=1,type=all,bucket=output:1,bucket=output:2',
   '-O OpenFlow13 add-group BR group_id=2,type=select,bucket=weight:10,output:1,bucket=output:2',
   '-O OpenFlow13 add-group BR group_id=3,type=indirect,bucket=actions=mod_vlan_vid:5,output:1',
-  '-O OpenFlow13 add-group BR group_id=4,type=ff,bucket=watch_port:1,output:1,bucket=watch_port:2,output:2',
-  '-O OpenFlow15 add-group BR group_id=5,type=select,selection_method=hash,fields=ip_src,bucket=bucket_id:7,output:1',
-  '-O OpenFlow15 add-group BR "group_id=6,type=select,selection_method=hash,selection_method_param=9,fields(ip_dst=255.255.255.0,tcp_src),bucket=output:1"',
+  '-O OpenFlow13 add-group BR group_id=4,type=ff,bucket=watch_port:1,output:1,' +
+    'bucket=watch_port:2,output:2',
+  '-O OpenFlow15 add-group BR group_id=5,type=select,selection_method=hash,fields=ip_src,' +
+    'bucket=bucket_id:7,output:1',
+  '-O OpenFlow15 add-group BR "group_id=6,type=select,selection_method=hash,' +
+    'selection_method_param=9,fields(ip_dst=255.255.255.0,tcp_src),bucket=output:1"',
   '-O OpenFlow15 add-group BR group_id=7,type=select,selection_method=dp_hash,bucket=output:1',
   '-O OpenFlow13 add-group BR group_id=8,type=all,bucket=set_field:1->reg0,group:1',
   'dump-groups BR',
