@@ -10,7 +10,8 @@ import { fail } from '../openflow/errors.js';
 import type { Match } from '../openflow/match.js';
 import type { FlowMod } from '../openflow/messages.js';
 import { checkActions } from './action-check.js';
-import { N_TABLES, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
+import { chooseVictim } from './eviction.js';
+import { type FlowTable, N_TABLES, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
 import type { Ofproto } from './ofproto.js';
 import { type RemovedReason, Rule } from './rule.js';
 
@@ -66,7 +67,7 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
   if (mod.flags.checkOverlap && table.cls.overlapping(mod.match, mod.priority) !== null) {
     fail('OFPFMFC_OVERLAP');
   }
-  if (old === null && table.cls.size >= table.maxFlows) fail('OFPFMFC_TABLE_FULL');
+  if (old === null && table.cls.size >= table.maxFlows) makeRoom(ofproto, table);
   const rule = new Rule(
     {
       match: mod.match,
@@ -91,6 +92,14 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
   ofproto.ruleTimes(rule);
   ofproto.tablesChanged();
   if (old !== null) ofproto.learnedCookies.remove(old.actions);
+}
+
+/** Gives an entry up for a new one. @throws OfpError when there is none that may go */
+function makeRoom(ofproto: Ofproto, table: FlowTable): void {
+  ofproto.backer.pushStats();
+  const victim = table.evicts ? chooseVictim(table) : null;
+  if (victim === null) fail('OFPFMFC_TABLE_FULL');
+  deleteRules(ofproto, [victim], 'eviction');
 }
 
 function modifyFlows(ofproto: Ofproto, mod: FlowMod, rules: readonly Rule[]): void {

@@ -8,7 +8,6 @@
  * Not for: what a packet does in a group (xlate/groups.ts). OpenFlow 1.5, sections 6.7 and 7.3.4.3.
  */
 import { getLogger } from '../common/log.js';
-import { OFPP } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import {
   BUCKET,
@@ -234,11 +233,6 @@ export class GroupTable {
   private check(type: GroupType, buckets: readonly Bucket[]): void {
     if (type === 'indirect' && buckets.length !== 1) fail('OFPGMFC_INVALID_GROUP');
     for (const bucket of buckets) {
-      if (bucket.weight > 0 && type !== 'select' && bucket.weight !== 1) {
-        fail('OFPGMFC_INVALID_GROUP');
-      }
-      const unwatched = bucket.watchPort === OFPP.NONE && bucket.watchGroup === OFPG.ANY;
-      if (type === 'ff' && unwatched) fail('OFPGMFC_INVALID_GROUP');
       checkActions(bucket.actions, { table: null, ofproto: null });
     }
   }

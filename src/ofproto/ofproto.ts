@@ -21,8 +21,17 @@ import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
+import { chooseVictim } from './eviction.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
-import { FlowTable, N_TABLES, type TableMiss, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
+import {
+  FlowTable,
+  N_TABLES,
+  TABLE_DEFAULTS,
+  type TableMiss,
+  type TableSettings,
+  TBL_ALL,
+  TBL_INTERNAL,
+} from './flow-table.js';
 import { BridgeGroups } from './group-service.js';
 import { GroupTable } from './group-table.js';
 import { LearnedCookies } from './learned-cookies.js';
@@ -326,6 +335,19 @@ export class Ofproto {
   }
 
   // Tables.
+
+  /** Settings of tables by number; tables that are not named have the defaults. */
+  setTables(settings: ReadonlyMap<number, TableSettings>): void {
+    for (const table of this.tables) {
+      if (table.hidden) continue;
+      table.configure(settings.get(table.id) ?? TABLE_DEFAULTS);
+      while (table.evicts && table.cls.size > table.maxFlows) {
+        const victim = chooseVictim(table);
+        if (victim === null) break;
+        deleteRules(this, [victim], 'eviction');
+      }
+    }
+  }
 
   /**
    * What packets meet in a table without a matching entry.

@@ -218,6 +218,7 @@ export class Bridge {
     ofproto.setMacTableConfig(config.macAgingSec, config.macTableSize);
     ofproto.setForwardBpdu(config.forwardBpdu);
     ofproto.setFloodVlans(config.floodVlans);
+    ofproto.setTables(config.flowTables);
     ofproto.setProtocols(config.protocols);
     ofproto.setFailMode(config.failMode);
     ofproto.setControllers(config.controllers);

@@ -5,6 +5,7 @@
  * They hold no reference to rows, so a configuration can be compared, logged and made in tests by
  * hand.
  */
+import type { TableSettings } from '../ofproto/flow-table.js';
 import type {
   BundleSettings,
   ControllerSettings,
@@ -71,6 +72,8 @@ export interface BridgeConfig {
   floodVlans: ReadonlySet<number> | null;
   forwardBpdu: boolean;
   dpDesc: string | null;
+  /** By table number. */
+  flowTables: ReadonlyMap<number, TableSettings>;
   ports: PortConfig[];
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../ofproto/settings.js';
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
+import { readFlowTables } from './read-flow-tables.js';
 import { readIfaceLacp, readPortSettings } from './read-port.js';
 import {
   isUnicastMac,
@@ -132,6 +133,7 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     floodVlans: floodVlans.length ? new Set(floodVlans) : null,
     forwardBpdu: mapBool(other, 'forward-bpdu', false),
     dpDesc: other.get('dp-desc') ?? null,
+    flowTables: readFlowTables(row, say),
     ports,
   };
 }
