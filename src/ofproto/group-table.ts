@@ -27,8 +27,6 @@ const log = getLogger('ofproto_dpif');
 /** Hash values that a select group's buckets are spread over, at most. */
 const HASH_VALUES_MAX = 256;
 const HASH_VALUES_MIN = 16;
-/** Where the controller named dp_hash itself, it may be more. */
-const HASH_VALUES_MAX_ASKED = 65_536;
 /** Groups of one bridge. */
 export const GROUPS_MAX = 65_536;
 
@@ -88,7 +86,7 @@ function chooseSelection(buckets: readonly GroupBucket[], props: GroupProps): Se
     }
     case 'dp_hash': {
       log.dbg('Selection method specified: dp_hash.');
-      const map = spread(buckets, HASH_VALUES_MAX_ASKED);
+      const map = spread(buckets, HASH_VALUES_MAX);
       const param = props.selectionMethodParam;
       const algorithm = param >> 32n === 1n ? 'sym_l4' : 'l4';
       const basis = Number(param & 0xffffffffn);

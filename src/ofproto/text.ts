@@ -40,8 +40,6 @@ const IF_SET: readonly number[] = [
   L.W_DP_HASH,
   L.W_CT_STATE,
   L.W_CT_MARK,
-  L.W_TUN_ID,
-  L.W_TUN_ID + 1,
   ...Array.from({ length: 4 }, (_, i) => L.W_CT_LABEL + i),
   ...Array.from({ length: L.N_REGS }, (_, i) => L.W_REG0 + i),
 ];
@@ -55,7 +53,9 @@ function flowMatch(flow: L.FlowWords): Match {
   const match = matchAny();
   const { mask } = match;
   for (const word of IF_SET) if (flow[word] !== 0) mask[word] = ONES;
-  if ((flow[L.W_METADATA] | flow[L.W_METADATA + 1]) !== 0) fill(mask, L.W_METADATA, 2);
+  for (const word of [L.W_METADATA, L.W_TUN_ID]) {
+    if ((flow[word] | flow[word + 1]) !== 0) fill(mask, word, 2);
+  }
   fill(mask, L.W_DL_DST, 3);
   mask[L.W_PACKET_TYPE] = ONES;
   mask[L.W_DL_TYPE] = 0xffff0000 | 0;
@@ -117,6 +117,9 @@ export function formatMegaflow(
 export function formatRuleTitle(rule: Rule, ofproto: Ofproto, names: NameMap | null): string {
   if (rule === ofproto.missRule) return 'No match, and a "packet-in" is called for.';
   if (rule === ofproto.noPacketInRule) return 'No match.';
+  if (rule === ofproto.dropFragmentsRule) {
+    return 'Packets are IP fragments and the fragment handling mode is "drop".';
+  }
   const match = formatMatch(rule.match, names);
   const cookie = rule.cookie === 0n ? '' : `, cookie 0x${rule.cookie.toString(16)}`;
   return `${match === '' ? '' : `${match}, `}priority ${rule.priority}${cookie}`;

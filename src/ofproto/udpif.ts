@@ -17,7 +17,7 @@ import { getLogger } from '../common/log.js';
 import type { DpFlow, Upcall } from '../datapath/dpif.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
 import type { Match } from '../openflow/match.js';
-import { type FlowWords, W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
+import { DP_FLOW_WORDS, type FlowWords, W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { Classifier, type ClassifierRule } from './classifier.js';
 import { giveFlow, takeFlowCopy } from './flow-pool.js';
@@ -65,6 +65,8 @@ export class Udpif {
   private syncing = false;
   private limitReported = false;
   maxFlows = 0;
+  /** Off: every flow matches one packet's headers exactly. */
+  megaflows = true;
   /** Moving average of the number of flows, taken once per revalidation. */
   avgFlows = 0;
 
@@ -132,6 +134,7 @@ export class Udpif {
       return;
     }
     const mask = megaflowMask(out.wc, key);
+    if (!this.megaflows) mask.fill(-1, 0, DP_FLOW_WORDS);
     // The whole key, for the text of dumps: bits outside the mask do not count.
     const flow = key.slice();
     const old = this.index.lookup(key, null);

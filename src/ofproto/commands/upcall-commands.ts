@@ -29,6 +29,23 @@ export function upcallCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       ...none,
       run: () => [...registry.backers()].map(upcallShow).join(''),
     },
+    ...[true, false].map((on) => ({
+      name: `upcall/${on ? 'enable' : 'disable'}-megaflows`,
+      ...none,
+      run: () => {
+        each((backer) => {
+          backer.udpif.megaflows = on;
+          backer.udpif.removeAll();
+        });
+        return `megaflows ${on ? 'enabled' : 'disabled'}\n`;
+      },
+    })),
+    ...[true, false].map((on) => ({
+      name: `upcall/${on ? 'enable' : 'disable'}-ufid`,
+      ...none,
+      // Flows have their numbers either way: there is no shorter form of a dump.
+      run: () => `Datapath dumping tersely using UFID ${on ? 'enabled' : 'disabled'}\n`,
+    })),
     {
       name: 'upcall/set-flow-limit',
       usage: 'flow-limit-number',

@@ -17,7 +17,7 @@ import { getLogger } from '../../common/log.js';
 import { OFPP } from '../../openflow/actions.js';
 import { matchAny } from '../../openflow/match.js';
 import type { OfMessage } from '../../openflow/messages.js';
-import { W_IN_PORT } from '../../packet/flow-layout.js';
+import { W_IN_PORT, W_METADATA, W_TUN_ID } from '../../packet/flow-layout.js';
 import type { ControllerActionState } from '../controller-actions.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
@@ -48,6 +48,8 @@ const REMOVED_REASONS: readonly RemovedReason[] = [
 ];
 const PORT_REASONS = ['add', 'delete', 'modify'] as const;
 const OF13 = 4;
+/** Fields of two words: known as a whole. */
+const WIDE_FIELDS: readonly number[] = [W_METADATA, W_TUN_ID];
 
 export class Connmgr {
   private readonly conns = new Set<OfConn>();
@@ -217,6 +219,10 @@ export class Connmgr {
       if (flow[i] === 0) continue;
       metadata.flow[i] = flow[i];
       metadata.mask[i] = -1;
+    }
+    for (const word of WIDE_FIELDS) {
+      if ((metadata.mask[word] | metadata.mask[word + 1]) !== 0)
+        metadata.mask.fill(-1, word, word + 2);
     }
     metadata.flow[W_IN_PORT] = flow[W_IN_PORT];
     metadata.mask[W_IN_PORT] = -1;

@@ -65,7 +65,6 @@ const TCP_FIN_RST = 0x05;
 /** OFPC_FRAG_*. */
 const FRAG_NORMAL = 0;
 const FRAG_DROP = 1;
-const FRAGMENT_DROPPED = 'Packets are IP fragments and the fragment handling mode is "drop".';
 const TTL_BITS = 0x0000ff00;
 const NW_PROTO_BITS = 0xff000000 | 0;
 
@@ -390,7 +389,6 @@ export function lookup(ctx: XlateContext, inPort: number, options: LookupOptions
   // Of a fragmented packet only the first piece has ports: no piece is matched by them.
   const fragment = (nwFrag(flow) & NW_FRAG_ANY) !== 0;
   if (fragment && ctx.ofproto.fragHandling === FRAG_DROP) {
-    ctx.report('detail', FRAGMENT_DROPPED);
     return ctx.ofproto.dropFragmentsRule;
   }
   if (fragment && ctx.ofproto.fragHandling === FRAG_NORMAL) flow[W_TP] = 0;

@@ -159,7 +159,7 @@ function commitMpls(ctx: XlateContext): void {
 function commitNetwork(ctx: XlateContext): void {
   const type = dlType(ctx.base);
   // Behind a label that was pushed there is nothing to change.
-  if (dlType(ctx.flow) !== type) return;
+  if (dlType(ctx.flow) !== type || nwProto(ctx.flow) === 0) return;
   if (type === ETH_TYPE_IP) commitHeader(ctx, 'ipv4', IPV4);
   else if (type === ETH_TYPE_IPV6) {
     commitHeader(ctx, 'ipv6', IPV6);

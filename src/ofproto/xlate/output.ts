@@ -105,6 +105,7 @@ export function composeOutput(ctx: XlateContext, ofPort: number, bond: Bond | nu
   if (port.odpPort === null) return;
   commitActions(ctx);
   if (bond === null) ctx.emit({ type: 'output', port: port.odpPort });
+  else if (bond.lbOutput) ctx.emit({ type: 'lb_output', bond: bond.recircId });
   else {
     ctx.emit({ type: 'hash', algorithm: 'l4', basis: bond.settings.basis });
     ctx.emit({ type: 'recirc', id: bond.recircId });
