@@ -1,0 +1,205 @@
+/** Bundles as a controller sees them: all or nothing, in order, and no trouble for anybody else. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BUNDLE_IDLE_MS } from '../../../src/ofproto/connmgr/bundles.js';
+import { encodeMessage } from '../../../src/openflow/codec/index.js';
+import type { OfMessage } from '../../../src/openflow/messages.js';
+import type { BundleType } from '../../../src/openflow/messages-bundle.js';
+import { formatFlowStats } from '../../../src/openflow/syntax/flow-format.js';
+import { parseFlow, parseFlowStatsRequest } from '../../../src/openflow/syntax/flow-parse.js';
+import { parseGroupMod } from '../../../src/openflow/syntax/group-parse.js';
+import { NO_NAMES } from '../../../src/openflow/syntax/names.js';
+import { OfConnection } from '../../../src/openflow/vconn.js';
+import { TestSwitch } from './support/bridge.js';
+
+const OF13 = 4;
+const OF14 = 5;
+const FLAGS = 3;
+
+let dir: string;
+let sw: TestSwitch;
+let open: OfConnection[];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tapswitch-bundle-'));
+  sw = new TestSwitch(true);
+  open = [];
+  const br = sw.bridge('br0');
+  for (const name of ['p1', 'p2']) sw.port(br, name);
+  br.setFailMode('secure');
+  await br.listenMgmt(join(dir, 'br0.mgmt'));
+});
+
+afterEach(() => {
+  for (const connection of open) connection.close();
+  sw.backer.close();
+  rmSync(dir, { recursive: true });
+});
+
+/** A controller's end, with the asynchronous messages that it got. */
+class Client {
+  readonly events: OfMessage[] = [];
+  private constructor(readonly connection: OfConnection) {}
+
+  static async open(version = OF14): Promise<Client> {
+    const events: OfMessage[] = [];
+    const connection = new OfConnection(connect(join(dir, 'br0.mgmt')), {
+      versions: [version],
+      onMessage: (msg) => events.push(msg),
+    });
+    open.push(connection);
+    await connection.whenOpen();
+    const client = new Client(connection);
+    Object.assign(client, { events });
+    return client;
+  }
+
+  async control(ctrl: BundleType, bundle = 1, flags = FLAGS): Promise<string> {
+    const [reply] = await this.connection.request({ type: 'bundle_control', bundle, ctrl, flags });
+    if (reply.type === 'error') return reply.error;
+    return reply.type === 'bundle_control' ? `${reply.ctrl}` : reply.type;
+  }
+
+  add(msg: OfMessage, bundle = 1, flags = FLAGS): void {
+    const { connection } = this;
+    const xid = connection.nextXid();
+    const frame = encodeMessage(connection.version, msg, xid);
+    connection.send({ type: 'bundle_add_message', bundle, flags, frame }, xid);
+  }
+
+  flow(text: string, bundle = 1): void {
+    this.add(parseFlow(text, 'file', NO_NAMES).flow, bundle);
+  }
+
+  async barrier(): Promise<void> {
+    await this.connection.request({ type: 'barrier_request' });
+  }
+
+  async flows(): Promise<string[]> {
+    const { request } = parseFlowStatsRequest('', false, NO_NAMES);
+    const parts = await this.connection.request(request);
+    const entries = parts.flatMap((p) => (p.type === 'flow_stats_reply' ? p.entries : []));
+    return entries.map((e) => formatFlowStats(e, NO_NAMES, false)).sort();
+  }
+
+  errors(): string[] {
+    return this.events.flatMap((msg) => (msg.type === 'error' ? [msg.error] : []));
+  }
+}
+
+const BEFORE = [
+  'cookie=0x1, priority=5,in_port=1 actions=output:2',
+  'cookie=0x2, send_flow_rem priority=6,in_port=2 actions=output:1',
+];
+
+async function withFlows(version = OF14): Promise<Client> {
+  const client = await Client.open(version);
+  // Service connections hear of events once they have said how much of a packet they want.
+  client.connection.send({ type: 'set_config', fragHandling: 0, missSendLen: 128 });
+  for (const text of [
+    'cookie=1,priority=5,in_port=1,actions=output:2',
+    'cookie=2,priority=6,send_flow_rem,in_port=2,actions=output:1',
+  ]) {
+    client.connection.send(parseFlow(text, 'add', NO_NAMES).flow);
+  }
+  await client.barrier();
+  expect(await client.flows()).toEqual(BEFORE);
+  return client;
+}
+
+describe.each([OF13, OF14])('bundles of version %i', (version) => {
+  it('execute in order when they are committed, and not before', async () => {
+    const client = await withFlows(version);
+    expect(await client.control('open_request')).toBe('open_reply');
+    client.flow('delete');
+    client.flow('add priority=9,in_port=1,actions=output:1');
+    client.flow('modify in_port=1,actions=output:2');
+    await client.barrier();
+    expect(await client.flows()).toEqual(BEFORE);
+    expect(await client.control('commit_request')).toBe('commit_reply');
+    expect(await client.flows()).toEqual(['priority=9,in_port=1 actions=output:2']);
+    expect(client.events.map((msg) => msg.type)).toEqual(['flow_removed']);
+  });
+
+  it('change nothing at all when one message is refused', async () => {
+    const client = await withFlows(version);
+    client.flow('add priority=9,in_port=1,actions=output:1');
+    client.flow('modify in_port=1,cookie=7,actions=drop');
+    client.flow('add priority=5,in_port=1,cookie=9,actions=drop');
+    client.flow('delete in_port=2');
+    client.add(parseGroupMod('group_id=1,type=all,bucket=output:1', 'add', NO_NAMES).msg);
+    client.flow('add priority=1,actions=group:77');
+    client.flow('add priority=2,actions=drop');
+    await client.barrier();
+    expect(client.errors()).toEqual([]);
+    expect(await client.control('commit_request')).toBe('OFPBFC_MSG_FAILED');
+    expect(client.errors()).toEqual(['OFPBAC_BAD_OUT_GROUP']);
+    expect(await client.flows()).toEqual(BEFORE);
+    const [groups] = await client.connection.request({
+      type: 'group_desc_request',
+      group: 0xfffffffc,
+    });
+    expect(groups).toMatchObject({ type: 'group_desc_reply', entries: [] });
+    // What was undone was not told to anybody.
+    expect(client.events.map((msg) => msg.type)).toEqual(['error']);
+  });
+});
+
+describe('what a bundle refuses', () => {
+  it.each([
+    ['commit_request', 'OFPBFC_BAD_ID'],
+    ['discard_request', 'OFPBFC_BAD_ID'],
+    ['close_request', 'OFPBFC_BAD_ID'],
+    ['open_reply', 'OFPBFC_BAD_TYPE'],
+  ] as const)('%s of none: %s', async (ctrl, error) => {
+    const client = await Client.open();
+    expect(await client.control(ctrl)).toBe(error);
+  });
+
+  it('opening twice, other flags, and more after closing', async () => {
+    const client = await Client.open();
+    await client.control('open_request');
+    expect(await client.control('open_request')).toBe('OFPBFC_BAD_ID');
+    await client.control('open_request', 2);
+    expect(await client.control('commit_request', 2, 0)).toBe('OFPBFC_BAD_FLAGS');
+    await client.control('open_request', 3);
+    expect(await client.control('close_request', 3)).toBe('close_reply');
+    client.flow('add actions=drop', 3);
+    await client.barrier();
+    expect(client.errors()).toEqual(['OFPBFC_BUNDLE_CLOSED']);
+  });
+
+  it('messages that change nothing, and too many bundles', async () => {
+    const client = await Client.open();
+    client.add({ type: 'barrier_request' });
+    await client.barrier();
+    expect(client.errors()).toEqual(['OFPBFC_MSG_UNSUP']);
+    let last = '';
+    for (let i = 10; i < 100; i++) last = await client.control('open_request', i);
+    expect(last).toBe('OFPBFC_OUT_OF_BUNDLES');
+  });
+
+  it('waiting too long', async () => {
+    const client = await Client.open();
+    await client.control('open_request');
+    sw.advance(BUNDLE_IDLE_MS);
+    await client.barrier();
+    expect(client.errors()).toEqual(['OFPBFC_TIMEOUT']);
+    expect(await client.control('commit_request')).toBe('OFPBFC_BAD_ID');
+  });
+});
+
+it('a peer that goes away in the middle leaves the tables alone and others served', async () => {
+  const other = await withFlows();
+  const client = await Client.open();
+  await client.control('open_request');
+  for (let i = 0; i < 500; i++) client.flow(`add priority=${i},in_port=1,actions=drop`);
+  client.connection.close();
+  expect(await other.flows()).toEqual(BEFORE);
+  other.flow('add priority=1,actions=drop');
+  expect(await other.control('commit_request')).toBe('commit_reply');
+  expect((await other.flows()).length).toBe(3);
+});
