@@ -50,6 +50,7 @@ import {
   formatIpv4,
   formatIpv6,
   formatMac,
+  formatMplsLse,
   formatMplsLseMasked,
   formatTcpFlagsField,
   formatVlanTci,
@@ -211,13 +212,15 @@ function formatNdBody(text: KeyText): string {
 }
 
 function formatMplsBody(text: KeyText): string {
-  const stack: string[] = [];
-  for (let i = 0; i < 3; i++) {
-    const mask = text.mask[W_MPLS + i];
-    if (mask === 0) break;
-    stack.push(formatMplsLseMasked(text.key[W_MPLS + i], mask));
-  }
-  return stack.join(',');
+  const masks = text.mask.subarray(W_MPLS, W_MPLS + 3);
+  const end = masks.indexOf(0);
+  const used = end < 0 ? masks : masks.subarray(0, end);
+  // One mask that is not exact makes all of them shown.
+  const exact = used.every((mask) => mask === -1);
+  return Array.from(used, (mask, i) => {
+    const lse = text.key[W_MPLS + i];
+    return exact ? formatMplsLse(lse) : formatMplsLseMasked(lse, mask);
+  }).join(',');
 }
 
 function formatTransport(text: KeyText, proto: number, ipv6: boolean): void {

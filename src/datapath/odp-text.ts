@@ -173,7 +173,6 @@ export function formatMplsLse(lse: number): string {
 }
 
 export function formatMplsLseMasked(lse: number, mask: number): string {
-  if (mask >>> 0 === 0xffffffff) return formatMplsLse(lse);
   const v = lse >>> 0;
   const m = mask >>> 0;
   const label = `label=${v >>> 12}/0x${(m >>> 12).toString(16)}`;

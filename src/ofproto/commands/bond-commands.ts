@@ -75,6 +75,13 @@ export function bondCommands(registry: OfprotoRegistry): OfprotoCommand[] {
         return 'migrated';
       },
     },
+    {
+      name: 'dpif-netdev/bond-show',
+      usage: '[dp]',
+      minArgs: 0,
+      maxArgs: 1,
+      run: () => bondTables(registry),
+    },
     { name: 'bond/set-active-member', usage: 'port member', ...two, run: setActive },
     { name: 'bond/enable-member', usage: 'port member', ...two, run: enable(true) },
     { name: 'bond/disable-member', usage: 'port member', ...two, run: enable(false) },
@@ -95,6 +102,20 @@ export function bondCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     { name: 'bond/enable-slave', usage: null, ...two, run: enable(true) },
     { name: 'bond/disable-slave', usage: null, ...two, run: enable(false) },
   ];
+}
+
+/** The datapaths' tables for lb_output. */
+function bondTables(registry: OfprotoRegistry): string {
+  let text = '';
+  for (const { dpif } of registry.backers()) {
+    for (const [id, ports] of dpif.bonds?.all() ?? []) {
+      text += `\tbond-id ${id}:\n`;
+      ports.forEach((port, bucket) => {
+        text += `\t\tbucket ${bucket} - member ${port >>> 0}\n`;
+      });
+    }
+  }
+  return text === '' ? '' : `\nBonds:\n${text}`;
 }
 
 /** A JSON array of BondReport. */

@@ -87,7 +87,9 @@ function flowLines(
 
 function dumpBridge(ofproto: Ofproto, options: DumpOptions): string {
   const { backer } = ofproto;
-  return flowLines(backer, options, (flow) => backer.ofprotoOfKey(flow.key) === ofproto);
+  const lines = flowLines(backer, options, (flow) => backer.ofprotoOfKey(flow.key) === ofproto);
+  // Unlike dpctl, dpif puts no comma behind a flow's number.
+  return lines.replace(/^(ufid:[-0-9a-f]+), /gm, '$1 ');
 }
 
 /** The datapath that a dpctl command names ('netdev@ovs-netdev', 'ovs-netdev'), or the only one. */

@@ -49,14 +49,16 @@ const SINGLE: Readonly<Record<string, [number, number, number]>> = {
   skb_mark: [W_PKT_MARK, 0, 0xffffffff],
   dp_hash: [W_DP_HASH, 0, 0xffffffff],
 };
-const IGNORED: ReadonlySet<string> = new Set(['packet_type', 'ct_state', 'ct_zone']);
+const IGNORED: ReadonlySet<string> = new Set([
+  ...['packet_type', 'ct_state', 'ct_zone', 'ct_mark', 'ct_label', 'ct_tuple4', 'ct_tuple6'],
+]);
 const FRAG: Readonly<Record<string, number>> = { no: 0, first: 1, later: 3 };
 
 const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns'];
 
 /** True when the text looks like a datapath flow rather than an OpenFlow one. */
 export function looksLikeOdpFlow(text: string): boolean {
-  return /^\s*[a-z0-9_]+\(/.test(text);
+  return /^\s*(ufid:[-0-9a-f]+[,\s]*)?[a-z0-9_]+\(/.test(text);
 }
 
 /**
@@ -80,7 +82,8 @@ class OdpFlowParser {
 
   list(text: string, depth: number): void {
     if (depth > 3) commandError(`${text}: nested too deep`);
-    let rest = text.trim();
+    // Dumps begin with the flow's own number.
+    let rest = text.trim().replace(/^ufid:[-0-9a-f]+[,\s]*/, '');
     while (rest !== '') {
       const head = /^([a-z0-9_]+)\(/.exec(rest) ?? commandError(`syntax error at ${rest}`);
       const end = closing(rest, head[0].length);
