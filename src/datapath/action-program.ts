@@ -29,6 +29,7 @@
  *     OP_POP_MPLS      ethernet type
  *     OP_SET_MPLS      value, mask            flow word 29
  *     OP_METER         id
+ *     OP_LB_OUTPUT     slot of the bond
  */
 
 export const OP_END = 0;
@@ -56,6 +57,7 @@ export const OP_PUSH_MPLS = 21;
 export const OP_POP_MPLS = 22;
 export const OP_SET_MPLS = 23;
 export const OP_METER = 24;
+export const OP_LB_OUTPUT = 25;
 
 /** Operand words of OP_SET_* with values and masks (each half). */
 export const SET_ETH_WORDS = 3;

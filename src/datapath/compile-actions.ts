@@ -36,6 +36,7 @@ import {
   W_VLAN0,
 } from '../packet/flow-layout.js';
 import * as op from './action-program.js';
+import { bondSlot } from './bond-buckets.js';
 import { DropReason } from './drop-reasons.js';
 import type { OdpAction, OdpSetAttr } from './odp-actions.js';
 import { encodeCookie } from './userspace-cookie.js';
@@ -97,6 +98,7 @@ function mayOutput(action: OdpAction): boolean {
   switch (action.type) {
     case 'output':
     case 'recirc':
+    case 'lb_output':
       return true;
     case 'clone':
     case 'sample':
@@ -187,7 +189,8 @@ class Compiler {
         out.push(op.OP_METER, action.id);
         return false;
       case 'lb_output':
-        throw unsupported(action.type);
+        out.push(op.OP_LB_OUTPUT, bondSlot(action.bond));
+        return true;
       default:
         throw unsupported((action as { type: string }).type);
     }

@@ -10,6 +10,7 @@ import { getLogger } from '../common/log.js';
 import { flowClass } from '../packet/extract.js';
 import { type FlowWords, W_DL_TYPE } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
+import { BondBuckets } from './bond-buckets.js';
 import { compileActions } from './compile-actions.js';
 import type {
   DpFlow,
@@ -88,6 +89,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   protected readonly portTable: (PortEntry<N> | undefined)[] = [];
   protected readonly flowRegistry: FlowRegistry;
   protected readonly meters = MeterTable.create();
+  readonly bonds = new BondBuckets(() => this.workerStats());
   protected upcallHandler: (upcall: Upcall) => void = () => {};
   protected closed = false;
   /** Port counters at the time the port was added: numbers are used again. */

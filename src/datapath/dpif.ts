@@ -6,6 +6,7 @@
  * nothing beyond this file. Everything here runs on the main thread; nothing blocks.
  */
 import type { FlowWords } from '../packet/flow-layout.js';
+import type { BondBuckets } from './bond-buckets.js';
 import type { DpMeterConfig, DpMeterStats } from './meter-table.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
 
@@ -135,6 +136,9 @@ export interface Dpif {
   /** Packets pass a meter that is not there. */
   meterDel(id: number): void;
   meterStats(id: number): DpMeterStats;
+
+  /** The tables of lb_output; null: the datapath has no such action. */
+  readonly bonds: BondBuckets | null;
 
   stats(): DpStats;
   run(now: number): void;

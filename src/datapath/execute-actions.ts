@@ -26,7 +26,7 @@ import { type FrameMemory, HEADROOM } from './frame-memory.js';
 import { HeaderEditor } from './header-edit.js';
 import { METER_DROP, METER_PASS, type MeterTable } from './meter-table.js';
 import { MPLS_LABEL_LEN, popMpls, pushMpls } from './mpls-edit.js';
-import { C_LOST, C_RECIRC, type SharedStats } from './shared-stats.js';
+import { BOND_BUCKETS, C_LOST, C_RECIRC, type SharedStats } from './shared-stats.js';
 import { popVlan, pushVlan } from './vlan-edit.js';
 
 export const UPCALL_MISS = 0;
@@ -189,6 +189,9 @@ export class ActionExecutor {
       case op.OP_RECIRC:
         this.recirc(program[pc + 1], depth);
         return pc + 2;
+      case op.OP_LB_OUTPUT:
+        this.lbOutput(program[pc + 1]);
+        return pc + 2;
       case op.OP_PUSH_MPLS:
         return this.pushMpls(program[pc + 1], program[pc + 2]) ? pc + 3 : -1;
       case op.OP_POP_MPLS:
@@ -274,6 +277,20 @@ export class ActionExecutor {
       this.stats.counters[C_LOST] += 1;
       this.stats.drops[DropReason.upcallQueueFull] += 1;
     }
+  }
+
+  /** Sends by the port of the bucket that the packet hashes to. */
+  private lbOutput(slot: number): void {
+    this.ensureKey();
+    const at = slot * BOND_BUCKETS + (hashL4(this.flow.key, 0) & (BOND_BUCKETS - 1));
+    const port = this.stats.bondPorts[at];
+    if (port < 0) {
+      this.stats.drops[DropReason.pipeline] += 1;
+      return;
+    }
+    this.stats.bondBytes[at] += this.len;
+    if (this.trunc === 0) this.egress.output(port, this.off, this.len);
+    else this.outputTruncated(port);
   }
 
   private recirc(id: number, depth: number): void {

@@ -9,6 +9,11 @@
  *     drops     one double per reason (drop-reasons.ts)
  *     counters  C_* doubles
  *     control   int32: CTL_*
+ *
+ * And, the other way round, what the main thread writes and the worker reads for lb_output:
+ *
+ *     bondPorts  BONDS_MAX x 256 int32: the port of each bucket, -1: none
+ *     bondBytes  BONDS_MAX x 256 doubles, again the worker's: what each bucket has sent
  */
 import { N_DROP_REASONS } from './drop-reasons.js';
 
@@ -65,6 +70,10 @@ export const CTL_NOTIFIED = 1;
 export const CTL_ENDED = 2;
 export const N_CONTROL = 8;
 
+/** Bonds that lb_output can name at one time, and buckets of each. */
+export const BONDS_MAX = 32;
+export const BOND_BUCKETS = 256;
+
 export interface SharedStatsLimits {
   maxPorts: number;
   flowSlots: number;
@@ -77,6 +86,8 @@ export interface SharedStatsBuffers {
   drops: ArrayBufferLike;
   counters: ArrayBufferLike;
   control: ArrayBufferLike;
+  bondPorts: ArrayBufferLike;
+  bondBytes: ArrayBufferLike;
 }
 
 /** Views over one worker's counters; both sides construct it over the same buffers. */
@@ -86,6 +97,8 @@ export class SharedStats {
   readonly drops: Float64Array;
   readonly counters: Float64Array;
   readonly control: Int32Array;
+  readonly bondPorts: Int32Array;
+  readonly bondBytes: Float64Array;
 
   constructor(readonly buffers: SharedStatsBuffers) {
     this.ports = new Float64Array(buffers.ports);
@@ -93,6 +106,8 @@ export class SharedStats {
     this.drops = new Float64Array(buffers.drops);
     this.counters = new Float64Array(buffers.counters);
     this.control = new Int32Array(buffers.control);
+    this.bondPorts = new Int32Array(buffers.bondPorts);
+    this.bondBytes = new Float64Array(buffers.bondBytes);
   }
 
   static create(limits: SharedStatsLimits): SharedStats {
@@ -102,6 +117,8 @@ export class SharedStats {
       drops: new SharedArrayBuffer(N_DROP_REASONS * 8),
       counters: new SharedArrayBuffer(N_COUNTERS * 8),
       control: new SharedArrayBuffer(N_CONTROL * 4),
+      bondPorts: new SharedArrayBuffer(BONDS_MAX * BOND_BUCKETS * 4),
+      bondBytes: new SharedArrayBuffer(BONDS_MAX * BOND_BUCKETS * 8),
     });
   }
 

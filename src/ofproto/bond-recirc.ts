@@ -6,14 +6,21 @@
  *             for all packets      --->   recirc_id=7,dp_hash=0x01/0xff  actions=output:2
  *                                         ...  one entry of table 254 for each bucket
  *
- * The entries follow the bond's buckets, and what they count is the buckets' load.
+ * The entries follow the bond's buckets, and what they count is the buckets' load. With
+ * lb-output-action there are none: the datapath has the buckets in a table of its own
+ * (src/datapath/bond-buckets.ts), and one megaflow with lb_output(7) for all packets.
  */
+import { getLogger } from '../common/log.js';
+import { BOND_BUCKETS } from '../datapath/shared-stats.js';
 import { matchAny } from '../openflow/match.js';
 import { W_DP_HASH, W_RECIRC_ID } from '../packet/flow-layout.js';
-import { BOND_BUCKETS, type Bond } from './bond.js';
+import type { Bond } from './bond.js';
 import { TBL_INTERNAL } from './flow-table.js';
 import type { Ofproto } from './ofproto.js';
+import type { OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
+
+const log = getLogger('bond');
 
 const RECIRC_RULE_PRIORITY = 20;
 const BUCKET_MASK = BOND_BUCKETS - 1;
@@ -21,28 +28,63 @@ const BUCKET_MASK = BOND_BUCKETS - 1;
 export class BondRecirc {
   readonly id: number;
   private readonly rules: (Rule | null)[] = new Array(BOND_BUCKETS).fill(null);
-  /** Bytes of each rule that its bucket has been credited with. */
+  /** Bytes of each rule, or of the table, that its bucket has been credited with. */
   private readonly accounted = new Float64Array(BOND_BUCKETS);
+  /** The datapath's table as it was filled last. */
+  private readonly table = new Int32Array(BOND_BUCKETS);
+  private refused = false;
 
   constructor(
     private readonly ofproto: Ofproto,
     private readonly bond: Bond,
-    private readonly portOf: (link: object) => number | null,
+    private readonly portOf: (link: object) => OfPort | null,
   ) {
     this.id = ofproto.backer.recircIds.alloc({ ofproto, tableId: TBL_INTERNAL });
     bond.recircId = this.id;
   }
 
-  /** Makes the entries what the buckets say. */
+  /** Makes the entries, or the datapath's table, what the buckets say. */
   update(): void {
     const { bond } = this;
     if (bond.mayRecirc) bond.fillBuckets();
-    let changed = false;
+    const lbOutput = bond.mayRecirc && bond.settings.useLbOutput && this.fillTable();
+    let changed = lbOutput !== bond.lbOutput;
+    if (changed) this.switchTo(lbOutput);
     for (let hash = 0; hash < BOND_BUCKETS; hash++) {
-      const member = bond.mayRecirc ? (bond.buckets?.[hash].member ?? null) : null;
-      if (this.setRule(hash, member === null ? null : this.portOf(member.link))) changed = true;
+      const port = lbOutput ? null : this.bucketPort(hash);
+      if (this.setRule(hash, port?.ofPort ?? null)) changed = true;
     }
     if (changed) this.ofproto.markRevalidate();
+  }
+
+  private bucketPort(hash: number): OfPort | null {
+    const member = this.bond.mayRecirc ? (this.bond.buckets?.[hash].member ?? null) : null;
+    return member === null ? null : this.portOf(member.link);
+  }
+
+  /** Tells the datapath where each bucket leads. @returns false when it cannot take that */
+  private fillTable(): boolean {
+    const { bonds } = this.ofproto.backer.dpif;
+    const ports = Int32Array.from(
+      { length: BOND_BUCKETS },
+      (_, hash) => this.bucketPort(hash)?.odpPort ?? -1,
+    );
+    if (this.bond.lbOutput && ports.every((port, i) => port === this.table[i])) return true;
+    if (bonds?.set(this.id, ports)) {
+      this.table.set(ports);
+      return true;
+    }
+    if (!this.refused) {
+      log.warn(`${this.bond.name}: Datapath does not support 'lb_output' action, disabled.`);
+    }
+    this.refused = true;
+    return false;
+  }
+
+  private switchTo(lbOutput: boolean): void {
+    this.bond.lbOutput = lbOutput;
+    this.accounted.fill(0);
+    if (!lbOutput) this.ofproto.backer.dpif.bonds?.remove(this.id);
   }
 
   private setRule(hash: number, port: number | null): boolean {
@@ -86,6 +128,20 @@ export class BondRecirc {
 
   /** Credits the buckets with what their entries counted. Statistics must have been pushed. */
   account(): void {
+    if (this.bond.lbOutput) this.accountTable();
+    else this.accountRules();
+  }
+
+  private accountTable(): void {
+    this.ofproto.backer.dpif.bonds?.bytes(this.id).forEach((bytes, hash) => {
+      const bucket = this.bond.buckets?.[hash];
+      if (bucket === undefined) return;
+      bucket.txBytes += bytes - this.accounted[hash];
+      this.accounted[hash] = bytes;
+    });
+  }
+
+  private accountRules(): void {
     this.rules.forEach((rule, hash) => {
       const bucket = this.bond.buckets?.[hash];
       if (rule === null || bucket === undefined) return;
@@ -97,6 +153,7 @@ export class BondRecirc {
   /** Takes all entries out and gives the number up. */
   close(): void {
     for (let hash = 0; hash < BOND_BUCKETS; hash++) this.setRule(hash, null);
+    if (this.bond.lbOutput) this.switchTo(false);
     this.ofproto.backer.recircIds.free(this.id);
     if (this.bond.recircId === this.id) this.bond.recircId = 0;
     this.ofproto.markRevalidate();

@@ -15,6 +15,7 @@
  */
 import { NEVER } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
+import { BOND_BUCKETS } from '../datapath/shared-stats.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import {
   dlSrc,
@@ -30,8 +31,6 @@ import { type BondMode, type BondSettings, defaultBondSettings } from './setting
 import { unwildcard5TupleSymmetric } from './unwildcard.js';
 
 const log = getLogger('bond');
-
-export const BOND_BUCKETS = 256;
 
 export type LacpStatus = 'negotiated' | 'configured' | 'off';
 
@@ -85,6 +84,8 @@ export class Bond {
   nextRebalanceMs = 0;
   /** The recirculation that spreads packets over buckets (bond-recirc.ts); 0: none. */
   recircId = 0;
+  /** The datapath chooses the member by itself, by lb_output with that number. */
+  lbOutput = false;
   private revalidate = false;
   private learning = false;
 

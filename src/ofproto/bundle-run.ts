@@ -64,11 +64,7 @@ function bondRecirc(ofproto: Ofproto, bundle: Bundle, bond: Bond): BondRecirc | 
     bundle.bondRecirc?.close();
     bundle.bondRecirc = null;
   } else {
-    bundle.bondRecirc ??= new BondRecirc(
-      ofproto,
-      bond,
-      (link) => bundle.portOf(link)?.ofPort ?? null,
-    );
+    bundle.bondRecirc ??= new BondRecirc(ofproto, bond, (link) => bundle.portOf(link));
   }
   return bundle.bondRecirc;
 }

@@ -80,6 +80,11 @@ describe.each([
   ['balance-slb', ['bond_mode=balance-slb'], 'off'],
   ['balance-slb with LACP', ['bond_mode=balance-slb', 'lacp=active'], 'negotiated'],
   ['balance-tcp', ['bond_mode=balance-tcp', 'lacp=active'], 'negotiated'],
+  [
+    'balance-tcp with lb_output',
+    ['bond_mode=balance-tcp', 'lacp=active', 'other_config:lb-output-action=true'],
+    'negotiated',
+  ],
 ] as [string, string[], string][])('%s', (mode, settings, lacpStatus) => {
   it('passes pings both ways', async () => {
     const other = settings.map((s) => s.replace('=vetha', '=vethb'));
@@ -96,6 +101,16 @@ describe.each([
   }, 60_000);
 });
 
+/** A program that sends datagrams from as many ports. */
+function datagrams(count: number): string {
+  return `import socket
+for i in range(${count}):
+  s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+  s.sendto(b"x" * 100, ("${EAST}", 1024 + i))
+  s.close()
+`;
+}
+
 describe('balance-tcp', () => {
   it('has no megaflow per connection', async () => {
     await bonds(['bond_mode=balance-tcp', 'lacp=active']);
@@ -103,15 +118,7 @@ describe('balance-tcp', () => {
     await pingPasses();
     const shown = await sw.appctl('bond/show', 'bond1');
     expect(shown).toMatch(/^bond may use recirculation: yes, Recirc-ID : [1-9]\d*$/m);
-    await west.namespace.must([
-      'python3',
-      '-c',
-      'import socket,sys\n' +
-        'for i in range(2000):\n' +
-        ' s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n' +
-        ` s.sendto(b"x"*100,("${EAST}",1024+i))\n` +
-        ' s.close()\n',
-    ]);
+    await west.namespace.must(['python3', '-c', datagrams(2000)]);
     const flows = (await sw.appctl('dpctl/dump-flows')).trim().split('\n');
     expect(flows.some((flow) => /actions:hash\(l4\(0\)\),recirc\(0x\w+\)/.test(flow))).toBe(true);
     const hashed = flows.filter((flow) => flow.includes('dp_hash'));
@@ -120,6 +127,36 @@ describe('balance-tcp', () => {
     expect(flows.length).toBeLessThan(2 * 256 + 50);
     const used = new Set(hashed.map((flow) => flow.match(/actions:(\S+)/)?.[1]));
     expect(used.size).toBeGreaterThanOrEqual(2);
+  });
+
+  it('chooses the member in the datapath with lb-output-action, by one megaflow', async () => {
+    await bonds([
+      ...['bond_mode=balance-tcp', 'lacp=active'],
+      'other_config:lb-output-action=true',
+    ]);
+    await allEnabled();
+    await pingPasses();
+    const id = (await sw.appctl('bond/show', 'bond1')).match(
+      /^lb_output action: enabled, bond-id: (\d+)$/m,
+    )?.[1];
+    expect(Number(id)).toBeGreaterThan(0);
+    const counts = () =>
+      Promise.all(['vetha', 'vethx'].map((name) => sw.portCounter('br1', name, 'tx pkts')));
+    const before = await counts();
+    await west.namespace.must(['python3', '-c', datagrams(2000)]);
+    const flows = await sw.appctl('dpctl/dump-flows');
+    expect(flows).toContain(`actions:lb_output(${id})`);
+    expect(flows).not.toContain('dp_hash');
+    const table = await sw.appctl('dpif-netdev/bond-show');
+    expect(table.match(/\t\tbucket \d+ - member \d+/g)).toHaveLength(512);
+    const sent = (await counts()).map((count, i) => count - before[i]);
+    console.log(`lb_output: members sent ${sent.join(' and ')} of 2000 packets`);
+    for (const count of sent) expect(count).toBeGreaterThan(500);
+    await sw.vsctl('set', 'port', 'bond1', 'other_config:lb-output-action=false');
+    await sw.vsctl('set', 'port', 'bond2', 'other_config:lb-output-action=false');
+    const gone = async () => (await sw.appctl('dpif-netdev/bond-show')) === '';
+    await eventually('the tables to go', gone);
+    expect(await west.ping(EAST, 3)).toBe(3);
   });
 
   it('passes nothing when the peer does not answer LACP, unless it may fall back', async () => {

@@ -1,9 +1,10 @@
 /** The engine on plain memory: classification, actions, drops, statistics. */
 import { describe, expect, it } from 'vitest';
+import { bondSlot } from '../../../src/datapath/bond-buckets.js';
 import { compileActions } from '../../../src/datapath/compile-actions.js';
 import { DROP_REASONS, DropReason } from '../../../src/datapath/drop-reasons.js';
 import type { OdpAction } from '../../../src/datapath/odp-actions.js';
-import { C_CACHE_HIT, C_LOST, C_MISS } from '../../../src/datapath/shared-stats.js';
+import { BOND_BUCKETS, C_CACHE_HIT, C_LOST, C_MISS } from '../../../src/datapath/shared-stats.js';
 import { crc32cUpdate } from '../../../src/packet/checksum.js';
 import { extractFlow } from '../../../src/packet/extract.js';
 import { newFlow } from '../../../src/packet/flow-layout.js';
@@ -176,6 +177,23 @@ describe('Engine', () => {
     expect(fixture.upcalls[1].cookie).toEqual({ type: 'slow_path', reason: 'lacp' });
   });
 
+  it("sends by the port of the packet's bucket (lb_output), and counts for it", () => {
+    const fixture = new EngineFixture();
+    const at = bondSlot(7) * BOND_BUCKETS;
+    const { bondPorts, bondBytes, drops } = fixture.stats;
+    for (let i = 0; i < BOND_BUCKETS; i++) bondPorts[at + i] = 2 + (i & 1);
+    const lbOutput: OdpAction[] = [{ type: 'lb_output', bond: 7 }];
+    const sent = Array.from({ length: 100 }, (_, i) => fixture.run(udp(i + 1), lbOutput)).flat();
+    const byPort = [2, 3].map((port) => sent.filter((s) => s.port === port).length);
+    expect(byPort[0] + byPort[1]).toBe(100);
+    expect(Math.min(...byPort)).toBeGreaterThan(20);
+    const bytes = bondBytes.subarray(at, at + BOND_BUCKETS).reduce((sum, n) => sum + n, 0);
+    expect(bytes).toBe(sent.reduce((sum, { frame }) => sum + frame.length, 0));
+    bondPorts.fill(-1);
+    expect(fixture.run(udp(1), lbOutput)).toEqual([]);
+    expect(drops[DropReason.pipeline]).toBe(1);
+  });
+
   it('counts what the kernel refuses and sends the rest', () => {
     const fixture = new EngineFixture();
     fixture.flow(0, newFlow(), newFlow(), [{ type: 'output', port: 2 }]);
@@ -235,7 +253,6 @@ describe('Engine', () => {
 
 describe('compileActions', () => {
   const unsupported: OdpAction[] = [
-    { type: 'lb_output', bond: 1 },
     { type: 'set', attr: 'tunnel', value: newFlow(), mask: newFlow() },
   ];
   it.each(unsupported.map((a) => [a.type, a] as const))('refuses %s', (_name, action) => {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../../src/common/clock.js';
 import { hashL4 } from '../../../src/datapath/flow-hash.js';
-import { BOND_BUCKETS, Bond } from '../../../src/ofproto/bond.js';
+import { BOND_BUCKETS } from '../../../src/datapath/shared-stats.js';
+import { Bond } from '../../../src/ofproto/bond.js';
 import { bondRebalance } from '../../../src/ofproto/bond-rebalance.js';
 import { hash5Tuple, hashMac } from '../../../src/ofproto/hash.js';
 import { defaultBondSettings } from '../../../src/ofproto/settings.js';

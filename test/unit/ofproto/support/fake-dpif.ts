@@ -26,6 +26,7 @@ interface Flow extends DpFlow {
 export class FakeDpif implements Dpif {
   readonly name = 'dummy@ovs-dummy';
   readonly type = 'dummy';
+  readonly bonds = null;
   readonly installed = new Set<Flow>();
   private readonly portMap = new Map<number, DpNetdev>();
   private handler: (upcall: Upcall) => void = () => {};
