@@ -17,6 +17,7 @@ import { odpActionsEqual } from '../../src/ofproto/xlate/commit.js';
 import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import type { Match } from '../../src/openflow/match.js';
 import { matchAny } from '../../src/openflow/match.js';
+import { BUCKET, type GroupMod, type GroupType, OFPG } from '../../src/openflow/messages-groups.js';
 import { normalizeMatch } from '../../src/openflow/normalize.js';
 import { matchFieldText, matchProtocol } from '../../src/openflow/syntax/match-parse.js';
 import { extractFlow } from '../../src/packet/extract.js';
@@ -126,6 +127,7 @@ const arbMatch = fc.subarray(
     'reg0=5',
     'reg1=0x800/0xff00',
     'metadata=1',
+    'conj_id=7',
   ],
   { maxLength: 2 },
 );
@@ -158,6 +160,25 @@ function setField(field: string, value: number[], mask = value.map(() => 0xff)):
 const sub = (field: string, ofs: number, nBits: number) => ({ field, ofs, nBits });
 
 const output = (port: number): OfAction => ({ type: 'output', port, maxLen: 0xffff });
+type Multipath = Extract<OfAction, { type: 'multipath' }>['multipath'];
+type BundleSpec = Extract<OfAction, { type: 'bundle' }>['bundle'];
+
+function multipath(fields: string, algorithm: Multipath['algorithm']): OfAction {
+  const dst = sub('reg0', 0, 16);
+  return {
+    type: 'multipath',
+    multipath: { fields, basis: 7, algorithm, maxLink: 2, arg: 1, dst },
+  };
+}
+
+function bundle(fields: string, algorithm: BundleSpec['algorithm']): OfAction {
+  return {
+    type: 'bundle',
+    load: false,
+    bundle: { fields, basis: 0, algorithm, members: [1, 2, 3] },
+  };
+}
+
 const SIMPLE_ACTIONS: OfAction[] = [
   ...[1, 2, 3, 4].map(output),
   ...[OFPP.NORMAL, OFPP.NORMAL, OFPP.FLOOD, OFPP.ALL, OFPP.IN_PORT, OFPP.CONTROLLER].map(output),
@@ -187,6 +208,20 @@ const SIMPLE_ACTIONS: OfAction[] = [
   { type: 'write_metadata', metadata: 1n, mask: 1n },
   { type: 'write_actions', actions: [setField('ip_src', [10, 0, 0, 8]), output(3)] },
   { type: 'exit' },
+  ...[1, 2, 3, 4].map((group): OfAction => ({ type: 'group', group })),
+  { type: 'push_mpls', ethType: 0x8847 },
+  { type: 'pop_mpls', ethType: 0x0800 },
+  { type: 'set_mpls_ttl', ttl: 9 },
+  { type: 'dec_mpls_ttl' },
+  setField('mpls_label', [0, 0, 0, 77]),
+  { type: 'check_pkt_larger', size: 100, dst: sub('reg0', 0, 1) },
+  { type: 'fin_timeout', idle: 5, hard: 0 },
+  { type: 'debug_recirc' },
+  multipath('symmetric_l4', 'modulo_n'),
+  multipath('nw_src', 'hrw'),
+  multipath('symmetric_l3l4+udp', 'iter_hash'),
+  bundle('eth_src', 'hrw'),
+  bundle('nw_dst', 'active_backup'),
 ];
 const arbSimple = fc.constantFrom(...SIMPLE_ACTIONS);
 const arbActions = fc.array(
@@ -202,11 +237,40 @@ const arbActions = fc.array(
   { maxLength: 5 },
 );
 
+/** Of the second clause of conjunctive match 7, and entries that learn. */
+const CONJUNCTIONS: OfAction[][] = [
+  [{ type: 'conjunction', id: 7, clause: 0, nClauses: 2 }],
+  [{ type: 'conjunction', id: 7, clause: 1, nClauses: 2 }],
+];
+const LEARN: OfAction = {
+  type: 'learn',
+  learn: {
+    ...{
+      idleTimeout: 0,
+      hardTimeout: 0,
+      priority: 3,
+      cookie: 0n,
+      table: 2,
+      finIdle: 0,
+      finHard: 0,
+    },
+    ...{ limit: 0, sendFlowRem: false, deleteLearned: false, writeResult: false },
+    specs: [
+      { nBits: 48, src: sub('eth_src', 0, 48), dst: { type: 'match', sub: sub('eth_dst', 0, 48) } },
+      { nBits: 16, src: sub('in_port', 0, 16), dst: { type: 'output' } },
+    ],
+  },
+};
+
 const arbRule = fc.record({
   table: fc.nat({ max: 2 }),
   priority: fc.nat({ max: 4 }),
   match: arbMatch,
-  actions: arbActions,
+  actions: fc.oneof(
+    { weight: 10, arbitrary: arbActions },
+    { weight: 2, arbitrary: fc.constantFrom(...CONJUNCTIONS) },
+    { weight: 1, arbitrary: fc.constant([LEARN, output(2)]) },
+  ),
 });
 
 const arbPort = fc.record({
@@ -258,6 +322,30 @@ interface PortSpec {
   priorityTags: 'never' | 'if-nonzero' | 'always';
 }
 
+/** A group of two buckets; the third one of them hashes addresses. */
+function groupOf(group: number, groupType: GroupType): GroupMod {
+  const fields = group === 3 ? [{ field: 'ip_src', mask: new Uint8Array(4).fill(0xff) }] : [];
+  const bucket = (id: number, actions: OfAction[]) => {
+    const weight = groupType === 'select' ? id + 1 : 0;
+    return {
+      id,
+      weight,
+      watchPort: groupType === 'ff' ? 1 : OFPP.NONE,
+      watchGroup: OFPG.ANY,
+      actions,
+    };
+  };
+  return {
+    type: 'group_mod',
+    command: 'add',
+    groupType,
+    group,
+    commandBucketId: BUCKET.ALL,
+    buckets: [bucket(0, [setField('ip_dst', [10, 0, 0, 7]), output(2)]), bucket(1, [output(3)])],
+    props: { selectionMethod: group === 3 ? 'hash' : '', selectionMethodParam: 5n, fields },
+  };
+}
+
 /** br0 with ports 1 to 3, a bond of 4 and 5, and a patch cable to br1 with one port more. */
 function build(ports: PortSpec[], rules: RuleSpec[]): TestSwitch {
   const sw = new TestSwitch();
@@ -273,6 +361,9 @@ function build(ports: PortSpec[], rules: RuleSpec[]): TestSwitch {
   sw.patch(br, 'to1', 'to0');
   sw.patch(br1, 'to0', 'to1');
   sw.port(br1, 'q', ports[4]);
+  for (const [i, type] of (['select', 'all', 'select', 'ff'] as const).entries()) {
+    br.groups.execute(groupOf(i + 1, type));
+  }
   for (const rule of rules) addRule(br, rule);
   sw.settle();
   return sw;
@@ -284,7 +375,7 @@ function checkSound(sw: TestSwitch, traffic: Traffic): void {
     const key = extractFlow(toFrame(packet), packet.port);
     const flow = sw.dpif.match(key);
     if (flow === undefined) continue;
-    const out = sw.backer.udpif.translateKey(key, false);
+    const out = sw.backer.udpif.translateKey(key, null);
     const wanted = out === null ? [] : installed(out);
     if (odpActionsEqual(wanted, flow.actions)) continue;
     const where = `${formatOdpKey(flow.key, flow.mask)} for ${JSON.stringify(packet)}`;
