@@ -94,6 +94,8 @@ export class OfConnection {
   /** Frames refused because the queue was full. */
   framesRefused = 0;
   readonly counts = { received: 0, sent: 0 };
+  /** Told of every frame after the greeting, in either direction (for snooping). */
+  readonly taps = new Set<(frame: Uint8Array) => void>();
 
   private readonly xids: XidCounter;
   private readonly queueBytesMax: number;
@@ -164,6 +166,7 @@ export class OfConnection {
     }
     this.socket.write(frame);
     this.counts.sent++;
+    for (const tap of this.taps) tap(frame);
     if (this.congested) this.wasCongested = true;
     return true;
   }
@@ -285,6 +288,7 @@ export class OfConnection {
   private handle(frame: Uint8Array): void {
     this.counts.received++;
     this.options.onFrame?.(frame);
+    for (const tap of this.taps) tap(frame);
     const decoded = decodeMessage(this.version, frame, this.codec);
     const { xid } = decoded;
     if (this.version === 0) {

@@ -28,7 +28,7 @@ import {
 } from './flow-commands.js';
 import * as groups from './group-commands.js';
 import { type OfctlOptions, parseOptions } from './options.js';
-import { monitor, ping, probe, sendPacket } from './packet-commands.js';
+import { monitor, ping, probe, sendPacket, snoop } from './packet-commands.js';
 import { ofpParse, ofpPrint, parseFlowCommand, parseFlowsCommand } from './parse-commands.js';
 import { Session } from './session.js';
 import {
@@ -63,6 +63,7 @@ const writes = (min: number, max: number, run: Command['run']): Command => {
 const COMMANDS: Record<string, Command> = {
   show: reads(1, 1, show),
   monitor: reads(1, 3, monitor),
+  snoop: reads(1, 1, snoop),
   'dump-desc': reads(1, 1, dumpDesc),
   'dump-tables': reads(1, 1, dumpTables),
   'dump-flows': reads(1, 2, dumpFlows),

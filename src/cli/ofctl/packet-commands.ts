@@ -98,6 +98,19 @@ export async function monitor(s: Session, [name, ...args]: string[]): Promise<vo
   fatal('vconn_recv (End of file)');
 }
 
+/** Prints what a controller and the switch say to each other, until either goes. */
+export async function snoop(s: Session, [name]: string[]): Promise<void> {
+  const names = await s.namesToShow(name);
+  await new Promise<void>((resolve, reject) => {
+    const onFrame = (frame: Uint8Array): void => {
+      if (s.options.timestamp) s.io.stderr.write(`${timestamp(new Date())}: `);
+      s.io.stderr.write(formatMessage(frame, names, s.options.verbosity + 2));
+    };
+    s.connect(name, { onFrame, onClose: resolve }, 'snoop').catch(reject);
+  });
+  fatal('vconn_recv (End of file)');
+}
+
 /** `2024-01-31 12:34:56.789` */
 function timestamp(now: Date): string {
   return now.toISOString().replace('T', ' ').replace('Z', '');

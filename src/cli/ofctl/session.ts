@@ -127,8 +127,9 @@ export class Session {
   async connect(
     name: string,
     handlers: { onFrame?(frame: Uint8Array): void; onClose?(): void } = {},
+    suffix: 'mgmt' | 'snoop' = 'mgmt',
   ): Promise<SwitchConnection> {
-    const socket = await this.openTarget(name);
+    const socket = await this.openTarget(name, suffix);
     const connection = new OfConnection(socket, {
       versions: this.options.versions,
       xids: this.xids,
@@ -147,7 +148,7 @@ export class Session {
     return new SwitchConnection(connection, name, this);
   }
 
-  private async openTarget(name: string): Promise<Socket> {
+  private async openTarget(name: string, suffix: string): Promise<Socket> {
     if (name.includes(':')) {
       this.sockets.set(name, name);
       return this.openMethod(name);
@@ -155,7 +156,7 @@ export class Session {
     const { runDir } = directories(this.io.env);
     const bridge = name.includes('@') ? name.slice(name.indexOf('@') + 1) : name;
     const direct = name.startsWith('/') ? name : `${runDir}/${name}`;
-    for (const path of [direct, `${runDir}/${name}.mgmt`, `${runDir}/${bridge}.mgmt`]) {
+    for (const path of [direct, `${runDir}/${name}.${suffix}`, `${runDir}/${bridge}.${suffix}`]) {
       if (!existsSync(path)) continue;
       try {
         const socket = await dial({ path });

@@ -30,6 +30,7 @@ import { isPassive, OfListener } from './listener.js';
 import { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { continuationOf } from './resume.js';
+import { chooseConnection, snoop } from './snoop.js';
 
 const log = getLogger('connmgr');
 
@@ -56,6 +57,9 @@ export class Connmgr {
   private readonly controllers = new Map<string, Controller>();
   private readonly listeners = new Map<string, OfListener>();
   private mgmt: OfListener | null = null;
+  private snoops: OfListener | null = null;
+  /** How to end each. */
+  private readonly snoopers = new Set<() => void>();
   private failMode: FailMode = 'standalone';
   private failOpenRule: Rule | null = null;
   private versions = VERSIONS_DEFAULT;
@@ -76,6 +80,28 @@ export class Connmgr {
     this.mgmt?.close();
     this.mgmt = new OfListener(`punix:${path}`, (socket) => this.accept(socket, 'mgmt'));
     await this.mgmt.open();
+    await this.listenSnoop(path);
+  }
+
+  /** BRIDGE.snoop, beside BRIDGE.mgmt. */
+  private async listenSnoop(mgmtPath: string): Promise<void> {
+    if (!mgmtPath.endsWith('.mgmt')) return;
+    this.snoops?.close();
+    const target = `punix:${mgmtPath.replace(/mgmt$/, 'snoop')}`;
+    this.snoops = new OfListener(target, (socket) => this.acceptSnoop(socket));
+    await this.snoops.open();
+  }
+
+  private acceptSnoop(socket: Socket): void {
+    const controllers = [...this.controllers.values()].flatMap(({ conn }) => conn ?? []);
+    const conn = chooseConnection(controllers);
+    if (conn === null) {
+      log.warn(`${this.ofproto.name}: no controller connection to snoop`);
+      socket.destroy();
+      return;
+    }
+    const end = snoop(socket, conn, () => this.snoopers.delete(end));
+    this.snoopers.add(end);
   }
 
   setProtocols(versions: readonly number[]): void {
@@ -134,10 +160,12 @@ export class Connmgr {
     }
   }
 
-  /** Snooping is not served: configuring it is said to be without effect. */
+  /** Snooping is served on BRIDGE.snoop alone: other targets are said to be without effect. */
   setSnoops(targets: readonly string[]): void {
-    for (const target of targets)
+    for (const target of targets) {
+      if (target.endsWith(`/${this.ofproto.name}.snoop`)) continue;
       log.warn(`${this.ofproto.name}: snooping on ${target} not served`);
+    }
   }
 
   private get hasControllers(): boolean {
@@ -360,6 +388,8 @@ export class Connmgr {
     this.controllers.clear();
     this.closeListeners(() => true);
     this.mgmt?.close();
+    this.snoops?.close();
+    for (const end of [...this.snoopers]) end();
     for (const conn of [...this.conns]) conn.close();
   }
 }
