@@ -163,6 +163,10 @@ export class DummyNetdev extends NetdevBase implements Netdev {
   carrierResets(): number {
     return this.resets;
   }
+  /** As Open vSwitch's dummies: one queue that counts nothing. */
+  queueIds(): readonly number[] {
+    return [0];
+  }
   speedMbps(): number {
     return 0;
   }

@@ -30,6 +30,8 @@ export interface PortDevice extends DpNetdev {
   features?(): PortFeatures;
   /** Counters under the names of Interface.statistics. */
   statistics?(): Readonly<Record<string, number | undefined>>;
+  /** Numbers of its transmit queues, where it has configured ones. */
+  queueIds?(): readonly number[];
   /** Patch devices: what translation took across. */
   countTx?(packets: number, bytes: number): void;
   countRx?(packets: number, bytes: number): void;

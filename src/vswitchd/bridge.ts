@@ -190,8 +190,15 @@ export class Bridge {
         );
       }
     }
-    this.ofproto.setDatapathId(this.config.datapathId ?? macToNumber(this.mac));
+    this.applyDatapathId(this.config.datapathId ?? macToNumber(this.mac));
     for (const iface of this.ifaces.values()) applyIfaceSettings(iface, this.name);
+  }
+
+  private applyDatapathId(datapathId: bigint): void {
+    if (datapathId === this.ofproto.datapathId) return;
+    const text = datapathId.toString(16).padStart(16, '0');
+    log.info(`bridge ${this.name}: using datapath ID ${text}`);
+    this.ofproto.setDatapathId(datapathId);
   }
 
   /**

@@ -49,7 +49,7 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
   for (const row of rowRefs(root, 'bridges')) {
     const name = rowString(row, 'name');
     if (name.includes('/') || name === '' || seen.has(name)) {
-      warn(`ignoring bridge with invalid or repeated name '${name}'`);
+      warn(`ignoring bridge with invalid name '${name}'`);
       continue;
     }
     seen.add(name);

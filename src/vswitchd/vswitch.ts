@@ -189,7 +189,10 @@ export class Vswitch implements BridgeHost {
     const { idl } = this.deps;
     if (!idl.hasContents) return false;
     if (idl.lockContended && !this.contended) {
-      log.err('another ovs-vswitchd process is running, disabling this process until it goes away');
+      log.err(
+        'another ovs-vswitchd process is running, disabling this process ' +
+          `(pid ${process.pid}) until it goes away`,
+      );
     }
     this.contended = idl.lockContended;
     return idl.hasLock;
@@ -204,6 +207,10 @@ export class Vswitch implements BridgeHost {
       STATS_INTERVAL,
       (message) => this.warnOnce(message),
     );
+    if (this.statusDueMs !== NEVER) {
+      const latest = this.deps.clock.now() + this.statsIntervalMs;
+      this.statusDueMs = Math.min(this.statusDueMs, latest);
+    }
     const { otherConfig } = config;
     const warn = (message: string): void => this.warnOnce(message);
     this.datapathSettings = readDatapathSettings(otherConfig, warn);

@@ -22,6 +22,7 @@ import { translate } from '../xlate/translate.js';
 import { handleGroups, isGroupRequest } from './group-handlers.js';
 import type { OfConn, Request } from './ofconn.js';
 import { portDesc } from './port-desc.js';
+import { queueConfig } from './queue-handlers.js';
 import { resumePacket } from './resume.js';
 import { handleStats, isStatsRequest } from './stats-handlers.js';
 
@@ -119,8 +120,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
     case 'nx_flow_age':
       return null;
     case 'queue_get_config_request':
-      if (ofproto.portByNo(msg.port) === null && msg.port !== OFPP.NONE) fail('OFPQOFC_BAD_PORT');
-      conn.reply({ type: 'queue_get_config_reply', port: msg.port, queues: [] }, xid);
+      conn.reply(queueConfig(ofproto, msg.port), xid);
       return null;
     case 'echo_reply':
     case 'error':

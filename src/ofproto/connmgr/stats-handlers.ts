@@ -18,6 +18,7 @@ import type { Rule } from '../rule.js';
 import { durationBetween } from './duration.js';
 import type { OfConn } from './ofconn.js';
 import { portDesc, portStats } from './port-desc.js';
+import { queueStats } from './queue-handlers.js';
 import { tableFeatures, tableName } from './table-features.js';
 
 export type StatsRequestMessage =
@@ -87,10 +88,7 @@ export function handleStats(
       return null;
     }
     case 'queue_stats_request':
-      if (!everyPort(msg.port) && portsOf(ofproto, msg.port).length === 0) {
-        fail('OFPQOFC_BAD_PORT');
-      }
-      conn.reply({ type: 'queue_stats_reply', entries: [] }, xid);
+      conn.reply(queueStats(ofproto, msg), xid);
       return null;
     default:
       return fail('OFPBRC_BAD_STAT', msg.type);

@@ -1,0 +1,46 @@
+/** Requests about the transmit queues of ports. Ports whose device names no queues have none. */
+import { OFPP } from '../../openflow/actions.js';
+import { fail } from '../../openflow/errors.js';
+import type { OfMessage } from '../../openflow/messages.js';
+import type { QueueStatsEntry, QueueStatsRequest } from '../../openflow/messages-stats.js';
+import type { Ofproto } from '../ofproto.js';
+import type { OfPort } from '../port.js';
+
+const QUEUE_ALL = 0xffffffff;
+/** A counter, or a time, that nobody keeps. */
+const UNKNOWN64 = 0xffffffffffffffffn;
+const UNKNOWN32 = 0xffffffff;
+
+function portsOf(ofproto: Ofproto, port: number): OfPort[] {
+  if (port === OFPP.NONE || port === OFPP.ALL) return ofproto.ports();
+  return [ofproto.portByNo(port) ?? fail('OFPQOFC_BAD_PORT')];
+}
+
+const queuesOf = (port: OfPort): readonly number[] => port.device.queueIds?.() ?? [];
+
+/** @throws OfpError for ports and queues that are not there */
+export function queueStats(ofproto: Ofproto, { port, queue }: QueueStatsRequest): OfMessage {
+  const entries: QueueStatsEntry[] = portsOf(ofproto, port).flatMap((each) =>
+    queuesOf(each)
+      .filter((id) => queue === QUEUE_ALL || queue === id)
+      .map((id) => ({
+        port: each.ofPort,
+        queue: id,
+        txBytes: UNKNOWN64,
+        txPackets: UNKNOWN64,
+        txErrors: UNKNOWN64,
+        durationSec: UNKNOWN32,
+        durationNsec: UNKNOWN32,
+      })),
+  );
+  if (entries.length === 0 && queue !== QUEUE_ALL) fail('OFPQOFC_BAD_QUEUE');
+  return { type: 'queue_stats_reply', entries };
+}
+
+/** @throws OfpError OFPQOFC_BAD_PORT */
+export function queueConfig(ofproto: Ofproto, port: number): OfMessage {
+  const queues = portsOf(ofproto, port).flatMap((each) =>
+    queuesOf(each).map((queue) => ({ port: each.ofPort, queue })),
+  );
+  return { type: 'queue_get_config_reply', port, queues };
+}
