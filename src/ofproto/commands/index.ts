@@ -1,6 +1,7 @@
 /** The control socket's commands of the OpenFlow layer, as plain functions that return text. */
 import type { OfprotoRegistry } from '../registry.js';
 import { bondCommands } from './bond-commands.js';
+import { bridgeCommands } from './bridge-commands.js';
 import type { OfprotoCommand } from './command.js';
 import { dpifCommands } from './dpif-commands.js';
 import { fdbCommands } from './fdb-commands.js';
@@ -13,6 +14,7 @@ export type { OfprotoCommand } from './command.js';
 export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
   return [
     ...bondCommands(registry),
+    ...bridgeCommands(registry),
     ...lacpCommands(registry),
     ...fdbCommands(registry),
     ...dpifCommands(registry),

@@ -110,3 +110,19 @@ describe('a member says why', () => {
     expect(out()).toBe('drop');
   });
 });
+
+describe('bridge/dump-flows', () => {
+  it("shows the entries behind a balance-tcp bond's recirculation", () => {
+    build({ mode: 'balance-tcp' });
+    const dump = sw.registry.commands().find(({ name }) => name === 'bridge/dump-flows');
+    const text = String(dump?.run(['br1']));
+    const counts = 'duration=0s, n_packets=0, n_bytes=0';
+    const match = 'priority=20,recirc_id=0x1,dp_hash=0xff/0xff';
+    expect(text).toMatch(
+      new RegExp(`^table_id=254, ${counts}, ${match},actions=output:[12]$`, 'm'),
+    );
+    expect(text.match(/dp_hash/g)).toHaveLength(256);
+    expect(text).toMatch(/^duration=0s, n_packets=0, n_bytes=0, priority=0,actions=NORMAL$/m);
+    expect(() => dump?.run(['nosuch'])).toThrow('no such bridge');
+  });
+});
