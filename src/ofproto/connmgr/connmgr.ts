@@ -49,8 +49,18 @@ const REMOVED_REASONS: readonly RemovedReason[] = [
 ];
 const PORT_REASONS = ['add', 'delete', 'modify'] as const;
 const OF13 = 4;
+const OF14 = 5;
+/** OFPR_ACTION; OFPR_INVALID_TTL, the last one that 1.3 has. */
+const REASON_ACTION = 1;
+const REASON_MAX_OF13 = 2;
 /** Fields of two words: known as a whole. */
 const WIDE_FIELDS: readonly number[] = [W_METADATA, W_TUN_ID];
+
+/** Reasons from 3 on are 'action' before OpenFlow 1.4, and so are table-miss entries before 1.3. */
+function wireReason({ miss, reason }: ControllerActionState, version: number): number {
+  if (miss === 'explicit' && version < OF13) return REASON_ACTION;
+  return reason > REASON_MAX_OF13 && version < OF14 ? REASON_ACTION : reason;
+}
 
 export class Connmgr {
   private readonly conns = new Set<OfConn>();
@@ -258,7 +268,7 @@ export class Connmgr {
     for (const conn of this.all()) {
       if (conn.controllerId !== state.controllerId) continue;
       if (implicitMiss && conn.version >= OF13) continue;
-      const reason = state.miss === 'explicit' && conn.version < OF13 ? 1 : state.reason;
+      const reason = wireReason(state, conn.version);
       if (!conn.wants('packetIn', reason)) continue;
       const limit = implicitMiss ? conn.missSendLen : maxLen;
       conn.sendAsync({
