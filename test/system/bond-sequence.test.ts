@@ -67,7 +67,8 @@ it('carries a million packets once each and in order, over a rebalance', async (
   expect(result.doubled).toBe(0);
   // A bucket that moves may overtake itself once, no more.
   expect(result.disordered).toBeLessThanOrEqual(moves.length);
-  // A busy machine loses some before the bond, in the queue of the host's port. The bond loses none.
+  // A busy machine loses some before the bond, in the queue of the host's port. The bond itself
+  // loses none.
   expect(sent[0] + sent[1] - result.received).toBeLessThanOrEqual(OWN_PACKETS_MAX);
   expect(result.lost).toBeLessThan(PACKETS / 5);
   for (const count of sent) expect(count).toBeGreaterThan(PACKETS / 5);

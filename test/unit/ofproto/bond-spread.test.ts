@@ -99,3 +99,38 @@ describe('rebalancing', () => {
     expect(difference).toBeLessThan(Math.max(100_000, Math.min(...after) / 32));
   });
 });
+
+describe('members that come and go at run time', () => {
+  it('take and leave only their own share of the buckets', () => {
+    const clock = stoppedClock(1000);
+    const bond = new Bond('bond0', () => clock.now());
+    const links = ['a', 'b', 'c'].map((name, i) => new FakeDevice(name, 'dummy', i + 1));
+    const settings = { ...defaultBondSettings(), mode: 'balance-slb' as const };
+    const owners = () => (bond.buckets ?? []).map((bucket) => bucket.member?.link.name);
+    const run = (): void => {
+      for (const link of links) bond.setMayEnable(link, true);
+      bond.run('off');
+      bond.fillBuckets();
+    };
+    bond.configure(settings);
+    for (const link of links.slice(0, 2)) bond.register(link);
+    run();
+    const two = owners();
+    bond.configure(settings);
+    bond.register(links[2]);
+    run();
+    // A new member waits for the next rebalance.
+    expect(owners()).toEqual(two);
+    clock.advance(10_000);
+    bond.buckets?.forEach((bucket) => {
+      bucket.txBytes = 50_000;
+    });
+    bondRebalance(bond, clock.now());
+    const three = owners();
+    expect(three.filter((name) => name === 'c').length).toBeGreaterThan(60);
+    bond.unregister(links[2]);
+    run();
+    expect(owners().every((name, i) => three[i] === 'c' || name === three[i])).toBe(true);
+    expect(owners()).not.toContain('c');
+  });
+});

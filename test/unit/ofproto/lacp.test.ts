@@ -206,6 +206,37 @@ describe('LACP', () => {
     expect(a.member(0).partner.sysId).toEqual(mac(2));
   });
 
+  it("negotiates with a partner that takes the standard's steps one by one", () => {
+    // As Linux bonding in mode 802.3ad does: key 15, port priority 255, fast, and PDUs that tell
+    // 'defaulted' first, 'synchronized' next, 'collecting, distributing' at last.
+    const clock = stoppedClock(1000);
+    const end = new End(clock, 1);
+    end.run();
+    const linux = { sysPriority: 65535, sysId: mac(0xee), key: 15, portPriority: 255, portId: 1 };
+    const hear = (state: number, partner = noInfo()): void => {
+      end.receive(0, composePdu({ actor: { ...linux, state }, partner }));
+      end.run();
+    };
+    hear(0x47);
+    expect(end.mayEnable()).toEqual([false, false]);
+    const answers = end.out.filter(([link]) => link === 0);
+    const answer = parsePdu(answers[answers.length - 1][1]);
+    if (answer.type !== 'lacp') throw new Error(answer.type);
+    expect(answer.pdu.actor.state & LACP_STATE.SYNCHRONIZED).not.toBe(0);
+    expect(answer.pdu.partner).toEqual({ ...linux, state: 0x47 });
+    const told = answer.pdu.actor;
+    hear(0x0f, told);
+    expect(end.mayEnable()).toEqual([true, false]);
+    const sent = end.member(0).counters.txPdus;
+    hear(0x3f, told);
+    expect(end.mayEnable()).toEqual([true, false]);
+    // What the partner knows already is not sent again before its second is over.
+    expect(end.member(0).counters.txPdus).toBe(sent);
+    clock.advance(1000);
+    end.run();
+    expect(end.member(0).counters.txPdus).toBe(sent + 1);
+  });
+
   it('tells its own numbers in its PDUs', () => {
     const clock = stoppedClock(1000);
     const end = new End(clock, 5, { systemPriority: 7, fast: true });
