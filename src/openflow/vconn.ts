@@ -68,6 +68,7 @@ interface Waiter {
   reject(error: Error): void;
 }
 
+const OFPT_ERROR = 1;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Above this many queued bytes producers of long replies should wait for onDrain. */
 const CONGESTED_BYTES = 256 * 1024;
@@ -267,6 +268,11 @@ export class OfConnection {
       const length = head.readUInt16BE(2);
       if (length < HEADER_LENGTH) {
         this.fail('EPROTO', `received too-short ofp_header (${length} bytes)`);
+        return;
+      }
+      // Whoever does not greet is not waited for: its length may mean anything.
+      if (this.version === 0 && head[1] > OFPT_ERROR) {
+        this.fail('EPROTO', `received message type ${head[1]} while expecting OFPT_HELLO`);
         return;
       }
       if (this.chunkBytes < length) return;

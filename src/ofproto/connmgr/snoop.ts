@@ -1,6 +1,6 @@
 /**
- * Snooping: a connection to BRIDGE.snoop gets a copy of what a controller and the bridge say to each
- * other, from then on.
+ * Snooping: a connection to BRIDGE.snoop gets a copy of what a controller and the bridge say to
+ * each other, from then on.
  *
  *     controller <== OfConn ==> bridge
  *                      `-- every frame, either way --> Snooper
