@@ -65,6 +65,7 @@ export interface DpifLimits {
 }
 
 const log = getLogger('dpif_netdev');
+const dpifLog = getLogger('dpif');
 
 /** A port with the device behind it. */
 export interface PortEntry<N extends DpNetdev> extends DpPort {
@@ -193,6 +194,10 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
     if (installed.deleted) return;
     installed.actions = actions;
     this.replace(installed, program);
+    if (!dpifLog.enabled('dbg')) return;
+    const key = formatOdpKey(flow.key, flow.mask, { verbose: true });
+    const text = `put[modify] ufid:${formatUfid(flow.id)} ${key}`;
+    dpifLog.dbg(`${this.name}: ${text}, actions:${formatOdpActions(actions)}`);
   }
 
   flowDel(flow: DpFlow): void {

@@ -109,6 +109,13 @@ export function formatDpFlow(
   );
 }
 
+/** The same as Open vSwitch's dpif/dump-flows and logs have it: no comma behind the number. */
+export function formatDpifFlow(...args: Parameters<typeof formatDpFlow>): string {
+  return formatDpFlow(...args)
+    .replace(/^(ufid:[-0-9a-f]+), /, '$1 ')
+    .replace(', dp:ovs', '');
+}
+
 /** A flow's number in the form of a UUID, as tools expect a ufid. */
 export function formatUfid(id: number): string {
   return `00000000-0000-0000-0000-${id.toString(16).padStart(12, '0')}`;

@@ -9,12 +9,16 @@
  * Each run visits a bounded number of flows, so that a change does not hold the main loop up.
  */
 import { NEVER } from '../common/clock.js';
+import { getLogger } from '../common/log.js';
+import { formatDpifFlow } from '../datapath/odp-format.js';
 import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { giveFlow } from './flow-pool.js';
 import { installed, type Udpif, type Ukey } from './udpif.js';
 import { odpActionsEqual } from './xlate/commit.js';
 import { megaflowMask } from './xlate/translate.js';
+
+const log = getLogger('dpif');
 
 /** Flows that one run translates again, and that one run merely looks at. */
 const TRANSLATIONS_MAX = 2000;
@@ -129,11 +133,19 @@ export class Revalidator {
 
   private visit(ukey: Ukey, now: number, translateAgain: boolean): void {
     this.udpif.pushFlowStats(ukey);
+    if (log.enabled('dbg')) this.logFlow(ukey, now);
     const { flowLimit, maxIdleMs } = this.backer.settings;
     const crowded = this.udpif.ukeys.size > flowLimit;
     if (now - ukey.usedMs > (crowded ? Math.min(CROWDED_IDLE_MS, maxIdleMs) : maxIdleMs)) {
       this.udpif.remove(ukey);
     } else if (translateAgain) this.revalidate(ukey);
+  }
+
+  /** Each flow that a pass looks at, as Open vSwitch logs its dumps. */
+  private logFlow({ dpFlow }: Ukey, now: number): void {
+    const { dpif } = this.backer;
+    const text = formatDpifFlow(dpFlow, dpif.flowStats(dpFlow), now, { verbose: true });
+    log.dbg(`${dpif.name}: flow_dump ${text}`);
   }
 
   private revalidate(ukey: Ukey): void {

@@ -1,7 +1,7 @@
 /** dpif/*, dpctl/*: what the datapaths look like from above, and the flows that are installed. */
 
 import type { DpFlow, Dpif } from '../../datapath/dpif.js';
-import { formatDpFlow, formatUfid } from '../../datapath/odp-format.js';
+import { formatDpFlow, formatDpifFlow, formatUfid } from '../../datapath/odp-format.js';
 import type { Match } from '../../openflow/match.js';
 import { portTo16 } from '../../packet/fields.js';
 import type { OfprotoBacker } from '../backer.js';
@@ -71,6 +71,7 @@ function flowLines(
   backer: OfprotoBacker,
   options: DumpOptions,
   chosen: (flow: DpFlow) => boolean,
+  format = formatDpFlow,
 ): string {
   const { dpif } = backer;
   const portName = options.names ? nameByNo(dpif) : undefined;
@@ -80,16 +81,15 @@ function flowLines(
   for (const flow of [...dpif.flows()].sort((a, b) => a.id - b.id)) {
     if (!chosen(flow)) continue;
     const { verbose } = options;
-    text += `${formatDpFlow(flow, dpif.flowStats(flow), now, { verbose, portName })}\n`;
+    text += `${format(flow, dpif.flowStats(flow), now, { verbose, portName })}\n`;
   }
   return text;
 }
 
 function dumpBridge(ofproto: Ofproto, options: DumpOptions): string {
   const { backer } = ofproto;
-  const lines = flowLines(backer, options, (flow) => backer.ofprotoOfKey(flow.key) === ofproto);
-  // Unlike dpctl, dpif puts no comma behind a flow's number.
-  return lines.replace(/^(ufid:[-0-9a-f]+), /gm, '$1 ');
+  const chosen = (flow: DpFlow): boolean => backer.ofprotoOfKey(flow.key) === ofproto;
+  return flowLines(backer, options, chosen, formatDpifFlow);
 }
 
 /** The datapath that a dpctl command names ('netdev@ovs-netdev', 'ovs-netdev'), or the only one. */
