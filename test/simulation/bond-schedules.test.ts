@@ -43,6 +43,11 @@ const KINDS: Record<string, Kind> = {
   },
   'balance-slb with LACP': { bond: { mode: 'balance-slb' }, lacp: [{}, {}], agree: 'lacp' },
   'balance-tcp': { bond: { mode: 'balance-tcp' }, lacp: [{ active: false }, {}], agree: 'lacp' },
+  'balance-tcp by lb_output': {
+    bond: { mode: 'balance-tcp', useLbOutput: true },
+    lacp: [{}, {}],
+    agree: 'lacp',
+  },
   'balance-tcp, slow LACP': {
     bond: { mode: 'balance-tcp' },
     lacp: [{ fast: false }, { fast: false }],
