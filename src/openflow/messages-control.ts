@@ -76,6 +76,34 @@ export interface AsyncConfig {
   packetIn: [number, number];
   portStatus: [number, number];
   flowRemoved: [number, number];
+  /** Since 1.4. */
+  roleStatus?: [number, number];
+  tableStatus?: [number, number];
+  requestForward?: [number, number];
+}
+
+/** Kinds of asynchronous messages, in the order of their numbers in 1.4. */
+export const ASYNC_KINDS = [
+  'packetIn',
+  'portStatus',
+  'flowRemoved',
+  'roleStatus',
+  'tableStatus',
+  'requestForward',
+] as const;
+
+export interface AsyncChange {
+  kind: (typeof ASYNC_KINDS)[number];
+  /** For connections in the secondary role, or for the others. */
+  secondary: boolean;
+  /** Bits by reason. */
+  mask: number;
+}
+
+/** 1.4: what is to change of the asynchronous settings; the rest stays. */
+export interface SetAsyncProperties {
+  type: 'set_async_properties';
+  changes: AsyncChange[];
 }
 
 export interface PortConfigQueue {
@@ -120,6 +148,7 @@ export type ControlMessage =
   | SetControllerId
   | RoleMessage
   | AsyncConfig
+  | SetAsyncProperties
   | QueueGetConfigRequest
   | QueueGetConfigReply
   | TableMod;

@@ -44,6 +44,7 @@ const SUBSCRIPTIONS: ReadonlySet<OfMessage['type']> = new Set([
   'set_config',
   'role_request',
   'set_async',
+  'set_async_properties',
   'nx_set_controller_id',
 ]);
 
@@ -99,6 +100,9 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'set_async':
       conn.asyncMasks = msg;
+      return null;
+    case 'set_async_properties':
+      conn.changeAsync(msg.changes);
       return null;
     case 'get_async_request':
       conn.reply({ type: 'get_async_reply', ...(conn.asyncMasks ?? conn.defaultMasks()) }, xid);

@@ -14,7 +14,7 @@ import { getLogger } from '../../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../../common/log-rate-limit.js';
 import { OfpError } from '../../openflow/errors.js';
 import type { OfMessage } from '../../openflow/messages.js';
-import type { Role } from '../../openflow/messages-control.js';
+import type { AsyncChange, Role } from '../../openflow/messages-control.js';
 import { OfConnection } from '../../openflow/vconn.js';
 import type { Ofproto } from '../ofproto.js';
 import { Bundles } from './bundles.js';
@@ -36,6 +36,10 @@ export interface AsyncMasks {
   packetIn: [number, number];
   portStatus: [number, number];
   flowRemoved: [number, number];
+  /** Kept for those who ask; nothing of these kinds is sent. */
+  roleStatus?: [number, number];
+  tableStatus?: [number, number];
+  requestForward?: [number, number];
 }
 
 export interface Request {
@@ -139,7 +143,7 @@ export class OfConn {
   }
 
   /** Whether this connection wants asynchronous messages of a kind and reason. */
-  wants(kind: keyof AsyncMasks, reason: number): boolean {
+  wants(kind: 'packetIn' | 'portStatus' | 'flowRemoved', reason: number): boolean {
     // Local tools hear only what they ask for.
     if (!this.open || (this.kind === 'service' && this.missSendLen === 0)) return false;
     const masks = this.asyncMasks ?? this.defaultMasks();
@@ -150,6 +154,17 @@ export class OfConn {
     // All reasons but invalid_ttl, which set_config asks for: those of 1.4 read 'action' before.
     const packetIn = 0b111011 | (this.invalidTtlToController ? 1 << 2 : 0);
     return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [0x3f, 0] };
+  }
+
+  /** Changes single settings; the others stay as they are. */
+  changeAsync(changes: readonly AsyncChange[]): void {
+    const now = this.asyncMasks ?? this.defaultMasks();
+    const masks: AsyncMasks = { ...now };
+    for (const { kind, secondary, mask } of changes) {
+      const [primary, other] = masks[kind] ?? [0, 0];
+      masks[kind] = secondary ? [primary, mask] : [mask, other];
+    }
+    this.asyncMasks = masks;
   }
 
   /** Packets that match no entry go to whoever listens with a version before 1.3. */

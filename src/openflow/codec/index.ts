@@ -11,6 +11,7 @@ import { fail, NX_VENDOR_ID, type OfErrorName, OfpError, ONF_VENDOR_ID } from '.
 import type { OfMessage } from '../messages.js';
 import { Reader, Writer } from './buffer.js';
 import type { CodecOptions, MessageClass, MessageContext, MessageRow } from './message-row.js';
+import { ASYNC_ROWS } from './messages-async.js';
 import { BUNDLE_ROWS } from './messages-bundle.js';
 import { CONTROL_ROWS } from './messages-control.js';
 import { FLOW_ROWS } from './messages-flow.js';
@@ -42,6 +43,7 @@ const ROWS: readonly MessageRow[] = [
   ...GROUP_ROWS,
   ...METER_ROWS,
   ...BUNDLE_ROWS,
+  ...ASYNC_ROWS,
 ];
 const byNumber = new Map<string, MessageRow[]>();
 const byType = new Map<string, MessageRow[]>();

@@ -23,7 +23,13 @@ import type {
   PacketOut,
 } from '../messages.js';
 import type { BundleAdd, BundleControl } from '../messages-bundle.js';
-import type { AsyncConfig, Hello, RoleMessage, SwitchConfig } from '../messages-control.js';
+import type {
+  AsyncConfig,
+  Hello,
+  RoleMessage,
+  SetAsyncProperties,
+  SwitchConfig,
+} from '../messages-control.js';
 import { formatActions, PACKET_IN_REASONS } from './action-format.js';
 import { formatDuration, formatFlowMod, formatFlowStats, hexCookie } from './flow-format.js';
 import {
@@ -74,6 +80,7 @@ const NX_NAMES: Record<number, string> = {
   18: 'FLOW_AGE',
   19: 'SET_ASYNC_CONFIG',
   20: 'SET_CONTROLLER_ID',
+  27: 'SET_ASYNC_CONFIG2',
   30: 'PACKET_IN2',
   31: 'GROUP_MOD',
 };
@@ -93,9 +100,12 @@ function placeName(place: MessagePlace, msg: OfMessage | undefined, type: number
     case 'nx_stats_reply':
       return `NXST_${NXST_NAMES[place.number] ?? place.number} reply`;
     default:
-      return `OFPT_${(msg?.type ?? TYPE_NAMES[type] ?? String(type)).toUpperCase()}`;
+      return `OFPT_${messageName(msg?.type ?? TYPE_NAMES[type] ?? String(type))}`;
   }
 }
+
+/** In the protocol's words: properties are but a form of the message. */
+const messageName = (type: string): string => type.replace(/_properties$/, '').toUpperCase();
 
 /** Names of types whose body may fail to decode. */
 const TYPE_NAMES: Record<number, string> = {
@@ -108,6 +118,8 @@ const TYPE_NAMES: Record<number, string> = {
   12: 'port_status',
   13: 'packet_out',
   14: 'flow_mod',
+  27: 'get_async_reply',
+  28: 'set_async',
 };
 
 function header(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
@@ -240,24 +252,39 @@ function formatRole(r: RoleMessage): string {
   return ` role=${r.role}${shown ? ` generation_id=${id}` : ''}`;
 }
 
-const ASYNC_REASONS = {
-  PACKET_IN: PACKET_IN_REASONS,
-  PORT_STATUS: ['add', 'delete', 'modify'],
-  FLOW_REMOVED: REMOVED_REASONS,
-} as const;
+const ROLE_REASONS = ['primary_request', 'configuration_changed', 'experimenter_data_changed'];
+const TABLE_REASONS = ['', '', '', 'vacancy_down', 'vacancy_up'];
+const FORWARD_REASONS = ['group_mod_request', 'meter_mod_request'];
+const ASYNC_TEXT = [
+  { kind: 'packetIn', name: 'PACKET_IN', reasons: PACKET_IN_REASONS },
+  { kind: 'portStatus', name: 'PORT_STATUS', reasons: ['add', 'delete', 'modify'] },
+  { kind: 'flowRemoved', name: 'FLOW_REMOVED', reasons: REMOVED_REASONS },
+  { kind: 'roleStatus', name: 'ROLE_STATUS', reasons: ROLE_REASONS },
+  { kind: 'tableStatus', name: 'TABLE_STATUS', reasons: TABLE_REASONS },
+  { kind: 'requestForward', name: 'REQUESTFORWARD', reasons: FORWARD_REASONS },
+] as const;
 
-function formatAsync(a: AsyncConfig): string {
+function formatAsync(a: Omit<AsyncConfig, 'type'>): string {
   let text = '';
-  const masks = { PACKET_IN: a.packetIn, PORT_STATUS: a.portStatus, FLOW_REMOVED: a.flowRemoved };
   for (const [i, role] of ['primary', 'secondary'].entries()) {
     text += `\n ${role}:\n`;
-    for (const [name, pair] of Object.entries(masks)) {
-      const reasons = ASYNC_REASONS[name as keyof typeof ASYNC_REASONS];
-      const on = reasons.filter((_r, bit) => (pair[i] & (1 << bit)) !== 0);
+    for (const { kind, name, reasons } of ASYNC_TEXT) {
+      const mask = a[kind]?.[i] ?? 0;
+      const on = reasons.filter((_r, bit) => (mask & (1 << bit)) !== 0);
       text += `${name.padStart(16)}:${on.length === 0 ? ' (off)' : ` ${on.join(' ')}`}\n`;
     }
   }
   return text;
+}
+
+function formatAsyncChanges(m: SetAsyncProperties): string {
+  const none = (): [number, number] => [0, 0];
+  const all = {
+    ...{ packetIn: none(), portStatus: none(), flowRemoved: none() },
+    ...{ roleStatus: none(), tableStatus: none(), requestForward: none() },
+  };
+  for (const { kind, secondary, mask } of m.changes) all[kind][secondary ? 1 : 0] = mask;
+  return formatAsync(all);
 }
 
 const BUNDLE_FLAGS = { 1: 'atomic', 2: 'ordered' };
@@ -309,6 +336,8 @@ function formatBody(msg: OfMessage, version: number, names: Names, verbosity: nu
     case 'set_async':
     case 'get_async_reply':
       return formatAsync(msg);
+    case 'set_async_properties':
+      return formatAsyncChanges(msg);
     case 'nx_set_flow_format':
       return ` format=${msg.format}`;
     case 'nx_flow_mod_table_id':
