@@ -85,7 +85,7 @@ export class Bundles {
         fail('OFPBFC_BAD_TYPE');
     }
     const ctrl = msg.ctrl.replace('request', 'reply') as BundleType;
-    return { type: 'bundle_control', bundle: msg.bundle, ctrl, flags: msg.flags };
+    return { type: 'bundle_control', bundle: msg.bundle, ctrl, flags: 0 };
   }
 
   private open(id: number, flags: number, xid: number, frame: Uint8Array): Bundle {
