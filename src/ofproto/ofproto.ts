@@ -21,17 +21,8 @@ import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
-import { chooseVictim } from './eviction.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
-import {
-  FlowTable,
-  N_TABLES,
-  TABLE_DEFAULTS,
-  type TableMiss,
-  type TableSettings,
-  TBL_ALL,
-  TBL_INTERNAL,
-} from './flow-table.js';
+import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
 import { BridgeGroups } from './group-service.js';
 import { GroupTable } from './group-table.js';
 import { LearnedCookies } from './learned-cookies.js';
@@ -57,10 +48,6 @@ import type {
 const PORT_NO_MAX = 0xfeff;
 /** Time between looks for entries that timed out, and for MACs to forget. */
 const SECOND_MS = 1000;
-/** OpenFlow 1.1 and 1.2: OFPTC_TABLE_MISS_*; 1.3: 0 alone. */
-const TABLE_MISS: readonly (TableMiss | undefined)[] = ['controller', 'continue', 'drop'];
-const TABLE_MISS_MASK = 3;
-const OF_TABLE_MISS_MAX = 3;
 /** The entry that makes a switch without controller a switch: hidden from no one. */
 const DEFAULT_PRIORITY = 0;
 
@@ -335,34 +322,6 @@ export class Ofproto {
   }
 
   // Tables.
-
-  /** Settings of tables by number; tables that are not named have the defaults. */
-  setTables(settings: ReadonlyMap<number, TableSettings>): void {
-    for (const table of this.tables) {
-      if (table.hidden) continue;
-      table.configure(settings.get(table.id) ?? TABLE_DEFAULTS);
-      while (table.evicts && table.cls.size > table.maxFlows) {
-        const victim = chooseVictim(table);
-        if (victim === null) break;
-        deleteRules(this, [victim], 'eviction');
-      }
-    }
-  }
-
-  /**
-   * What packets meet in a table without a matching entry.
-   * @param config OFPTC bits, as of OpenFlow 1.1 to 1.3
-   * @throws OfpError
-   */
-  tableMod(tableId: number, config: number, version: number): void {
-    if (tableId !== TBL_ALL && tableId >= TBL_INTERNAL) fail('OFPTMFC_BAD_TABLE');
-    const miss = TABLE_MISS[config & TABLE_MISS_MASK];
-    if (miss === undefined) fail('OFPTMFC_BAD_CONFIG');
-    if (version > OF_TABLE_MISS_MAX) return;
-    const chosen = tableId === TBL_ALL ? this.tables : [this.tables[tableId]];
-    for (const table of chosen) if (!table.hidden) table.miss = miss;
-    this.tablesChanged();
-  }
 
   /** 0: fragments are matched without ports; 1: dropped; 3: only later ones are without ports. */
   setFragHandling(mode: number): void {

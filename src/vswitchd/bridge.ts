@@ -15,6 +15,7 @@ import type { Netdev } from '../netdev/index.js';
 import { lacpMemberDefaults } from '../ofproto/bundle.js';
 import type { Ofproto } from '../ofproto/index.js';
 import type { LacpMemberSettings } from '../ofproto/settings.js';
+import { configureTables } from '../ofproto/table-config.js';
 import { pickBridgeMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, PortConfig } from './config.js';
 
@@ -225,7 +226,7 @@ export class Bridge {
     ofproto.setMacTableConfig(config.macAgingSec, config.macTableSize);
     ofproto.setForwardBpdu(config.forwardBpdu);
     ofproto.setFloodVlans(config.floodVlans);
-    ofproto.setTables(config.flowTables);
+    configureTables(ofproto, config.flowTables);
     ofproto.setProtocols(config.protocols);
     ofproto.setFailMode(config.failMode);
     ofproto.setControllers(config.controllers);

@@ -17,6 +17,7 @@ import { W_IN_PORT } from '../../packet/flow-layout.js';
 import { checkActions } from '../action-check.js';
 import { TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
+import { tableMod } from '../table-config.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
 import { handleGroups, isGroupRequest } from './group-handlers.js';
@@ -91,7 +92,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'table_mod':
       rejectSecondary(conn);
-      ofproto.tableMod(msg.table, msg.config, conn.version);
+      tableMod(ofproto, msg.table, msg.config, conn.version);
       return null;
     case 'barrier_request':
       return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
