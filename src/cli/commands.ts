@@ -89,6 +89,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'tapswitch',
   },
   {
+    name: 'build-addon',
+    summary: 'compile the native addon of an installed tapswitch',
+    run: 'runBuildAddon',
+    program: 'tapswitch',
+  },
+  {
     name: 'completion',
     summary: 'print what bash needs to complete command lines',
     run: 'runCompletion',

@@ -220,7 +220,7 @@ export function loadNative(): NativeBinding {
     throw new TapswitchError(
       'E_ADDON_MISSING',
       'the native addon is not built for this version of Node.js',
-      "run 'npm run build:native' in tapswitch's folder",
+      "run 'tapswitch build-addon' (in a checkout: npm run build:native)",
       { cause },
     );
   }
