@@ -38,7 +38,13 @@ export async function run(
   if (entry) return runCommand(entry, rest, makeIo(entry.program));
   const subject = first === 'help' ? commandNamed(rest[0]) : undefined;
   if (subject) return runCommand(subject, ['--help'], makeIo(subject.program));
-  return runTop(argv, makeIo('tapswitch'));
+  return runTop(wrongCommand(argv) ?? argv, makeIo('tapswitch'));
+}
+
+/** A word that names no command, alone: the options after it would make it look like help. */
+function wrongCommand([first, second]: string[]): string[] | undefined {
+  const word = first === 'help' ? second : first;
+  return word === undefined || word.startsWith('-') || word === 'help' ? undefined : [word];
 }
 
 function commandNamed(name: string | undefined): CommandEntry | undefined {
@@ -76,7 +82,7 @@ async function runTop(argv: string[], io: CliIo): Promise<number> {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'tapswitch: ')),
+      outputError: (text, write) => write(withHint(text.replace(/^error: /, 'tapswitch: '))),
     });
   for (const { name, summary } of COMMANDS) top.command(name).description(summary);
   top.addHelpText('after', "\nTry 'tapswitch start' (as root), then 'tapswitch vsctl show'.");
@@ -87,6 +93,12 @@ async function runTop(argv: string[], io: CliIo): Promise<number> {
     status = (error as { exitCode?: number }).exitCode ?? 1;
   }
   return status;
+}
+
+/** An error of commander's; where it suggests nothing, where to look. */
+function withHint(text: string): string {
+  if (text.includes('(Did you mean')) return text;
+  return `${text}  hint: 'tapswitch --help' lists the commands\n`;
 }
 
 /** Runs this process's command line and ends the process. */

@@ -36,6 +36,25 @@ describe('tapswitch', () => {
     expect(err).toBe("tapswitch: unknown command 'vsclt'\n(Did you mean vsctl?)\n");
   });
 
+  it.each([
+    ['vsclt', '--help'],
+    ['help', 'vsclt'],
+    ['vsclt', '-h'],
+    ['vsclt', '--version'],
+  ])('%s %s is wrong, too', async (...argv) => {
+    const { status, out, err } = await tapswitch('tapswitch', ...argv);
+    expect([status, out]).toEqual([1, '']);
+    expect(err).toBe("tapswitch: unknown command 'vsclt'\n(Did you mean vsctl?)\n");
+  });
+
+  it('tells where to look when nothing is like the command', async () => {
+    const { status, err } = await tapswitch('tapswitch', 'bogus', '--help');
+    expect(status).toBe(1);
+    expect(err).toBe(
+      "tapswitch: unknown command 'bogus'\n  hint: 'tapswitch --help' lists the commands\n",
+    );
+  });
+
   it('without a command shows help, and fails', async () => {
     const { status, err } = await tapswitch('tapswitch');
     expect(status).toBe(1);
