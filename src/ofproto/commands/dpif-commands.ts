@@ -8,7 +8,11 @@ import type { OfprotoBacker } from '../backer.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfprotoRegistry } from '../registry.js';
 import { ANY_ARGS, bridgeNamed, commandError, type OfprotoCommand } from './command.js';
+import { type DpctlOptions, dpctlOptions } from './dpctl-options.js';
+import { dpctlShow } from './dpctl-show.js';
 import { parseMatch } from './parse-flow.js';
+
+const DUMP_OPTIONS = new Set(['-m', '--more', '--names', '--no-names']);
 
 function nameByNo(dpif: Dpif): (port: number) => string | undefined {
   const names = new Map([...dpif.ports()].map((port) => [port.portNo, port.name]));
@@ -33,43 +37,15 @@ function dpifShow(backer: OfprotoBacker): string {
   return text;
 }
 
-function dpctlShow({ dpif }: OfprotoBacker): string {
-  const stats = dpif.stats();
-  const packets = stats.hit + stats.missed;
-  const perPacket = packets > 0 ? stats.maskHits / packets : 0;
-  let text = `${dpif.name}:\n`;
-  text += `  lookups: hit:${stats.hit} missed:${stats.missed} lost:${stats.lost}\n`;
-  text += `  flows: ${stats.flows}\n`;
-  text += `  masks: hit:${stats.maskHits} total:${stats.masks} hit/pkt:${perPacket.toFixed(2)}\n`;
-  const ports = [...dpif.ports()].sort((a, b) => a.portNo - b.portNo);
-  for (const { portNo, name, type } of ports) {
-    text += `  port ${portNo}: ${name}${type === 'system' || type === '' ? '' : ` (${type})`}\n`;
-  }
-  return text;
-}
-
-interface DumpOptions {
-  verbose: boolean;
-  names: boolean;
-  rest: string[];
-}
-
-function dumpOptions(args: readonly string[]): DumpOptions {
-  const options: DumpOptions = { verbose: false, names: false, rest: [] };
-  let names: boolean | null = null;
-  for (const arg of args) {
-    if (arg === '-m' || arg === '--more') options.verbose = true;
-    else if (arg === '--names') names = true;
-    else if (arg === '--no-names') names = false;
-    else options.rest.push(arg);
-  }
-  options.names = names ?? options.verbose;
-  return options;
+/** Of dpif/dump-flows, which passes over what it does not know, as Open vSwitch's does. */
+function dumpOptions(args: readonly string[]): DpctlOptions {
+  const known = args.filter((arg) => !arg.startsWith('-') || DUMP_OPTIONS.has(arg));
+  return dpctlOptions(known);
 }
 
 function flowLines(
   backer: OfprotoBacker,
-  options: DumpOptions,
+  options: DpctlOptions,
   chosen: (flow: DpFlow) => boolean,
   format = formatDpFlow,
 ): string {
@@ -86,7 +62,7 @@ function flowLines(
   return text;
 }
 
-function dumpBridge(ofproto: Ofproto, options: DumpOptions): string {
+function dumpBridge(ofproto: Ofproto, options: DpctlOptions): string {
   const { backer } = ofproto;
   const chosen = (flow: DpFlow): boolean => backer.ofprotoOfKey(flow.key) === ofproto;
   return flowLines(backer, options, chosen, formatDpifFlow);
@@ -171,12 +147,12 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       minArgs: 0,
       maxArgs: ANY_ARGS,
       run: (args) => {
-        const names = args.filter((arg) => !arg.startsWith('-'));
+        const { rest: names, statistics } = dpctlOptions(args);
         const chosen =
           names.length > 0
             ? names.map((name) => chooseBacker(registry, name))
             : [...registry.backers()];
-        return chosen.map(dpctlShow).join('');
+        return chosen.map((backer) => dpctlShow(backer, statistics)).join('');
       },
     },
     {
@@ -185,7 +161,7 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       minArgs: 0,
       maxArgs: ANY_ARGS,
       run: (args) => {
-        const options = dumpOptions(args);
+        const options = dpctlOptions(args);
         const unknown = options.rest.find((arg) => /^(type|pmd)=/.test(arg));
         if (unknown !== undefined) commandError(`${unknown}: this option is not supported`);
         const filter = options.rest.find((arg) => arg.startsWith('filter='));
@@ -202,7 +178,7 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       minArgs: 1,
       maxArgs: 3,
       run: (args) => {
-        const options = dumpOptions(args);
+        const options = dpctlOptions(args);
         const backer = chooseBacker(registry, options.rest.at(-2));
         const wanted = flowByUfid(backer, options.rest.at(-1) ?? '');
         return flowLines(backer, options, (flow) => flow === wanted);
@@ -213,8 +189,8 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       usage: '[dp]',
       minArgs: 0,
       maxArgs: 1,
-      run: async ([name]) => {
-        const backer = chooseBacker(registry, name);
+      run: async (args) => {
+        const backer = chooseBacker(registry, dpctlOptions(args).rest[0]);
         backer.udpif.removeAll();
         await backer.dpif.sync();
         return '';

@@ -153,6 +153,36 @@ Datapath actions: 1
     expect(run('upcall/show')).toContain('(current 1)');
   });
 
+  it('shows the counters of each port where asked to', () => {
+    const counters = {
+      rx_packets: 2,
+      rx_bytes: 1023,
+      tx_packets: 3,
+      tx_bytes: 1536,
+      rx_over_err: 0,
+    };
+    Object.assign(sw.devices.get('vetha') as object, { statistics: () => counters });
+    const shown = `  port 1: vetha (dummy)
+    RX packets:2 errors:? dropped:? overruns:0 frame:?
+    TX packets:3 errors:? dropped:? aborted:? carrier:?
+    collisions:?
+    RX bytes:1023  TX bytes:1536 (1.5 KiB)
+  port 2: vethx (dummy)
+    RX packets:? errors:?`;
+    expect(run('dpctl/show', '-s')).toContain(shown);
+    expect(run('dpctl/show', '--statistics', 'ovs-dummy')).toContain(shown);
+    counters.tx_bytes = 3 * 1024 ** 5;
+    expect(run('dpctl/show', '-s')).toContain('TX bytes:3377699720527872 (3072.0 TiB)\n');
+  });
+
+  it('refuses options of dpctl that there are not', () => {
+    expect(() => run('dpctl/dump-flows', '--bogus')).toThrow('Unrecognized option --bogus');
+    expect(() => run('dpctl/show', '-sx')).toThrow('Unrecognized option -x');
+    expect(run('dpctl/dump-flows', '-m')).toBe('');
+    // dpif/dump-flows passes over them.
+    expect(run('dpif/dump-flows', '--bogus', 'br1')).toBe('');
+  });
+
   it('moves the active member and disables one by hand', () => {
     expect(run('bond/set-active-member', 'bond1', 'vethx')).toBe('done');
     expect(run('bond/set-active-slave', 'bond1', 'vethx')).toBe('no change');
