@@ -24,9 +24,11 @@ export function isDetachedChild(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Runs this very command line again in the background.
+ *
+ * @param onReady told the child's process id when it is up
  * @returns the exit status for this process: 0 once the child is ready
  */
-export function detach(io: CliIo): Promise<number> {
+export function detach(io: CliIo, onReady: (pid: number) => void): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -40,6 +42,7 @@ export function detach(io: CliIo): Promise<number> {
       messages.destroy();
       readiness.destroy();
       child.unref();
+      onReady(child.pid as number);
       resolve(0);
     });
     child.once('error', (error) => {

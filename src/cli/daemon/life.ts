@@ -67,13 +67,20 @@ export async function runDaemon(
   io: CliIo,
   startService: StartService,
 ): Promise<number> {
-  if (flags.detach && !isDetachedChild(io.env)) return detach(io);
+  if (flags.detach && !isDetachedChild(io.env)) return background(flags, io);
   const undo: UndoStack = [];
   try {
     return await live(flags, io, startService, undo);
   } finally {
     for (const step of undo.reverse()) await step();
   }
+}
+
+/** Hands the daemon to the background. @returns the exit status of this process */
+function background(flags: DaemonFlags, io: CliIo): Promise<number> {
+  return detach(io, (pid) => {
+    if (flags.announce) io.stdout.write(`running, pid ${pid}, log ${flags.logFile}\n`);
+  });
 }
 
 /** Starts everything, waits for the request to stop; each step puts on `undo` what reverses it. */

@@ -13,6 +13,8 @@ export interface DaemonFlags {
   program: string;
   dirs: Directories;
   detach: boolean;
+  /** With `detach`: print one line that tells the pid and where the messages go. */
+  announce: boolean;
   chdir: boolean;
   /** null: no pid file. */
   pidFile: string | null;
@@ -48,6 +50,7 @@ export function defaultFlags(program: string, env: NodeJS.ProcessEnv): DaemonFla
     program,
     dirs: directories(env),
     detach: false,
+    announce: false,
     chdir: true,
     pidFile: null,
     overwritePidFile: false,
@@ -61,6 +64,11 @@ export function defaultFlags(program: string, env: NodeJS.ProcessEnv): DaemonFla
 /** The pid file of `program` where no other was named. */
 export function usualPidFile(flags: DaemonFlags): string {
   return join(flags.dirs.runDir, `${flags.program}.pid`);
+}
+
+/** The log file of `program` where no other was named. */
+export function usualLogFile(flags: DaemonFlags): string {
+  return join(flags.dirs.logDir, `${flags.program}.log`);
 }
 
 type Setter = (flags: DaemonFlags, value: string) => void;
@@ -80,7 +88,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
     flags.overwritePidFile = true;
   },
   'log-file': (flags, value) => {
-    flags.logFile = value === '' ? join(flags.dirs.logDir, `${flags.program}.log`) : resolve(value);
+    flags.logFile = value === '' ? usualLogFile(flags) : resolve(value);
   },
   verbose: (flags, value) => {
     flags.verbosity.push(value === '' ? null : value);

@@ -15,6 +15,7 @@ import {
   daemonOptionsUsage,
   defaultFlags,
   inDirectory,
+  usualLogFile,
   usualPidFile,
 } from './options.js';
 
@@ -86,7 +87,19 @@ export function parseSwitchOptions(
     disableSystem: false,
   };
   for (const option of options) applyOption(flags, option);
+  if (command === 'start' && daemon.detach) settleInBackground(daemon);
   return { kind: 'run', flags };
+}
+
+/**
+ * `start --detach`, as ovs-ctl(8) starts the switch: messages go to the log file, and only warnings
+ * of starting to the terminal. What -v says comes later and wins. `vswitchd` stays as
+ * ovs-vswitchd, which does neither by itself.
+ */
+function settleInBackground(daemon: DaemonFlags): void {
+  daemon.announce = true;
+  daemon.logFile ??= usualLogFile(daemon);
+  daemon.verbosity.unshift('console:warn');
 }
 
 function databaseSource(command: SwitchCommand, args: string[], dirs: Directories): DatabaseSource {
@@ -162,6 +175,8 @@ Database options:
   --db=FILE               database file, made where there is none
                           (default: ${dbDir}/conf.db)
   --db-socket=FILE        socket to serve it on (default: ${runDir}/db.sock)
+
+With --detach messages go to the log file, also where --log-file is not given.
 `
       : `usage: tapswitch vswitchd [OPTIONS] [DATABASE]
 Runs the switch with the database of an OVSDB server; DATABASE is where that listens

@@ -58,6 +58,24 @@ describe('parseSwitchOptions', () => {
     });
   });
 
+  it('start --detach logs to the usual file, and to the terminal only warnings', () => {
+    expect(flagsOf('start', '--detach', '-vbond:dbg').daemon).toMatchObject({
+      announce: true,
+      logFile: '/l/ovs-vswitchd.log',
+      verbosity: ['console:warn', 'bond:dbg'],
+    });
+    expect(flagsOf('start', '--log-file=/x.log', '--detach').daemon.logFile).toBe('/x.log');
+    expect(flagsOf('start').daemon).toMatchObject({ announce: false, logFile: null });
+  });
+
+  it('vswitchd --detach is as ovs-vswitchd', () => {
+    expect(flagsOf('vswitchd', '--detach').daemon).toMatchObject({
+      announce: false,
+      logFile: null,
+      verbosity: [],
+    });
+  });
+
   it('splits the members of a cluster', () => {
     const { database } = flagsOf('vswitchd', 'tcp:10.0.0.1:6640,tcp:10.0.0.2:6640');
     expect(database).toEqual({
