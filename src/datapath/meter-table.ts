@@ -109,10 +109,11 @@ export class MeterTable {
   stats(id: number): DpMeterStats {
     const { words } = this;
     const at = id * METER_DOUBLES;
-    const bands = Array.from({ length: words[at + M_BANDS] }, (_, i) => {
+    const bands: DpMeterStats['bands'] = [];
+    for (let i = 0; i < words[at + M_BANDS]; i++) {
       const band = at + (i + 1) * BAND_DOUBLES;
-      return { packets: words[band + B_PACKETS], bytes: words[band + B_BYTES] };
-    });
+      bands.push({ packets: words[band + B_PACKETS], bytes: words[band + B_BYTES] });
+    }
     return { packets: words[at + M_PACKETS], bytes: words[at + M_BYTES], bands };
   }
 

@@ -1,9 +1,9 @@
 /**
  * The rules of one mask in a classifier, and the tries over all of them.
  *
- * A lookup goes by stages (metadata, layer 2, 3, 4): a miss in one leaves the later ones unread. The
- * tries of IPv4 addresses rule a subtable out with the few bits that tell; the trie of a subtable's
- * ports keeps a miss in the last stage from consulting whole port numbers.
+ * A lookup goes by stages (metadata, layer 2, 3, 4): a miss in one leaves the later ones unread.
+ * The tries of IPv4 addresses rule a subtable out with the few bits that tell; the trie of a
+ * subtable's ports keeps a miss in the last stage from consulting whole port numbers.
  *
  * Not for: choosing among subtables (classifier.ts).
  */

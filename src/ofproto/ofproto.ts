@@ -21,6 +21,7 @@ import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
+import { expireRules } from './expiry.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
 import { BridgeGroups } from './group-service.js';
@@ -411,7 +412,7 @@ export class Ofproto {
     if (this.closed) return;
     for (const port of this.portsByNo.values()) this.portRun(port);
     for (const bundle of this.bundlesByKey.values()) bundleRun(this, bundle);
-    if (now >= this.nextExpiryMs) this.expireRules(now);
+    if (now >= this.nextExpiryMs) this.nextExpiryMs = expireRules(this, now);
     if (now >= this.nextSecondMs) {
       this.nextSecondMs = now + SECOND_MS;
       // Traffic that the datapath carries keeps its MACs young.
@@ -431,24 +432,6 @@ export class Ofproto {
     port.config = (port.config & ~OFPPC.PORT_DOWN) | down;
     this.markRevalidate();
     this.connmgr.sendPortStatus(port, 'modify', liveOnly);
-  }
-
-  private expireRules(now: number): void {
-    this.backer.pushStats();
-    this.nextExpiryMs = NEVER;
-    for (const table of this.tables) {
-      if (table.cls.size === 0) continue;
-      const over = { idle: [] as Rule[], hard: [] as Rule[] };
-      for (const rule of table.cls.rules()) {
-        const reason = rule.expired(now);
-        if (reason !== null) over[reason].push(rule);
-        else this.nextExpiryMs = Math.min(this.nextExpiryMs, rule.expiresMs());
-      }
-      deleteRules(this, over.idle, 'idle');
-      deleteRules(this, over.hard, 'hard');
-    }
-    // Looking once a second is enough for timeouts that are whole seconds.
-    if (this.nextExpiryMs !== NEVER) this.nextExpiryMs = Math.max(this.nextExpiryMs, now + 100);
   }
 
   nextWake(): number {

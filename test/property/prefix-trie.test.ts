@@ -1,3 +1,4 @@
+/** Prefix tries against a plain list of prefixes: how many bits a look-up consults. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PrefixTrie, prefixBits } from '../../src/ofproto/prefix-trie.js';

@@ -1,6 +1,6 @@
 /**
- * Groups, meters, learning, labels and length checks on the in-process datapath: frames go in at one
- * device and come out at others, through recirculations where translation needs them.
+ * Groups, meters, learning, labels and length checks on the in-process datapath: frames go in at
+ * one device and come out at others, through recirculations where translation needs them.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../src/common/clock.js';

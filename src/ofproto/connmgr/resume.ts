@@ -1,5 +1,6 @@
 /**
- * Packets that pause at a controller: what goes out with them, and what happens when they come back.
+ * Packets that pause at a controller: what goes out with them, and what happens when they come
+ * back.
  *
  *     controller(pause) --> packet-in with continuation --> controller --> resume --> rest of the
  *                                                                                     actions

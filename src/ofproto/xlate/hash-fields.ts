@@ -2,8 +2,9 @@
  * Hashes over groups of header fields that multipath, bundle and select groups choose by, and
  * marking what they read.
  *
- * Each name is one of OpenFlow extensions' fields (ovs-actions(7), "multipath"). The value of a hash
- * is nobody's interface; that both directions of a conversation have the same symmetric one is.
+ * Each name is one of OpenFlow extensions' fields (ovs-actions(7), "multipath"). The value of a
+ * hash is nobody's interface; that both directions of a conversation have the same symmetric one
+ * is.
  */
 import {
   ETH_TYPE_IP,

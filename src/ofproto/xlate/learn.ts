@@ -3,8 +3,8 @@
  *
  *     learn spec + packet's flow --> FlowMod (modify_strict) --> refreshed, changed or added
  *
- * An entry that is there already with the same content only grows younger. Packets that the datapath
- * forwards alone do the same through the cache (cache.ts). ovs-actions(7), "learn".
+ * An entry that is there already with the same content only grows younger. Packets that the
+ * datapath forwards alone do the same through the cache (cache.ts). ovs-actions(7), "learn".
  */
 import { OFPP, type OfAction } from '../../openflow/actions.js';
 import { OfpError } from '../../openflow/errors.js';

@@ -1,3 +1,4 @@
+/** Meters: rates, bursts, bands and statistics. */
 import { describe, expect, it } from 'vitest';
 import { METER_DROP, METER_PASS, MeterTable } from '../../../src/datapath/meter-table.js';
 

@@ -1,3 +1,4 @@
+/** MPLS labels pushed, popped and set by the datapath. */
 import { describe, expect, it } from 'vitest';
 import type { OdpAction } from '../../../src/datapath/odp-actions.js';
 import { newFlow, W_MPLS } from '../../../src/packet/flow-layout.js';
