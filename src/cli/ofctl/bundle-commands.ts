@@ -15,6 +15,7 @@ import { syntaxError } from '../../openflow/syntax/scan.js';
 import { fatal } from './errors.js';
 import { connectForFlows } from './flow-connection.js';
 import { linesOfFile, syntaxOrFail } from './flow-source.js';
+import { noteNormalization } from './notices.js';
 import { parsePacketOut } from './packet-out.js';
 import type { Session, SwitchConnection } from './session.js';
 
@@ -126,6 +127,7 @@ export async function bundle(s: Session, [name, file]: string[]): Promise<void> 
   let usable = -1;
   for (const [line, number] of await linesOfFile(s, file, 'open failed')) {
     const parsed = syntaxOrFail(() => parseLine(line, names), `${file}:${number}: `);
+    if (parsed.msg.type === 'flow_mod') noteNormalization(s, parsed.msg.match);
     msgs.push(parsed.msg);
     usable &= parsed.usable;
   }

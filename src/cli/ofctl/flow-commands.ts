@@ -119,7 +119,7 @@ async function flowMod(s: Session, args: string[], command: FlowMod['command']):
     await sendFlows(s, name, flows, usable);
     return;
   }
-  const { flow, usable } = parseOrFail(text, command, names);
+  const { flow, usable } = parseOrFail(s, text, command, names);
   await sendFlows(s, name, [flow], usable);
 }
 

@@ -11,11 +11,19 @@ import { type ParseCommand, type ParsedFlow, parseFlow } from '../../openflow/sy
 import type { Names } from '../../openflow/syntax/names.js';
 import { FlowSyntaxError } from '../../openflow/syntax/scan.js';
 import { errorText, fatal } from './errors.js';
+import { noteNormalization } from './notices.js';
 import type { Session, SwitchConnection } from './session.js';
 
 /** Parses one flow; what is wrong with it ends the program. */
-export function parseOrFail(text: string, command: ParseCommand, names: Names): ParsedFlow {
-  return syntaxOrFail(() => parseFlow(text, command, names));
+export function parseOrFail(
+  s: Session,
+  text: string,
+  command: ParseCommand,
+  names: Names,
+): ParsedFlow {
+  const parsed = syntaxOrFail(() => parseFlow(text, command, names));
+  noteNormalization(s, parsed.flow.match);
+  return parsed;
 }
 
 export function syntaxOrFail<T>(parse: () => T, prefix = ''): T {
@@ -71,6 +79,7 @@ export async function flowsFromFile(
   let usable = P_ANY;
   for (const [line, number] of await linesOfFile(s, file, failure)) {
     const parsed = syntaxOrFail(() => parseFlow(line, command, names), `${file}:${number}: `);
+    noteNormalization(s, parsed.flow.match);
     flows.push(parsed.flow);
     usable &= parsed.usable;
   }

@@ -62,6 +62,8 @@ export interface OfctlOptions {
   verbosity: number;
   timestamp: boolean;
   raw: boolean;
+  /** -v asked for less than notices. */
+  quiet: boolean;
   sort: SortCriterion[];
   /** Undefined: as the terminal suggests. */
   names?: boolean;
@@ -175,6 +177,9 @@ const SETTERS: Record<string, (o: OfctlOptions, value: string | undefined) => vo
   bundle: (o) => {
     o.bundle = true;
   },
+  verbose: (o, v) => {
+    o.quiet = /(^|[\s:,])(off|emer|err|warn)\b/i.test(v ?? '');
+  },
   'may-create': (o) => {
     o.mayCreate = true;
   },
@@ -190,7 +195,7 @@ export function parseOptions(argv: string[]): OfctlOptions {
     ...{ action: 'run', timeoutMs: null, strict: false, readd: false, readOnly: false },
     ...{ bundle: false, mayCreate: false },
     ...{ allowed: P_ANY, versions: [1], packetInFormat: null, verbosity: 0, timestamp: false },
-    ...{ raw: false, sort: [], stats: true, args: parsed.args },
+    ...{ raw: false, quiet: false, sort: [], stats: true, args: parsed.args },
   };
   for (const { name, value } of parsed.options) {
     if (name === 'help' || name === 'version') return { ...options, action: name };

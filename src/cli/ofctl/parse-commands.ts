@@ -32,7 +32,7 @@ function printFlows(s: Session, flows: readonly FlowMod[], usable: number): void
 }
 
 export async function parseFlowCommand(s: Session, [text]: string[]): Promise<void> {
-  const { flow, usable } = parseOrFail(text, 'add', NO_NAMES);
+  const { flow, usable } = parseOrFail(s, text, 'add', NO_NAMES);
   printFlows(s, [flow], usable);
 }
 
