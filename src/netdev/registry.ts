@@ -89,7 +89,8 @@ export class NetdevRegistry {
     const actual = type === '' ? 'system' : type;
     const factory = this.factories.get(actual);
     if (!factory) {
-      log.warn(`could not create netdev ${name} of unknown type ${type}`);
+      const types = this.types().join(', ');
+      log.warn(`could not create netdev ${name} of unknown type ${type} (types: ${types})`);
       throw openError(name, 'EAFNOSUPPORT');
     }
     if (this.opened.has(name)) throw openError(name, 'EEXIST');

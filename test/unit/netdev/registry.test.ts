@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../../src/common/clock.js';
 import { TapswitchError } from '../../../src/common/errors.js';
+import { type LogSink, logHub } from '../../../src/common/log.js';
 import { deviceError, openError } from '../../../src/netdev/device-error.js';
 import { portFeatures } from '../../../src/netdev/ethtool-features.js';
 import { hasQueues } from '../../../src/netdev/netdev.js';
@@ -73,6 +74,30 @@ describe('NetdevRegistry', () => {
     first.close();
     first.close();
     expect(devices.open('p1', 'dummy')).not.toBe(first);
+  });
+});
+
+describe('a type that there is not', () => {
+  it('is refused in the words of Open vSwitch, and the log lists those that there are', () => {
+    const lines: string[] = [];
+    const sink: LogSink = {
+      destination: 'file',
+      write: (_sequence, module, level, message) => {
+        lines.push(`${module}|${level}|${message}`);
+      },
+    };
+    logHub.sinks.push(sink);
+    try {
+      expect(() => registry().open('gre0', 'gre')).toThrow(
+        'could not open network device gre0 (Address family not supported by protocol)',
+      );
+    } finally {
+      logHub.sinks.splice(logHub.sinks.indexOf(sink), 1);
+    }
+    expect(lines).toEqual([
+      'netdev|warn|could not create netdev gre0 of unknown type gre ' +
+        '(types: internal, patch, system, tap)',
+    ]);
   });
 });
 
