@@ -87,8 +87,8 @@ function modifyByDiff(replica: Replica, table: IdlTable, uuid: string, json: Jso
 /**
  * Applies `updates` to the replica.
  *
- * Throws E_OVSDB_UPDATE or E_OVSDB_NOTATION where it makes no sense: the replica can then no longer
- * be trusted, and the caller reconnects.
+ * Throws E_OVSDB_UPDATE, or OvsdbError, where it makes no sense: the replica can then no longer be
+ * trusted, and the caller reconnects.
  */
 export function applyUpdates(replica: Replica, format: UpdateFormat, updates: JsonValue): void {
   for (const [table, uuid, update] of rowUpdates(replica, updates)) {
