@@ -13,6 +13,8 @@ export interface CliIo {
   env: NodeJS.ProcessEnv;
   /** The name in messages: `ovs-vsctl` and the like, or `tapswitch`. */
   programName: string;
+  /** Advice may follow errors: not under the names of Open vSwitch's programs. */
+  hints?: boolean;
 }
 
 /** A command: returns its exit status. `argv` is what follows the command's name, untouched. */

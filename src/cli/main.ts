@@ -35,7 +35,11 @@ export async function run(
   if (alias) return runCommand(alias, argv, makeIo(program));
   const [first, ...rest] = argv;
   const entry = commandNamed(first);
-  if (entry) return runCommand(entry, rest, makeIo(entry.program));
+  if (entry) {
+    const io = makeIo(entry.program);
+    io.hints = true;
+    return runCommand(entry, rest, io);
+  }
   const subject = first === 'help' ? commandNamed(rest[0]) : undefined;
   if (subject) return runCommand(subject, ['--help'], makeIo(subject.program));
   return runTop(wrongCommand(argv) ?? argv, makeIo('tapswitch'));

@@ -8,6 +8,7 @@ export class MemoryIo implements CliIo {
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   readonly stdin = Readable.from([]);
+  hints?: boolean;
 
   constructor(
     readonly programName: string,

@@ -3,15 +3,16 @@
  *
  * Exit status: 0, 1 when the daemon could not be asked, 2 when it answered with an error.
  */
-import { errorMessage } from '../../common/errors.js';
+import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { UnixctlClient, unixctlPath } from '../../unixctl/client.js';
 import { directories } from '../daemon/dirs.js';
 import { getopt, LOG_OPTIONS, type OptionSpec, UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
+import { hintIfNotRunning, SWITCH_TARGET } from '../switch-hint.js';
 import { versionText } from '../version.js';
 import { parseTimeout, STATUS_TIMEOUT, TimeoutError, within } from './timeout.js';
 
-const DEFAULT_TARGET = 'ovs-vswitchd';
+const DEFAULT_TARGET = SWITCH_TARGET;
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: 'target', short: 't', arg: 'required' },
@@ -32,13 +33,16 @@ interface Request {
 
 /** Runs `appctl ARGV`. */
 export async function runAppctl(argv: string[], io: CliIo): Promise<number> {
+  let request: Request | null = null;
   try {
-    const request = parse(argv, io);
+    request = parse(argv, io);
     if (!request) return 0;
     return await within(request.timeoutMs, ask(request, io));
   } catch (error) {
     if (error instanceof TimeoutError) return STATUS_TIMEOUT;
     io.stderr.write(`${io.programName}: ${errorMessage(error)}\n`);
+    const asked = error instanceof TapswitchError && request?.target === SWITCH_TARGET;
+    if (asked) hintIfNotRunning(io);
     return 1;
   }
 }

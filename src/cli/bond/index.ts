@@ -7,15 +7,16 @@
  * text. Not for: changing bonds (`tapswitch appctl bond/...`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorMessage } from '../../common/errors.js';
+import { errorMessage, TapswitchError } from '../../common/errors.js';
 import type { BondReport } from '../../ofproto/bond-status.js';
 import { UnixctlClient, unixctlPath } from '../../unixctl/client.js';
 import { directories } from '../daemon/dirs.js';
 import { getopt, type OptionSpec, UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
+import { hintIfNotRunning, SWITCH_TARGET } from '../switch-hint.js';
 import { bondTable, type Sample } from './bond-table.js';
 
-const TARGET = 'ovs-vswitchd';
+const TARGET = SWITCH_TARGET;
 const INTERVAL_SEC_DEFAULT = 1;
 const INTERVAL_SEC_MIN = 0.1;
 const HOME_AND_CLEAR = '\x1b[H\x1b[J';
@@ -49,6 +50,7 @@ export async function runBond(argv: string[], io: CliIo): Promise<number> {
     return await watch(options, io);
   } catch (error) {
     io.stderr.write(`${io.programName}: ${errorMessage(error)}\n`);
+    if (error instanceof TapswitchError) hintIfNotRunning(io);
     return 1;
   }
 }
@@ -89,7 +91,7 @@ async function watch(options: WatchOptions, io: CliIo): Promise<number> {
       const text = await ask(target, bond, io);
       if (text === null) return 1;
       const now: Sample = { atMs: performance.now(), bonds: JSON.parse(text) as BondReport[] };
-      const picture = json ? `${text}\n` : bondTable(now, before, { color: terminal });
+      const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, { color: terminal });
       io.stdout.write(terminal ? HOME_AND_CLEAR + picture : picture);
       before = now;
     }

@@ -3,15 +3,16 @@
  *
  * There is no datapath in the kernel to ask: every command goes to the daemon as `dpctl/COMMAND`.
  */
-import { errorMessage } from '../../common/errors.js';
+import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { UnixctlClient, unixctlPath } from '../../unixctl/client.js';
 import { parseTimeout, STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { directories } from '../daemon/dirs.js';
 import { getopt, LOG_OPTIONS, type OptionSpec, UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
+import { hintIfNotRunning, SWITCH_TARGET } from '../switch-hint.js';
 import { versionText } from '../version.js';
 
-const TARGET = 'ovs-vswitchd';
+const TARGET = SWITCH_TARGET;
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: 'statistics', short: 's', arg: 'none' },
@@ -50,6 +51,7 @@ export async function runDpctl(argv: string[], io: CliIo): Promise<number> {
   } catch (error) {
     if (error instanceof TimeoutError) return STATUS_TIMEOUT;
     io.stderr.write(`${io.programName}: ${errorMessage(error)}\n`);
+    if (error instanceof TapswitchError) hintIfNotRunning(io);
     return 1;
   }
 }

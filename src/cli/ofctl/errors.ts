@@ -16,6 +16,19 @@ export class OfctlExit extends Error {
   }
 }
 
+/** A bridge of this machine could not be reached. */
+export class OfctlNoSwitch extends OfctlFatal {}
+
+/** Printed as `PROGRAM: did you mean "suggestion"?` after the message. */
+export class OfctlUnknownCommand extends OfctlFatal {
+  constructor(
+    message: string,
+    readonly suggestion: string | null,
+  ) {
+    super(message);
+  }
+}
+
 export function fatal(message: string): never {
   throw new OfctlFatal(message);
 }

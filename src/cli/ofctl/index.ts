@@ -14,10 +14,12 @@ import { OfpError } from '../../openflow/errors.js';
 import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
+import { hintIfNotRunning } from '../switch-hint.js';
 import { versionText } from '../version.js';
+import { closest } from '../vsctl/suggest.js';
 import { bundle } from './bundle-commands.js';
 import { diffFlows, replaceFlows } from './diff-commands.js';
-import { fatal, OfctlExit, OfctlFatal } from './errors.js';
+import { fatal, OfctlExit, OfctlFatal, OfctlNoSwitch, OfctlUnknownCommand } from './errors.js';
 import {
   addFlow,
   addFlows,
@@ -109,6 +111,9 @@ const COMMANDS: Record<string, Command> = {
   'ofp-print': writes(1, 2, ofpPrint),
 };
 
+/** Names of all commands. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
+
 async function runCommand(session: Session): Promise<void> {
   const { args, readOnly } = session.options;
   const [name, ...rest] = args;
@@ -118,7 +123,10 @@ async function runCommand(session: Session): Promise<void> {
     return;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined) fatal(`unknown command '${name}'; use --help for help`);
+  if (command === undefined) {
+    const message = `unknown command '${name}'; use --help for help`;
+    throw new OfctlUnknownCommand(message, closest(COMMAND_NAMES, name));
+  }
   if (rest.length < command.min) {
     fatal(`'${name}' command requires at least ${command.min} arguments`);
   }
@@ -163,6 +171,10 @@ export async function runOfctl(argv: string[], io: CliIo): Promise<number> {
     }
     if (e instanceof OfctlFatal || e instanceof UsageError || e instanceof OfpError) {
       io.stderr.write(`${io.programName}: ${e.message}\n`);
+      if (e instanceof OfctlNoSwitch) hintIfNotRunning(io);
+      if (io.hints === true && e instanceof OfctlUnknownCommand && e.suggestion !== null) {
+        io.stderr.write(`${io.programName}: did you mean "${e.suggestion}"?\n`);
+      }
       return 1;
     }
     throw e;

@@ -17,7 +17,7 @@ import {
 import { OfConnection, type Reply, XidCounter } from '../../openflow/vconn.js';
 import { directories } from '../daemon/dirs.js';
 import type { CliIo } from '../io.js';
-import { errorCode, errorText, fatal, OfctlExit } from './errors.js';
+import { errorCode, errorText, fatal, OfctlExit, OfctlNoSwitch } from './errors.js';
 import type { OfctlOptions } from './options.js';
 
 const DEFAULT_PORT = 6653;
@@ -164,10 +164,10 @@ export class Session {
         return socket;
       } catch (e) {
         if (errorCode(e) === 'ENOENT') continue;
-        fatal(`${path}: failed to open socket (${errorText(e)})`);
+        throw new OfctlNoSwitch(`${path}: failed to open socket (${errorText(e)})`);
       }
     }
-    return fatal(`${name} is not a bridge or a socket`);
+    throw new OfctlNoSwitch(`${name} is not a bridge or a socket`);
   }
 
   private async openMethod(name: string): Promise<Socket> {

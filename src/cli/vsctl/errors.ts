@@ -25,3 +25,14 @@ export class CtlExit extends Error {
     super(`exit ${status}`);
   }
 }
+
+/** The database could not be reached, or not any more. */
+export class DbConnectionError extends CtlError {
+  /** It is one of this machine. */
+  readonly local: boolean;
+
+  constructor(db: string, why: string) {
+    super(`${db}: database connection failed (${why})`);
+    this.local = db.startsWith('unix:');
+  }
+}

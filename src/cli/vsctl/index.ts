@@ -20,15 +20,16 @@ import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { directories } from '../daemon/dirs.js';
 import { UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
+import { hintIfNotRunning } from '../switch-hint.js';
 import { versionText } from '../version.js';
 import { escapeArgs, parseCommands } from './command-line.js';
 import { COMMAND_TABLE, completionLine } from './commands.js';
-import { CtlError, CtlExit } from './errors.js';
+import { CtlError, CtlExit, DbConnectionError } from './errors.js';
 import { type GlobalOptions, parseOptions } from './options.js';
 import { VsctlRun } from './run.js';
 import { optionsText, usageText } from './usage.js';
 
-export type VsctlIo = Pick<CliIo, 'stdout' | 'stderr' | 'env' | 'programName'>;
+export type VsctlIo = Pick<CliIo, 'stdout' | 'stderr' | 'env' | 'programName' | 'hints'>;
 
 /** Sends warnings to the standard error while a command runs. */
 class StderrSink implements LogSink {
@@ -120,6 +121,7 @@ function failureStatus(error: unknown, io: VsctlIo): number {
   }
   if (!(error instanceof CtlError) && !(error instanceof UsageError)) throw error;
   io.stderr.write(`${io.programName}: ${error.message}\n`);
+  if (error instanceof DbConnectionError && error.local) hintIfNotRunning(io);
   if (error instanceof CtlError && error.suggestion !== null) {
     io.stderr.write(`${io.programName}: did you mean "${error.suggestion}"?\n`);
   }

@@ -17,7 +17,7 @@ import { directories } from '../daemon/dirs.js';
 import { escapeArgs } from './command-line.js';
 import { connectionErrorText, splitRemotes } from './connection.js';
 import { CommandContext, type ParsedCommand, type RunContext, type Warn } from './context.js';
-import { CtlError } from './errors.js';
+import { CtlError, DbConnectionError } from './errors.js';
 import type { VsctlIo } from './index.js';
 import type { GlobalOptions } from './options.js';
 import { SymbolTable } from './symbols.js';
@@ -82,7 +82,7 @@ export class VsctlRun {
     while (!reached()) {
       if (this.idl.state === 'dead') {
         const why = connectionErrorText(this.idl.lastError);
-        throw new CtlError(`${this.options.db}: database connection failed (${why})`);
+        throw new DbConnectionError(this.options.db, why);
       }
       await this.idl.nextEvent();
     }
