@@ -21,9 +21,9 @@ tool() {
   local name=$1
   shift
   if [ "$TOOLS" = ovs ]; then
-    timeout 30 "ovs-$name" "$@"
+    timeout --foreground 30 "ovs-$name" "$@"
   else
-    timeout 30 "$ROOT/bin/tapswitch" "$name" "$@"
+    timeout --foreground 30 "$ROOT/bin/tapswitch" "$name" "$@"
   fi
 }
 
@@ -32,8 +32,7 @@ start_switch() {
 }
 
 start_tapswitch() {
-  # A session of its own: Ctrl-C in the terminal ends the script, and the script ends the switch.
-  setsid "$ROOT/bin/tapswitch" start >"$RUN/tapswitch.out" 2>&1 </dev/null &
+  "$ROOT/bin/tapswitch" start >"$RUN/tapswitch.out" 2>&1 </dev/null &
   SWITCH_PIDS=($!)
   wait_for_switch "$RUN/tapswitch.out"
 }
@@ -41,14 +40,14 @@ start_tapswitch() {
 start_ovs() {
   local schema=/usr/share/openvswitch/vswitch.ovsschema
   ovsdb-tool create "$RUN/conf.db" "$schema"
-  setsid ovsdb-server --remote="punix:$RUN/db.sock" --log-file="$RUN/ovsdb-server.log" \
+  ovsdb-server --remote="punix:$RUN/db.sock" --log-file="$RUN/ovsdb-server.log" \
     -vconsole:off --pidfile "$RUN/conf.db" >/dev/null 2>&1 </dev/null &
   SWITCH_PIDS=($!)
   wait_until 10 test -S "$RUN/db.sock"
   # Open vSwitch hands on segments and unfinished checksums only with this setting.
   ovs-vsctl --no-wait --timeout=10 init -- \
     set Open_vSwitch . other_config:userspace-tso-enable=true
-  setsid ovs-vswitchd --log-file="$RUN/ovs-vswitchd.log" -vconsole:off --pidfile \
+  ovs-vswitchd --log-file="$RUN/ovs-vswitchd.log" -vconsole:off --pidfile \
     "unix:$RUN/db.sock" >/dev/null 2>&1 </dev/null &
   SWITCH_PIDS=($! "${SWITCH_PIDS[@]}")
   wait_for_switch "$RUN/ovs-vswitchd.log"

@@ -16,7 +16,9 @@ BRIDGES=(br1 br2)
 in_test1() { ip netns exec test1 "$@"; }
 in_test2() { ip netns exec test2 "$@"; }
 
-link_exists() { [ -e "/sys/class/net/$1" ]; }
+# By netlink: /sys may be that of another network namespace.
+link_exists() { ip link show dev "$1" >/dev/null 2>&1; }
+link_gone() { ! link_exists "$1"; }
 netns_exists() { [ -e "/run/netns/$1" ]; }
 
 # One demo at a time; what a killed one left is cleared away.
@@ -31,9 +33,26 @@ claim_state() {
     clear_leftovers
   fi
   refuse_strangers
-  mkdir -p "$STATE"
-  echo $$ >"$STATE/pid"
+  mkdir -p "$STATE" || exit
+  : >"$STATE/made"
+  readlink /proc/self/ns/net >"$STATE/netns"
+  echo "$DEMO_PID" >"$STATE/pid"
   echo "$RUN" >"$STATE/run"
+}
+
+# remember KIND NAME: written down before it is made, so that an interrupt finds it.
+remember() { echo "$1 $2" >>"$STATE/made"; }
+
+# make KIND NAME COMMAND...: shows the command that makes it. What could not be made is somebody
+# else's, or nobody's: it is forgotten, and the demo ends.
+make() {
+  local kind=$1 name=$2
+  shift 2
+  remember "$kind" "$name"
+  show "$@"
+  [ "$STATUS" = 0 ] && return
+  sed -i "/^$kind $name\$/d" "$STATE/made"
+  exit 1
 }
 
 refuse_strangers() {
@@ -73,9 +92,9 @@ clear_leftovers() {
 make_topology() {
   local pair name
   for pair in "${PAIRS[@]}"; do
-    show ip link add "${pair%:*}" type veth peer name "${pair#*:}"
+    make link "${pair%:*}" ip link add "${pair%:*}" type veth peer name "${pair#*:}"
   done
-  for name in "${NAMESPACES[@]}"; do show ip netns add "$name"; done
+  for name in "${NAMESPACES[@]}"; do make netns "$name" ip netns add "$name"; done
   show ip link set vethm netns test1
   show ip link set vethw netns test2
   show in_test1 ip addr add 10.10.10.1/24 dev vethm
@@ -88,18 +107,29 @@ make_topology() {
   explain "The other ends stay here, all up; offloads are as the kernel sets them."
 }
 
-# Removes all of it; says nothing, misses nothing, and may be called twice.
+# Removes what STATE says was made, and nothing else; says nothing, and may be called twice.
 remove_topology() {
-  local pair name
+  local kind name pair
   [ -d "$STATE" ] || return 0
-  for name in "${NAMESPACES[@]}"; do ip netns del "$name" 2>/dev/null || true; done
-  for pair in "${PAIRS[@]}"; do
-    # Deleting a namespace takes its veths with it a moment later; deleting twice does no harm.
-    ip link del "${pair%:*}" 2>/dev/null || ip link del "${pair#*:}" 2>/dev/null || true
-  done
-  for name in "${BRIDGES[@]}"; do ip link del "$name" 2>/dev/null || true; done
-  for pair in "${PAIRS[@]}"; do
-    wait_until 5 test ! -e "/sys/class/net/${pair#*:}" || true
-  done
+  # The names mean something only where they were made.
+  if [ "$(cat "$STATE/netns" 2>/dev/null)" = "$(readlink /proc/self/ns/net)" ]; then
+    while read -r kind name; do
+      [ "$kind" != netns ] || ip netns del "$name" 2>/dev/null || true
+    done <"$STATE/made"
+    while read -r kind name; do
+      [ "$kind" = link ] || continue
+      remove_link "$name"
+    done <"$STATE/made"
+  fi
   rm -rf "$STATE"
+}
+
+# A veth goes with its peer; the peer may have been in a namespace that takes a moment to go.
+remove_link() {
+  local pair peer=''
+  for pair in "${PAIRS[@]}"; do
+    [ "${pair%:*}" != "$1" ] || peer=${pair#*:}
+  done
+  ip link del "$1" 2>/dev/null || [ -z "$peer" ] || ip link del "$peer" 2>/dev/null || true
+  [ -z "$peer" ] || wait_until 5 link_gone "$peer" || true
 }
