@@ -14,8 +14,9 @@ const BROKEN_IN_OXM = /^vlan_tci=(1|0xa),/;
 async function compare(options: string[], lines: readonly string[]): Promise<string[]> {
   const different: string[] = [];
   for (const line of lines) {
-    const argv = [...options, 'parse-flow', '--', line];
-    const theirs = await run(['ovs-ofctl', '-vconsole:off', ...argv]);
+    // Notices carry the time.
+    const argv = ['-vconsole:off', ...options, 'parse-flow', '--', line];
+    const theirs = await run(['ovs-ofctl', ...argv]);
     const ours: Finished = await runOurOfctl(argv, process.env);
     const same =
       ours.status === theirs.status &&
