@@ -128,7 +128,7 @@ export class OfprotoBacker {
   packetIn(cookie: ControllerCookie, upcall: Upcall): void {
     const state = this.controllerActions.get(cookie.id);
     if (state === null || cookie.dontSend) return;
-    state.ofproto.connmgr.sendPacketIn(state, upcall.frame.data, cookie.maxLen);
+    state.ofproto.connmgr.sendPacketIn(state, upcall.frame.data);
   }
 
   /** The OpenFlow port behind a datapath key, for commands that show one bridge's flows. */

@@ -129,6 +129,8 @@ export class Bundle {
   }
 
   trunksVlan(vid: number): boolean {
+    // Untagged frames of a port with a native VLAN belong to that: VLAN 0 would mix the two.
+    if (vid === 0 && this.vlan > 0) return false;
     return this.trunks === null || this.trunks.has(vid);
   }
 

@@ -249,8 +249,11 @@ export class Connmgr {
 
   // What connections are told.
 
-  /** Sends a packet to the connections that a controller action means. */
-  sendPacketIn(state: ControllerActionState, data: Uint8Array, maxLen: number): void {
+  /**
+   * Sends a packet to the connections that a controller action means. It is sent whole, whatever
+   * max_len says: nothing is buffered here, so what is cut off would be lost.
+   */
+  sendPacketIn(state: ControllerActionState, data: Uint8Array): void {
     const { flow } = state;
     const metadata = matchAny();
     for (let i = 0; i < flow.length; i++) {
@@ -270,7 +273,6 @@ export class Connmgr {
       if (implicitMiss && conn.version >= OF13) continue;
       const reason = wireReason(state, conn.version);
       if (!conn.wants('packetIn', reason)) continue;
-      const limit = implicitMiss ? conn.missSendLen : maxLen;
       conn.sendAsync({
         type: 'packet_in',
         bufferId: 0xffffffff,
@@ -279,7 +281,7 @@ export class Connmgr {
         reason,
         table: state.tableId,
         cookie: state.cookie,
-        data: limit < data.length ? data.slice(0, limit) : data,
+        data,
         metadata,
         userdata: state.userdata,
         continuation: continuationOf(state),

@@ -97,6 +97,15 @@ describe('NORMAL', () => {
     );
   });
 
+  it('keeps untagged traffic of trunks out of ports with a native VLAN', () => {
+    sw.port(br, 'trunk');
+    sw.port(br, 'natt', { vlanMode: 'native-tagged', tag: 10 });
+    sw.port(br, 'natu', { vlanMode: 'native-untagged', tag: 10, trunks: new Set([0, 10]) });
+    sw.port(br, 'other');
+    expect(sw.send(1, frame({ src: H1 }))).toBe('4');
+    expect(sw.send(3, frame({ src: H2 }))).toBe('push_vlan(vid=10,pcp=0),1,2,4');
+  });
+
   it('matches a tag by its id, whatever the priority', () => {
     sw.port(br, 'p1');
     sw.port(br, 'p2');
