@@ -3,7 +3,7 @@
  *
  * Not for: the commands (commands.ts).
  */
-import type { TlsFiles } from '../../ovsdb/tls.js';
+import { CLIENT_SETTERS, type ClientSettings } from '../client-options.js';
 import { directories } from '../daemon/dirs.js';
 import { getopt, LOG_OPTIONS, type OptionSpec, UsageError } from '../getopt.js';
 import {
@@ -12,7 +12,6 @@ import {
   defaultStyle,
   TABLE_FORMATS,
   type TableFormat,
-  type TableStyle,
 } from '../vsctl/table.js';
 
 const OPTIONS: readonly OptionSpec[] = [
@@ -42,8 +41,8 @@ const OPTIONS: readonly OptionSpec[] = [
 
 export interface ClientOptions {
   action: 'run' | 'help' | 'version';
-  style: TableStyle;
-  tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] };
+  style: ClientSettings['style'];
+  tls: ClientSettings['tls'];
   /** 0: none. */
   timeoutSeconds: number;
   timestamp: boolean;
@@ -93,37 +92,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
     }
     o.style.cells = value as CellFormat;
   },
-  'no-headings': (o) => {
-    o.style.headings = false;
-  },
-  pretty: (o) => {
-    o.style.pretty = true;
-  },
-  bare: (o) => {
-    Object.assign(o.style, { format: 'list', cells: 'bare', headings: false });
-  },
-  'max-column-width': (o, value) => {
-    o.style.maxColumnWidth = Number.parseInt(value, 10) || 0;
-  },
-  'private-key': (o, value) => {
-    o.tls.privateKey = value;
-  },
-  certificate: (o, value) => {
-    o.tls.certificate = value;
-  },
-  'ca-cert': (o, value) => {
-    o.tls.caCert = value;
-  },
-  'bootstrap-ca-cert': (o, value) => {
-    o.tls.caCert = value;
-    o.tls.bootstrap = true;
-  },
-  'ssl-protocols': (o, value) => {
-    o.tls.protocols = value;
-  },
-  'ssl-ciphers': (o, value) => {
-    o.tls.ciphers = value;
-  },
+  ...CLIENT_SETTERS,
 };
 
 /** Reads the options. Throws UsageError. */

@@ -4,7 +4,7 @@
  * Not for: options of commands, except that those of the first may stand here too.
  */
 
-import type { TlsFiles } from '../../ovsdb/tls.js';
+import { CLIENT_SETTERS, type ClientSettings } from '../client-options.js';
 import { getopt, LOG_OPTIONS, type OptionSpec } from '../getopt.js';
 import type { CommandTable } from './command-line.js';
 import { CtlError } from './errors.js';
@@ -14,7 +14,6 @@ import {
   defaultStyle,
   TABLE_FORMATS,
   type TableFormat,
-  type TableStyle,
 } from './table.js';
 
 /** The options that do not depend on which commands there are, in the order of `--options`. */
@@ -63,8 +62,8 @@ export interface GlobalOptions {
   shuffleRemotes: boolean;
   /** 0: none. */
   timeoutSeconds: number;
-  style: TableStyle;
-  tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] };
+  style: ClientSettings['style'];
+  tls: ClientSettings['tls'];
   /** Specifications of `-v`, in order; null for `-v` alone. */
   verbosity: (string | null)[];
   /** Absent: no file; null: the default one. */
@@ -149,37 +148,7 @@ const FLAGS: Readonly<Record<string, Setter>> = {
   data: (o, value) => {
     o.style.cells = parseCells(value);
   },
-  'no-headings': (o) => {
-    o.style.headings = false;
-  },
-  pretty: (o) => {
-    o.style.pretty = true;
-  },
-  bare: (o) => {
-    Object.assign(o.style, { format: 'list', cells: 'bare', headings: false });
-  },
-  'max-column-width': (o, value) => {
-    o.style.maxColumnWidth = Number.parseInt(value, 10) || 0;
-  },
-  'private-key': (o, value) => {
-    o.tls.privateKey = value;
-  },
-  certificate: (o, value) => {
-    o.tls.certificate = value;
-  },
-  'ca-cert': (o, value) => {
-    o.tls.caCert = value;
-  },
-  'bootstrap-ca-cert': (o, value) => {
-    o.tls.caCert = value;
-    o.tls.bootstrap = true;
-  },
-  'ssl-protocols': (o, value) => {
-    o.tls.protocols = value;
-  },
-  'ssl-ciphers': (o, value) => {
-    o.tls.ciphers = value;
-  },
+  ...CLIENT_SETTERS,
 };
 
 /** Options that change nothing here: there is no syslog, and nobody connects to us. */
