@@ -37,7 +37,8 @@ function normalise(text: string, { sorted }: Step): string {
     .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\|\d+\|/gm, '<time>|')
     // Which of two rows is the first depends on their UUIDs.
     .replace(/(First|Second) row, with UUID <uuid>, (was inserted|existed) [^.]*\./g, '<row>')
-    .replace(/^ovs-vsctl: did you mean .*\n/gm, '');
+    .replace(/^ovs-vsctl: did you mean .*\n/gm, '')
+    .replace(/^ {2}hint: is the switch running\?.*\n/gm, '');
   return sorted ? same.split('\n').sort().join('\n') : same;
 }
 
@@ -82,6 +83,12 @@ describe('without a server', () => {
 describe('what ours does by itself', () => {
   const vsctl = (...argv: string[]) =>
     run([process.execPath, tapswitchBin, 'vsctl', ...argv], { env: clientServer.env });
+
+  it('hints at the switch that may not be running', async () => {
+    const env = { ...process.env, OVS_RUNDIR: '/nonexistent', NODE_OPTIONS: '' };
+    const { stderr } = await run([process.execPath, tapswitchBin, 'vsctl', 'show'], { env });
+    expect(stderr).toMatch(/database connection failed .*\n {2}hint: is the switch running\?/);
+  });
 
   it('gives up at the timeout with the status of SIGALRM', async () => {
     const result = await vsctl('--timeout=1', 'wait-until', 'Bridge', 'never');
