@@ -16,6 +16,7 @@ export {
 } from './netdev.js';
 export { PatchNetdev } from './patch-netdev.js';
 export { PcapWriter } from './pcap-writer.js';
+export { randomMac } from './random-mac.js';
 export {
   type NetdevFactory,
   type NetdevOptions,

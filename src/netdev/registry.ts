@@ -6,7 +6,6 @@
  * Dummy modes are those of ovs-vswitchd's --enable-dummy: dummies beside the other types, in place
  * of system, or in place of every type but patch.
  */
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
@@ -17,6 +16,7 @@ import type { LinuxContext } from './linux-netdev.js';
 import type { Netdev } from './netdev.js';
 import { PatchNetdev } from './patch-netdev.js';
 import { QueueBudget } from './queue-budget.js';
+import { randomMac } from './random-mac.js';
 import { LinkMonitor } from './rtnetlink.js';
 import { type PacketQueueSizes, SystemNetdev } from './system-netdev.js';
 import { TapNetdev } from './tap-netdev.js';
@@ -161,11 +161,4 @@ export class NetdevRegistry {
     const number = this.dummies++;
     return new DummyNetdev(name, type, number, this.options.clock, this.wires, options);
   }
-}
-
-/** A locally administered unicast address. */
-function randomMac(): Uint8Array {
-  const address = Uint8Array.from(randomBytes(6));
-  address[0] = (address[0] & 0xfc) | 0x02;
-  return address;
 }

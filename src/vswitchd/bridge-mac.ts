@@ -3,17 +3,9 @@
  * ports, else a random one kept for the bridge's life. The choice of Open vSwitch, so that datapath
  * ids stay what users expect.
  */
-import { randomBytes } from 'node:crypto';
 import type { Netdev } from '../netdev/index.js';
 import type { BridgeConfig } from './config.js';
 import { isUnicastMac } from './row-values.js';
-
-/** A random locally administered unicast MAC. */
-export function randomMac(): Uint8Array {
-  const mac = new Uint8Array(randomBytes(6));
-  mac[0] = (mac[0] & 0xfc) | 0x02;
-  return mac;
-}
 
 export function pickBridgeMac(
   config: BridgeConfig,

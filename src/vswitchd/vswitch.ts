@@ -13,11 +13,10 @@ import { NEVER } from '../common/clock.js';
 import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { Dpif } from '../datapath/index.js';
-import type { Netdev } from '../netdev/index.js';
+import { type Netdev, randomMac } from '../netdev/index.js';
 import { Ofproto, type OfprotoBacker, type OfprotoRegistry } from '../ofproto/index.js';
 import type { Changes, Idl } from '../ovsdb/idl/index.js';
 import { Bridge, type BridgeHost } from './bridge.js';
-import { randomMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, SwitchConfig } from './config.js';
 import {
   type DatapathSettings,
