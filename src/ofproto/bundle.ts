@@ -28,6 +28,10 @@ export class Bundle {
   qinqEthType = 0x88a8;
   priorityTags: BundleSettings['priorityTags'] = 'never';
   isProtected = false;
+  /** Mirrors (bits, mirror.ts) that copy what comes in, what goes out, and that put copies here. */
+  mirrorSrc = 0;
+  mirrorDst = 0;
+  mirrorOut = 0;
   bond: Bond | null = null;
   /** How the datapath spreads packets over the bond's buckets. */
   bondRecirc: BondRecirc | null = null;

@@ -34,6 +34,7 @@ import {
   type MacSighting,
 } from './mac-learning.js';
 import { OfMeters } from './meters.js';
+import { Mirrors } from './mirror.js';
 import { OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
 import type {
@@ -75,6 +76,7 @@ export class Ofproto {
   readonly connmgr: Connmgr;
   readonly groups = new GroupTable(this);
   readonly meters = new OfMeters(this);
+  readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
   forwardBpdu = false;
   /** OFPC_FRAG_*: see setFragHandling. */
@@ -221,6 +223,7 @@ export class Ofproto {
       this.macs.flushBundle(known, true);
       known.clear();
       this.bundlesByKey.delete(key);
+      this.mirrors.resolve();
       return;
     }
     const bundle = known ?? new Bundle(key, settings.name, this.clock);
@@ -230,6 +233,7 @@ export class Ofproto {
     }
     this.bundlesByKey.set(key, bundle);
     if (bundle.configure(settings, ports) && known !== undefined) this.macs.flushBundle(bundle);
+    this.mirrors.resolve();
     bundleRun(this, bundle);
   }
 

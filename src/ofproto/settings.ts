@@ -131,6 +131,23 @@ export function defaultBundleSettings(name: string, members: number[]): BundleSe
   };
 }
 
+/** A mirror: packets of some ports, in some VLANs, are copied to a port or into a VLAN. */
+export interface MirrorSettings {
+  name: string;
+  /** Every port of the bridge; `srcPorts` and `dstPorts` do not count then. */
+  selectAll: boolean;
+  /** Ports (bundle keys) whose arriving packets are copied, and whose departing ones are. */
+  srcPorts: readonly string[];
+  dstPorts: readonly string[];
+  /** VLANs whose packets are copied; null: all. */
+  vlans: ReadonlySet<number> | null;
+  /** The bundle that takes the copies and nothing else; null: `outVlan` does. */
+  outPort: string | null;
+  outVlan: number | null;
+  /** Bytes that a copy is cut to; 0: it goes whole. */
+  snaplen: number;
+}
+
 export interface LacpSettings {
   active: boolean;
   fast: boolean;

@@ -89,6 +89,7 @@ export class Bridge {
     this.applyMac();
     this.applyMtu();
     for (const port of config.ports) this.applyPort(port);
+    this.ofproto.mirrors.configure(config.mirrors);
     this.applySettings();
   }
 

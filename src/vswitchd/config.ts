@@ -11,6 +11,7 @@ import type {
   ControllerSettings,
   FailMode,
   LacpSettings,
+  MirrorSettings,
 } from '../ofproto/settings.js';
 
 export interface IfaceConfig {
@@ -75,6 +76,8 @@ export interface BridgeConfig {
   /** By table number. */
   flowTables: ReadonlyMap<number, TableSettings>;
   ports: PortConfig[];
+  /** By the row's UUID. */
+  mirrors: ReadonlyMap<string, MirrorSettings>;
 }
 
 export interface SwitchConfig {

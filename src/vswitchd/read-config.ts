@@ -14,6 +14,7 @@ import {
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
 import { readFlowTables } from './read-flow-tables.js';
+import { readMirrors } from './read-mirrors.js';
 import { readIfaceLacp, readPortSettings } from './read-port.js';
 import {
   isUnicastMac,
@@ -135,6 +136,7 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     dpDesc: other.get('dp-desc') ?? null,
     flowTables: readFlowTables(row, say),
     ports,
+    mirrors: readMirrors(row, new Set(ports.map((port) => port.name)), say),
   };
 }
 

@@ -73,6 +73,7 @@ const STATUS_COLUMNS: Record<string, ReadonlySet<string>> = {
     'status',
     'external_ids',
   ]),
+  Mirror: new Set(['statistics', 'external_ids']),
   Controller: new Set(['is_connected', 'role', 'status', 'external_ids']),
 };
 
@@ -151,6 +152,17 @@ export class StatusWriter {
     for (const iface of bridge.ifaces.values()) this.fillIface(txn, bridge, iface);
     for (const port of bridge.ports.values()) this.fillPort(txn, bridge, port.uuid, port.name);
     this.fillControllers(txn, bridge, row);
+    this.fillMirrors(txn, bridge, row);
+  }
+
+  private fillMirrors(txn: IdlTxn, { ofproto }: Bridge, bridgeRow: IdlRow): void {
+    const rows = bridgeRow.get<IdlRow[]>('mirrors');
+    if (rows.length > 0) ofproto.backer.pushStats();
+    for (const row of rows) {
+      const mirror = ofproto.mirrors.get(row.uuid);
+      const counts = mirror && { tx_bytes: mirror.bytes, tx_packets: mirror.packets };
+      setIfDifferent(txn, row, 'statistics', new Map(Object.entries(counts ?? {})));
+    }
   }
 
   private fillIface(txn: IdlTxn, bridge: Bridge, iface: IfaceState): void {

@@ -11,6 +11,7 @@ import type { Bundle } from '../bundle.js';
 import type { FlowTable } from '../flow-table.js';
 import type { Group, GroupBucket } from '../group-table.js';
 import type { MacSighting } from '../mac-learning.js';
+import type { Mirror } from '../mirror.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
@@ -31,6 +32,7 @@ export type XlateCacheEntry =
   | { type: 'table'; table: FlowTable; matched: boolean }
   | { type: 'normal'; ofproto: Ofproto; sighting: Sighting }
   | { type: 'bond'; bucket: BondBucket }
+  | { type: 'mirror'; mirrors: readonly Mirror[] }
   | { type: 'group'; group: Group; bucket: GroupBucket | null }
   | { type: 'learn'; learning: Learning }
   | { type: 'fin_timeout'; rule: Rule; idle: number; hard: number }
@@ -62,6 +64,9 @@ export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta):
         break;
       case 'bond':
         entry.bucket.txBytes += delta.bytes;
+        break;
+      case 'mirror':
+        for (const mirror of entry.mirrors) mirror.credit(delta.packets, delta.bytes);
         break;
       case 'patch':
         entry.out.device.countTx?.(delta.packets, delta.bytes);

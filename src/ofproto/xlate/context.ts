@@ -132,6 +132,10 @@ export class XlateContext {
   /** The translation is being stopped (freeze.ts); `exit` is set too. */
   freezing = false;
   avoidCaching = false;
+  /** Mirrors (bits) of the current bridge that have the packet, or must not get it. */
+  mirrors = 0;
+  /** Bytes that outputs are cut to while a mirror's copy is made; 0: not cut. */
+  mirrorSnaplen = 0;
   frozenHash: FrozenHash | null = null;
   /** The controller that gets the packet when the translation stops for it. */
   pause: Extract<OfAction, { type: 'controller' }> | null = null;

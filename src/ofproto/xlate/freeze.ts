@@ -40,6 +40,8 @@ export interface FrozenState {
   flow: FlowWords;
   stack: readonly Uint8Array[];
   actionSet: readonly OfAction[];
+  /** Mirrors (bits) that have the packet. */
+  mirrors: number;
   steps: readonly FrozenStep[];
 }
 
@@ -111,12 +113,13 @@ function keyOf(state: FrozenState): string {
     if (typeof value === 'bigint') return `${value}n`;
     return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
   };
-  const { ofproto, tableId, flow, stack, actionSet, steps } = state;
+  const { ofproto, tableId, flow, stack, actionSet, mirrors, steps } = state;
   const words = [...flow].flatMap((word, i) => (word === 0 ? [] : [i, word]));
   const plainSteps = steps.map(({ rule, tableId: table, actions }) => {
     return [rule?.cookie, rule?.priority, table, actions];
   });
-  return JSON.stringify([ofproto.name, tableId, words, stack, actionSet, plainSteps], plain);
+  const parts = [ofproto.name, tableId, words, stack, actionSet, mirrors, plainSteps];
+  return JSON.stringify(parts, plain);
 }
 
 /** Stops the translation: what is left of every list is kept for later. */
@@ -162,6 +165,7 @@ function frozenState(ctx: XlateContext): FrozenState {
     flow,
     stack: [...ctx.stack],
     actionSet: [...ctx.actionSet],
+    mirrors: ctx.mirrors,
     steps: ctx.frozenSteps,
   };
 }
@@ -176,6 +180,7 @@ export function thaw(ctx: XlateContext, state: FrozenState): void {
   ctx.tableId = state.tableId;
   ctx.report('thaw', `Resuming from table ${state.tableId}`);
   ctx.stack = [...state.stack];
+  ctx.mirrors = state.mirrors;
   ctx.actionSet = [...state.actionSet];
   if (ctx.trace !== null) {
     if (state.actionSet.length > 0) {

@@ -34,6 +34,7 @@ import {
 import type { OfPort } from '../port.js';
 import { isReservedMac } from '../reserved-mac.js';
 import type { XlateContext } from './context.js';
+import { reportReserved } from './mirror.js';
 import { composeOutput } from './output.js';
 import {
   extractTags,
@@ -63,6 +64,11 @@ export function executeNormal(ctx: XlateContext): void {
   if (bundle === null && !fromNowhere) {
     ctx.reportError(`received packet on unknown port ${inPort}`);
     ctx.report('warn', 'no input bundle, dropping');
+    return;
+  }
+  if (bundle !== null && bundle.mirrorOut !== 0) {
+    reportReserved(ctx, bundle);
+    ctx.report('warn', 'input port is mirror output port, dropping');
     return;
   }
   const tags = receivedTags(ctx, bundle);
@@ -151,6 +157,8 @@ function forward(
     flood(ctx, inBundle, tags);
   } else if (entry.bundle === inBundle) {
     ctx.report('detail', 'learned port is input port, dropping');
+  } else if (entry.bundle.mirrorOut !== 0) {
+    ctx.report('warn', 'learned port is a mirror port, dropping');
   } else {
     ctx.report('detail', 'forwarding to learned port');
     outputNormal(ctx, entry.bundle, tags);
@@ -159,7 +167,7 @@ function forward(
 
 function flood(ctx: XlateContext, inBundle: Bundle | null, tags: Tags): void {
   for (const bundle of ctx.ofproto.bundles()) {
-    if (bundle === inBundle || !bundle.floodable) continue;
+    if (bundle === inBundle || !bundle.floodable || bundle.mirrorOut !== 0) continue;
     if (readsInnerTag(bundle)) unwildcardInnerTag(ctx.flow, ctx.wc);
     if (includesVlan(bundle, tags)) outputNormal(ctx, bundle, tags);
   }
@@ -170,7 +178,7 @@ function readsInnerTag(bundle: Bundle): boolean {
 }
 
 /** Outputs to a bundle: its VLAN translation, then its port, or the member that its bond picks. */
-function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
+export function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
   const { flow, wc } = ctx;
   if (bundle.vlanMode === 'dot1q-tunnel' && bundle.cvlans !== null) wc[W_VLAN1] |= 0xffff;
   const out = outputTranslate(bundle, tags);
@@ -179,29 +187,36 @@ function outputNormal(ctx: XlateContext, bundle: Bundle, tags: Tags): void {
   // The priority is sent on, or decides whether a tag with VID 0 is sent at all.
   const readsPriority = bundle.priorityTags !== 'never' || (out[0].vid === 0 && !always);
   if (readsPriority && (flow[W_VLAN0] & VLAN_CFI) !== 0) wc[W_VLAN0] |= VLAN_PCP_MASK | VLAN_CFI;
-  const port = choosePort(ctx, bundle, out[0].vid);
+  // The datapath cannot cut a packet that it gives back: such a copy's member is chosen here.
+  const recirc = bundle.bond?.mayRecirc === true && ctx.mirrorSnaplen === 0;
+  const port = choosePort(ctx, bundle, out[0].vid, recirc);
   if (port === null) return;
   const old0 = flow[W_VLAN0];
   const old1 = flow[W_VLAN1];
   putTags(flow, out, always);
   const unchanged = flow[W_VLAN0] === old0 && flow[W_VLAN0 + 1] === old1;
   if (!unchanged || !tagsAsReceived(out)) ctx.touchTags();
-  const { bond } = bundle;
-  composeOutput(ctx, port.ofPort, bond?.mayRecirc ? bond : null);
+  composeOutput(ctx, port.ofPort, recirc ? bundle.bond : null);
   flow[W_VLAN0] = old0;
   flow[W_VLAN1] = old1;
 }
 
-function choosePort(ctx: XlateContext, bundle: Bundle, vid: number): OfPort | null {
+/** @param recirc the datapath spreads packets over the bond's members */
+function choosePort(
+  ctx: XlateContext,
+  bundle: Bundle,
+  vid: number,
+  recirc: boolean,
+): OfPort | null {
   const { bond } = bundle;
   if (bond === null) return bundle.ports[0] ?? null;
   // After a recirculation the datapath's hash decides: nothing of the packet need be consulted.
-  const member = bond.chooseOutput(ctx.flow, bond.mayRecirc ? null : ctx.wc, vid);
+  const member = bond.chooseOutput(ctx.flow, recirc ? null : ctx.wc, vid);
   if (member === null) {
     ctx.report('detail', `no enabled member in bond ${bundle.name}, dropping`);
     return null;
   }
-  const bucket = bond.isBalanced && !bond.mayRecirc ? bond.bucketOf(ctx.flow, vid) : null;
+  const bucket = bond.isBalanced && !recirc ? bond.bucketOf(ctx.flow, vid) : null;
   if (bucket !== null) ctx.cache.push({ type: 'bond', bucket });
   return bundle.portOf(member.link);
 }

@@ -20,6 +20,7 @@ import { runActionSet, tableAction } from './actions.js';
 import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
 import { finishFreezing } from './freeze.js';
+import { mirrorEgress, mirrorIngress, reportReserved } from './mirror.js';
 import { executeNormal } from './normal.js';
 import { processSpecial } from './special.js';
 
@@ -97,14 +98,25 @@ export function composeOutput(ctx: XlateContext, ofPort: number, bond: Bond | nu
     ctx.report('warn', 'Flow is between protected ports, skipping output.');
     return;
   }
+  if (port.isPatch && ctx.mirrorSnaplen !== 0) {
+    ctx.report('warn', 'Mirror truncate to ODPP_NONE, skipping output');
+    return;
+  }
   if (port.isPatch) {
     const peer = port.peer();
     if (peer !== null) patchOutput(ctx, port, peer);
+    mirrorEgress(ctx, port.bundle);
     return;
   }
   if (port.odpPort === null) return;
+  emitOutput(ctx, port.odpPort, bond);
+  mirrorEgress(ctx, port.bundle);
+}
+
+function emitOutput(ctx: XlateContext, odpPort: number, bond: Bond | null): void {
   commitActions(ctx);
-  if (bond === null) ctx.emit({ type: 'output', port: port.odpPort });
+  if (ctx.mirrorSnaplen !== 0) ctx.emit({ type: 'trunc', maxLen: ctx.mirrorSnaplen });
+  if (bond === null) ctx.emit({ type: 'output', port: odpPort });
   else if (bond.lbOutput) ctx.emit({ type: 'lb_output', bond: bond.recircId });
   else {
     ctx.emit({ type: 'hash', algorithm: 'l4', basis: bond.settings.basis });
@@ -141,6 +153,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
     tableId: ctx.tableId,
     exit: ctx.exit,
     wasMpls: ctx.wasMpls,
+    mirrors: ctx.mirrors,
   };
   ctx.flow = takeFlowCopy(saved.flow);
   ctx.flow[W_IN_PORT] = peer.ofPort;
@@ -150,9 +163,12 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
   ctx.flow[W_CT_STATE] = 0;
   ctx.stack = [];
   ctx.actionSet = [];
+  if (ctx.ofproto !== peer.ofproto) ctx.mirrors = 0;
   ctx.ofproto = peer.ofproto;
   const trace = ctx.enter('bridge', `bridge("${peer.ofproto.name}")`);
-  if (!processSpecial(ctx, peer) && mayReceive(peer, ctx)) {
+  if (peer.bundle !== null && peer.bundle.mirrorOut !== 0) reportReserved(ctx, peer.bundle);
+  else if (!processSpecial(ctx, peer) && mayReceive(peer, ctx)) {
+    mirrorIngress(ctx, peer.bundle);
     ctx.depth += 1;
     tableAction(ctx, peer.ofPort, 0, { mayPacketIn: true, honorMiss: true });
     if (!ctx.freezing) runActionSet(ctx);
@@ -161,6 +177,8 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
   }
   ctx.leave(trace);
   giveFlow(ctx.flow);
+  // The mirrors of another bridge are their own affair.
+  if (peer.ofproto === saved.ofproto) saved.mirrors = ctx.mirrors;
   Object.assign(ctx, saved);
   ctx.error = 'ok';
 }

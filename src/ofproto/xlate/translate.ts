@@ -33,6 +33,7 @@ import { giveFlow } from '../flow-pool.js';
 import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
 import { XlateContext, type XlateIn, type XlateOut } from './context.js';
 import { finishFreezing, thaw } from './freeze.js';
+import { mirrorIngress, reportReserved } from './mirror.js';
 import { mayReceive } from './output.js';
 import { processSpecial } from './special.js';
 
@@ -75,7 +76,10 @@ function runPipeline(ctx: XlateContext): void {
     return;
   }
   const port = ctx.port(ctx.inPort);
-  if (xin.actions === undefined && processSpecial(ctx, port)) return;
+  if (xin.actions === undefined && processSpecial(ctx, port)) {
+    mirrorIngress(ctx, port?.bundle ?? null);
+    return;
+  }
   let actions = xin.actions;
   if (actions === undefined) {
     const rule = lookup(ctx, ctx.inPort, { mayPacketIn: true, honorMiss: true });
@@ -87,6 +91,11 @@ function runPipeline(ctx: XlateContext): void {
     ctx.report('warn', `port ${port.name} does not take packets in, dropping`);
     return;
   }
+  if (port?.bundle != null && port.bundle.mirrorOut !== 0) {
+    reportReserved(ctx, port.bundle);
+    return;
+  }
+  mirrorIngress(ctx, port?.bundle ?? null);
   executeActions(ctx, actions);
   if (!ctx.freezing) runActionSet(ctx);
 }
@@ -105,6 +114,8 @@ function resume(ctx: XlateContext, recircId: number): void {
   }
   ctx.flow[W_IN_PORT] = OFPP.NONE | 0;
   ctx.tableId = state.tableId;
+  // Mirrors got the packet when it was given to the bond.
+  ctx.mirrors = -1;
   const rule = lookup(ctx, OFPP.NONE, { mayPacketIn: false, honorMiss: false });
   ctx.rule = rule;
   enterRule(ctx, rule, ctx.tableId);
