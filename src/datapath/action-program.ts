@@ -18,10 +18,11 @@
  *     OP_SET_ARP       6 values, 6 masks      nw (opcode), spa, tpa, sha/tha (3)
  *     OP_SET_ND        7 values, 7 masks      target (4), sll/tll (3)
  *     OP_SET_META      word, value, mask      a metadata word of the key
- *     OP_USERSPACE     4 words                a cookie: userspace-cookie.ts
+ *     OP_USERSPACE     8 words                a cookie: userspace-cookie.ts
  *     OP_TRUNC         maxLen
  *     OP_CLONE         n, n words             body, ends in OP_END
- *     OP_SAMPLE        probability, n, n words
+ *     OP_SAMPLE        probability, left, n, n words   `left` packets until the next sample; 0: not
+ *                                             drawn yet. The only word that a worker changes
  *     OP_CHECK_LEN     size, n, n words, m, m words   longer than size: the first body
  *     OP_HASH          algorithm (0 l4, 1 symmetric), basis
  *     OP_RECIRC        id
@@ -65,7 +66,7 @@ export const SET_IPV4_WORDS = 3;
 export const SET_IPV6_WORDS = 10;
 export const SET_ARP_WORDS = 6;
 export const SET_ND_WORDS = 7;
-export const COOKIE_WORDS = 4;
+export const COOKIE_WORDS = 8;
 
 /** Bodies nest at most this deep (clone in clone, recirculation); deeper is a counted drop. */
 export const MAX_DEPTH = 12;

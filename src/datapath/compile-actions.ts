@@ -153,7 +153,7 @@ class Compiler {
         out.push(op.OP_CLONE);
         return this.body(action.actions, shared, last, depth);
       case 'sample':
-        out.push(op.OP_SAMPLE, action.probability | 0);
+        out.push(op.OP_SAMPLE, action.probability | 0, 0);
         return this.body(action.actions, shared, last, depth);
       case 'check_pkt_len': {
         out.push(op.OP_CHECK_LEN, action.size);

@@ -59,6 +59,8 @@ export interface Recirculator {
 }
 
 const SAVED_STRIDE = 8;
+/** The most packets in a row that are not sampled. */
+const SKIP_MAX = 0x3fffffff;
 /** Bytes in front of a frame that pushing a tag needs: the tag and the virtio header. */
 const PUSH_ROOM = 14;
 
@@ -171,8 +173,8 @@ export class ActionExecutor {
         this.body(program, pc + 2, depth);
         return pc + 2 + program[pc + 1];
       case op.OP_SAMPLE:
-        if (this.sampled(program[pc + 1])) this.body(program, pc + 3, depth);
-        return pc + 3 + program[pc + 2];
+        if (this.sampled(program, pc + 1)) this.body(program, pc + 4, depth);
+        return pc + 4 + program[pc + 3];
       case op.OP_CHECK_LEN: {
         const second = pc + 3 + program[pc + 2];
         this.body(program, this.len > program[pc + 1] ? pc + 3 : second + 1, depth);
@@ -303,14 +305,33 @@ export class ActionExecutor {
     else this.recirculator.recirculate(depth + 1);
   }
 
-  private sampled(probability: number): boolean {
+  /**
+   * Whether this packet is one of those that are sampled. The program counts down to the next one:
+   * a packet that is not sampled costs a decrement.
+   */
+  private sampled(program: Int32Array, at: number): boolean {
+    const probability = program[at];
+    if (probability === -1) return true;
+    let left = program[at + 1];
+    if (left === 0) left = this.drawSkip(probability >>> 0);
+    if (left > 1) {
+      program[at + 1] = left - 1;
+      return false;
+    }
+    program[at + 1] = this.drawSkip(probability >>> 0);
+    return probability !== 0;
+  }
+
+  /** Packets up to the next sample, that one among them: geometrically distributed. */
+  private drawSkip(probability: number): number {
     // xorshift32: sampling needs no better.
     let x = this.random;
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
     this.random = x;
-    return x >>> 0 < probability >>> 0 || probability === -1;
+    const skip = 1 + Math.log((x >>> 0) / 2 ** 32) / Math.log1p(-probability / 2 ** 32);
+    return skip < SKIP_MAX ? skip | 0 : SKIP_MAX;
   }
 
   private body(program: Int32Array, pc: number, depth: number): void {

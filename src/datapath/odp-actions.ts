@@ -41,7 +41,38 @@ export type UserspaceCookie =
   | { type: 'slow_path'; reason: SlowPathReason }
   /** `id` names the saved controller action and state in the OpenFlow layer. */
   | { type: 'controller'; id: number; maxLen: number; dontSend: boolean; reason: number }
-  | { type: 'sflow' | 'ipfix' | 'flow_sample'; id: number };
+  | SampleCookie;
+
+/** In the place of a datapath port's number: there is none. */
+export const ODPP_NONE = 0xffffffff;
+
+/** What goes with a packet that was sampled; `bridge` numbers the bridge whose exporter wants it. */
+export type SampleCookie =
+  | {
+      type: 'sflow';
+      bridge: number;
+      /** Of the packet as it goes out. */
+      vlanTci: number;
+      /** sFlow's output: an interface index, or why there is none (sFlow version 5, page 28). */
+      output: number;
+      /** MPLS labels of the packet as it goes out, the outermost first; at most three. */
+      labels: readonly number[];
+    }
+  /** `outputPort` is ODPP_NONE for a packet that comes in. */
+  | { type: 'ipfix'; bridge: number; outputPort: number; dropped: boolean }
+  | {
+      type: 'flow_sample';
+      bridge: number;
+      /** Of 65535. */
+      probability: number;
+      collectorSetId: number;
+      obsDomainId: number;
+      obsPointId: number;
+      outputPort: number;
+      direction: 'default' | 'ingress' | 'egress';
+      /** No output is among the flow's actions. */
+      dropped: boolean;
+    };
 
 export type OdpAction =
   | { type: 'output'; port: number }

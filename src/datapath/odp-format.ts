@@ -10,7 +10,8 @@ import { formatMplsLse, formatTcpFlagsSeen, formatVlanTci, hex, hex4 } from './o
 
 export { formatOdpKey, type KeyFormatOptions };
 
-function formatCookie(cookie: UserspaceCookie): string {
+function formatCookie(cookie: UserspaceCookie, options: KeyFormatOptions): string {
+  const port = (number: number): string => options.portName?.(number) ?? String(number);
   switch (cookie.type) {
     case 'slow_path':
       return `slow_path(${cookie.reason})`;
@@ -19,12 +20,21 @@ function formatCookie(cookie: UserspaceCookie): string {
         `controller(reason=${cookie.reason},dont_send=${cookie.dontSend ? 1 : 0},continuation=0,` +
         `recirc_id=${cookie.id},rule_cookie=0,controller_id=0,max_len=${cookie.maxLen})`
       );
-    case 'sflow':
-      return 'sFlow(vid=0,pcp=0,output=0)';
+    case 'sflow': {
+      const { vlanTci, output } = cookie;
+      // The program takes the flow's actions along, which the text says behind the cookie.
+      return `sFlow(vid=${vlanTci & 0xfff},pcp=${vlanTci >> 13},output=${output}),actions`;
+    }
     case 'ipfix':
-      return 'ipfix(output_port=0)';
-    case 'flow_sample':
-      return `flow_sample(collector_set_id=${cookie.id})`;
+      return `ipfix(output_port=${port(cookie.outputPort)})`;
+    case 'flow_sample': {
+      const direction = cookie.direction === 'default' ? '' : `,${cookie.direction}`;
+      return (
+        `flow_sample(probability=${cookie.probability},` +
+        `collector_set_id=${cookie.collectorSetId},obs_domain_id=${cookie.obsDomainId},` +
+        `obs_point_id=${cookie.obsPointId},output_port=${port(cookie.outputPort)}${direction})`
+      );
+    }
   }
 }
 
@@ -53,7 +63,7 @@ function formatOdpAction(action: OdpAction, options: KeyFormatOptions): string {
     case 'pop_mpls':
       return `pop_mpls(eth_type=0x${action.ethType.toString(16)})`;
     case 'userspace':
-      return `userspace(pid=0,${formatCookie(action.cookie)})`;
+      return `userspace(pid=0,${formatCookie(action.cookie, options)})`;
     case 'trunc':
       return `trunc(${action.maxLen})`;
     case 'clone':

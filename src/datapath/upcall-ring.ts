@@ -5,7 +5,7 @@
  *       v                       v
  *     | record | record | record | free ...                  | -1 wrap |
  *
- *     record (words): size | kind | frame bytes | cookie (4) | key words 0..KEY_WORDS-1 |
+ *     record (words): size | kind | frame bytes | cookie (8) | key words 0..KEY_WORDS-1 |
  *                     virtio_net_hdr (3) | frame, padded to a word
  *
  * head and tail count words since the start, modulo 2^32 (the ring's size divides that); the ring

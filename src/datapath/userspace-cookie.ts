@@ -1,11 +1,15 @@
 /**
- * Cookies of userspace actions as four words of an action program, and back.
+ * Cookies of userspace actions as eight words of an action program, and back. What is not named is 0.
  *
- *     slow_path   | 1 | reason index | 0       | 0                              |
- *     controller  | 2 | id           | maxLen  | dontSend(1 bit) | reason << 1  |
- *     samples     | 3 sflow, 4 ipfix, 5 flow_sample | id | 0 | 0                |
+ *     slow_path   | 1 | reason index |
+ *     controller  | 2 | id | maxLen | dontSend(1 bit), reason << 1 |
+ *     sflow       | 3 | bridge | vlan tci | output | labels (3) | number of labels |
+ *     ipfix       | 4 | bridge | output port | dropped |
+ *     flow_sample | 5 | bridge | probability(16) dropped(1) direction(2) | set | domain | point |
+ *                   output port |
  */
-import type { SlowPathReason, UserspaceCookie } from './odp-actions.js';
+import { COOKIE_WORDS } from './action-program.js';
+import type { SampleCookie, SlowPathReason, UserspaceCookie } from './odp-actions.js';
 
 const SLOW_PATH_REASONS: readonly SlowPathReason[] = [
   'cfm',
@@ -17,17 +21,36 @@ const SLOW_PATH_REASONS: readonly SlowPathReason[] = [
   'action',
   'match',
 ];
-const SAMPLE_TYPES = ['sflow', 'ipfix', 'flow_sample'] as const;
+const DIRECTIONS = ['default', 'ingress', 'egress'] as const;
+
+function cookieWords(cookie: UserspaceCookie): number[] {
+  switch (cookie.type) {
+    case 'slow_path':
+      return [1, SLOW_PATH_REASONS.indexOf(cookie.reason)];
+    case 'controller':
+      return [2, cookie.id, cookie.maxLen, (cookie.dontSend ? 1 : 0) | (cookie.reason << 1)];
+    case 'sflow': {
+      const { bridge, vlanTci, output, labels } = cookie;
+      const [a = 0, b = 0, c = 0] = labels;
+      return [3, bridge, vlanTci, output | 0, a, b, c, labels.length];
+    }
+    case 'ipfix':
+      return [4, cookie.bridge, cookie.outputPort | 0, cookie.dropped ? 1 : 0];
+    case 'flow_sample': {
+      const direction = DIRECTIONS.indexOf(cookie.direction);
+      const bits = cookie.probability | (cookie.dropped ? 1 << 16 : 0) | (direction << 17);
+      const { bridge, collectorSetId, obsDomainId, obsPointId, outputPort } = cookie;
+      return [5, bridge, bits, collectorSetId, obsDomainId, obsPointId, outputPort].map(
+        (word) => word | 0,
+      );
+    }
+  }
+}
 
 /** Appends the cookie's COOKIE_WORDS words to `out`. */
 export function encodeCookie(cookie: UserspaceCookie, out: number[]): void {
-  if (cookie.type === 'slow_path') {
-    out.push(1, SLOW_PATH_REASONS.indexOf(cookie.reason), 0, 0);
-  } else if (cookie.type === 'controller') {
-    out.push(2, cookie.id, cookie.maxLen, (cookie.dontSend ? 1 : 0) | (cookie.reason << 1));
-  } else {
-    out.push(3 + SAMPLE_TYPES.indexOf(cookie.type), cookie.id, 0, 0);
-  }
+  const words = cookieWords(cookie);
+  for (let i = 0; i < COOKIE_WORDS; i++) out.push(words[i] ?? 0);
 }
 
 /** The cookie in `words` at `pos`, as encodeCookie wrote it. */
@@ -44,5 +67,29 @@ export function decodeCookie(words: Int32Array, pos: number): UserspaceCookie {
       reason: flags >>> 1,
     };
   }
-  return { type: SAMPLE_TYPES[kind - 3], id: words[pos + 1] };
+  return decodeSample(kind, words.subarray(pos + 1, pos + COOKIE_WORDS));
+}
+
+function decodeSample(kind: number, words: Int32Array): SampleCookie {
+  const bridge = words[0];
+  const unsigned = (i: number): number => words[i] >>> 0;
+  if (kind === 3) {
+    const labels = [...words.subarray(3, 3 + words[6])];
+    return { type: 'sflow', bridge, vlanTci: words[1], output: unsigned(2), labels };
+  }
+  if (kind === 4) {
+    return { type: 'ipfix', bridge, outputPort: unsigned(1), dropped: words[2] !== 0 };
+  }
+  const bits = words[1];
+  return {
+    type: 'flow_sample',
+    bridge,
+    probability: bits & 0xffff,
+    collectorSetId: unsigned(2),
+    obsDomainId: unsigned(3),
+    obsPointId: unsigned(4),
+    outputPort: unsigned(5),
+    direction: DIRECTIONS[(bits >>> 17) & 3],
+    dropped: (bits & (1 << 16)) !== 0,
+  };
 }
