@@ -6,6 +6,7 @@
         "src/addon.cc",
         "src/arena.cc",
         "src/bpf.cc",
+        "src/bpf_objects.cc",
         "src/ethtool.cc",
         "src/netlink.cc",
         "src/packet_io.cc",

@@ -13,6 +13,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   tapswitch::InitArena(env, exports);
   tapswitch::InitBpf(env, exports);
+  tapswitch::InitBpfObjects(env, exports);
   tapswitch::InitEthtool(env, exports);
   tapswitch::InitNetlink(env, exports);
   tapswitch::InitPacketIo(env, exports);

@@ -8,6 +8,7 @@ namespace tapswitch {
 
 void InitArena(Napi::Env env, Napi::Object exports);
 void InitBpf(Napi::Env env, Napi::Object exports);
+void InitBpfObjects(Napi::Env env, Napi::Object exports);
 void InitEthtool(Napi::Env env, Napi::Object exports);
 void InitNetlink(Napi::Env env, Napi::Object exports);
 void InitPacketIo(Napi::Env env, Napi::Object exports);

@@ -272,7 +272,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
     return flow && (flow.workers & (1 << worker)) !== 0 ? flow : undefined;
   }
 
-  private rawPortStats(portNo: number): DpPortStats {
+  protected rawPortStats(portNo: number): DpPortStats {
     const base = portNo * PORT_STATS_STRIDE;
     const stats = {} as DpPortStats;
     for (const [name, index] of PORT_STAT_NAMES) {

@@ -163,6 +163,23 @@ export interface NativeBinding {
   /** @param fd what ingressDropAttach returned; closes it */
   ingressDropDetach(fd: number, ifindex: number): void;
 
+  /** A BPF array map of one element of `bytes`; @returns its descriptor. */
+  bpfMapCreate(bytes: number): number;
+  /** Maps that element into memory. */
+  bpfMapMemory(fd: number, bytes: number): ArrayBuffer;
+  /** Loads a program: `code` is its instructions. A rejected one throws with `log`, the end of
+   * the verifier's report. @returns its descriptor */
+  bpfProgLoad(type: 'socket_filter' | 'sched_cls', code: Uint8Array): number;
+  /** Attaches a sched_cls program (tcx, Linux 6.6). @returns the descriptor of the link, which
+   * lives as long as that */
+  bpfTcxAttach(program: number, ifindex: number, egress: boolean): number;
+  /** Replaces the program of a link. */
+  bpfLinkUpdate(link: number, program: number): void;
+  /** Runs a program on a frame once (BPF_PROG_TEST_RUN); @returns what it returned. */
+  bpfTestRun(program: number, frame: Uint8Array): number;
+  /** Sets a socket's filter program (SO_ATTACH_BPF); -1 takes it away. */
+  socketFilter(fd: number, program: number): void;
+
   ethtoolInfo(ifname: string): EthtoolInfo;
 
   eventfd(): number;

@@ -122,6 +122,21 @@ export interface QueuedNetdev extends Netdev {
   openQueues(n: number): DatapathQueue[];
   /** After the workers have let go of them (rings unmapped). Idempotent. */
   closeQueues(): void;
+  /**
+   * Puts programs in the way of the frames of its open queues, or takes them away (null).
+   * closeQueues() does that too. @throws an Error of the system
+   */
+  setKernelPrograms(programs: KernelPrograms | null): void;
+}
+
+/** eBPF programs that forward in the kernel (datapath/kernel-cache): their descriptors. */
+export interface KernelPrograms {
+  /** Filter of packet sockets: what the kernel forwards is not queued. */
+  filter: number;
+  /** tc ingress of an interface with packet sockets. */
+  ingress: number;
+  /** tc egress of a TAP. */
+  tapEgress: number;
 }
 
 /** Whether frames of `netdev` pass through workers. */

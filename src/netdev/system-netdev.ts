@@ -12,7 +12,7 @@
 import { getLogger } from '../common/log.js';
 import { deviceError, errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
-import type { DatapathQueue, NetdevStatistics, QueuedNetdev } from './netdev.js';
+import type { DatapathQueue, KernelPrograms, NetdevStatistics, QueuedNetdev } from './netdev.js';
 import { ARPHRD_ETHER, IFF_LOOPBACK } from './rtnetlink-codec.js';
 
 /** Sizes of a packet socket; the defaults were measured on veth. */
@@ -43,6 +43,8 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   private queues: DatapathQueue[] = [];
   /** What shutting the host out returned; null: it is not shut out. */
   private dropFd: number | null = null;
+  /** That link carries the kernel cache's program. */
+  private programmed = false;
   /** Frames that found no room in the rings: the kernel's counter starts anew when read. */
   private ringDrops = 0;
 
@@ -82,7 +84,28 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
       this.context.native.close(queue.fd);
     }
     this.queues = [];
+    this.programmed = false;
     this.letHostIn();
+  }
+
+  setKernelPrograms(programs: KernelPrograms | null): void {
+    const { native } = this.context;
+    if (programs === null) {
+      if (!this.programmed) return;
+      this.programmed = false;
+      for (const queue of this.queues) native.socketFilter(queue.fd, -1);
+      // The drop program comes first, so that the host never sees a frame in between.
+      const old = this.dropFd;
+      this.shutOutHost();
+      if (old !== null) native.close(old);
+      return;
+    }
+    if (this.dropFd === null || this.dropFd < 0) {
+      throw new Error('this kernel has no tcx links, or does not let us make them');
+    }
+    native.bpfLinkUpdate(this.dropFd, programs.ingress);
+    this.programmed = true;
+    for (const queue of this.queues) native.socketFilter(queue.fd, programs.filter);
   }
 
   override statistics(): NetdevStatistics {

@@ -7,7 +7,7 @@
 import { TapswitchError } from '../common/errors.js';
 import { errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
-import type { DatapathQueue, NetdevStatistics, QueuedNetdev } from './netdev.js';
+import type { DatapathQueue, KernelPrograms, NetdevStatistics, QueuedNetdev } from './netdev.js';
 
 /** TUNSETIFF on a name that another program's device has. */
 const BUSY_ERRNOS = new Set(['EBUSY', 'EINVAL']);
@@ -16,6 +16,8 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   readonly dpifType = 'tap';
   private queues: DatapathQueue[];
   private held = false;
+  /** The kernel cache's program at its egress. */
+  private programLink: number | null = null;
 
   private constructor(name: string, type: string, context: LinuxContext, fds: number[]) {
     super(name, type, context);
@@ -52,8 +54,17 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   /** The first queue stays until close(): the device hangs on it. */
   closeQueues(): void {
     this.held = false;
+    this.setKernelPrograms(null);
     this.context.lingering.delete(this);
     this.closeFrom(this.closed ? 0 : 1);
+  }
+
+  setKernelPrograms(programs: KernelPrograms | null): void {
+    if (this.programLink !== null) this.context.native.close(this.programLink);
+    this.programLink = null;
+    if (programs === null) return;
+    const { native } = this.context;
+    this.programLink = native.bpfTcxAttach(programs.tapEgress, this.link.ifindex, true);
   }
 
   /** What the host sends, the switch receives: the kernel's directions are swapped. */

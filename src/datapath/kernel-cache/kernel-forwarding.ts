@@ -1,0 +1,103 @@
+/**
+ * When which flow goes to the kernel: between the datapath's list of flows and the kernel's table.
+ *
+ *     flow installed, changed ─> waiting ─ 20 ms later ─> KernelCache.put ─> forwarded in the kernel
+ *     flow or port removed    ─> KernelCache.remove, at once
+ *
+ * The wait lets the flow's first packets, which took the way through the main thread, go ahead of
+ * those that will overtake workers. Flows that the kernel cannot do are dropped from the list.
+ *
+ * Timers run on the machine's clock: this belongs to the real datapath only.
+ */
+import { errorMessage } from '../../common/errors.js';
+import { getLogger } from '../../common/log.js';
+import type { NativeBinding } from '../../native/binding.js';
+import type { KernelPrograms } from '../../netdev/netdev.js';
+import type { DpPort } from '../dpif.js';
+import type { InstalledFlow } from '../flow-registry.js';
+import { KernelCache } from './kernel-cache.js';
+
+const log = getLogger('dpif_netdev');
+
+const WAIT_MS = 20;
+/** Flows that one turn hands over: the main loop has other work. */
+const TURN_FLOWS = 2000;
+
+/** What it needs of a port's device. */
+export interface KernelDevice {
+  ifindex(): number;
+  readonly dpifType: string;
+  setKernelPrograms(programs: KernelPrograms | null): void;
+}
+
+export class KernelForwarding {
+  readonly cache: KernelCache;
+  private readonly devices = new Map<number, KernelDevice>();
+  private readonly waiting = new Set<InstalledFlow>();
+  private timer: NodeJS.Timeout | null = null;
+
+  /** @throws TapswitchError E_KERNEL_CACHE */
+  constructor(native: NativeBinding) {
+    this.cache = KernelCache.open(native);
+  }
+
+  /** Puts the programs in the port's way. A device that does not let them stays with workers. */
+  portAdd({ portNo, name }: DpPort, device: KernelDevice): void {
+    try {
+      device.setKernelPrograms(this.cache.programs);
+    } catch (error) {
+      log.warn(`${name}: not forwarded in the kernel: ${errorMessage(error)}`);
+      return;
+    }
+    this.devices.set(portNo, device);
+    this.cache.portAdd(portNo, { ifindex: device.ifindex(), tap: device.dpifType === 'tap' });
+  }
+
+  portDel(portNo: number): void {
+    const device = this.devices.get(portNo);
+    if (!device) return;
+    this.devices.delete(portNo);
+    this.cache.portDel(portNo, this.now());
+    try {
+      device.setKernelPrograms(null);
+    } catch (error) {
+      // Its queues are closed next, which frees the rest.
+      log.dbg(`port ${portNo}: ${errorMessage(error)}`);
+    }
+  }
+
+  /** A new flow, or one whose actions changed. */
+  flowChanged(flow: InstalledFlow): void {
+    if (this.cache.has(flow.slot)) this.cache.remove(flow.slot, this.now());
+    this.waiting.add(flow);
+    this.timer ??= setTimeout(() => this.turn(), WAIT_MS);
+  }
+
+  flowRemoved(flow: InstalledFlow): void {
+    this.waiting.delete(flow);
+    this.cache.remove(flow.slot, this.now());
+  }
+
+  close(): void {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    for (const portNo of [...this.devices.keys()]) this.portDel(portNo);
+    this.cache.close();
+  }
+
+  private turn(): void {
+    this.timer = null;
+    const now = this.now();
+    let left = TURN_FLOWS;
+    for (const flow of this.waiting) {
+      if (left-- === 0) break;
+      this.waiting.delete(flow);
+      if (!flow.deleted) this.cache.put(flow, now);
+    }
+    if (this.waiting.size > 0) this.timer = setTimeout(() => this.turn(), WAIT_MS);
+  }
+
+  private now(): number {
+    return performance.now();
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The memory that the kernel's programs and the main thread share: one BPF array element.
+ *
+ *     decisions   256 CPUs x 64 bytes: entry number + 1 that the filter chose for the frame at hand
+ *     classes     3 x | masks in use, 64 bytes | 16 masks x 16 words |
+ *     ports       1024 x 4 doublewords: rx packets, rx bytes, tx packets, tx bytes
+ *     drops       64 doublewords: packets by drop reason
+ *     flows       262,144 x 4 doublewords: packets, bytes, time of the last packet (ns), -
+ *     entries     32,768 x 64 words
+ *
+ *     entry       | tag | flow slot | in port | - | key, 16 words | MAC addresses, 3 words | -
+ *                 | steps, 16 x (operation, argument) |
+ *
+ * The key of a frame (programs.ts builds it, kernel-key.ts computes the same from a megaflow):
+ *
+ *     word  0  interface index      1..3  MAC addresses         4  VLAN: TPID(16) TCI(16)
+ *           5  EtherType            6  protocol(8) TOS(8) TTL(8), lowest byte first
+ *     IPv4  7  source   8  destination   9  ports
+ *     IPv6  7..10 source   11..14 destination   15  ports
+ *
+ * Words that are taken from the frame as they stand there have the bytes of the wire in memory, that
+ * is, on a little-endian machine, swapped values. Only little-endian machines are served.
+ *
+ * A mask's word 0 holds its tag instead: a number that no other mask ever had. An entry is found by
+ * the hash of tag and masked key, in one of four places, and belongs to the mask with its tag.
+ */
+
+export const CPUS_MAX = 256;
+export const DECISION_SHIFT = 6;
+
+export const KEY_WORDS = 16;
+export const MASKS_MAX = 16;
+/** Classes of frames, and the words of the key that each compares. */
+export const CLASS_IPV4 = 0;
+export const CLASS_IPV6 = 1;
+export const CLASS_OTHER = 2;
+export const CLASS_KEY_WORDS = [10, 16, 6] as const;
+export const CLASS_HEAD_BYTES = 64;
+export const MASK_BYTES = KEY_WORDS * 4;
+export const CLASS_BYTES = CLASS_HEAD_BYTES + MASKS_MAX * MASK_BYTES;
+
+export const PORTS_MAX = 1024;
+export const PORT_SHIFT = 5;
+export const DROP_REASONS_MAX = 64;
+export const FLOWS_MAX = 1 << 18;
+export const FLOW_SHIFT = 5;
+
+export const ENTRIES = 1 << 15;
+export const ENTRY_SHIFT = 8;
+export const WAYS = 4;
+
+export const OFF_DECISIONS = 0;
+export const OFF_CLASSES = CPUS_MAX << DECISION_SHIFT;
+export const OFF_PORTS = (OFF_CLASSES + 3 * CLASS_BYTES + 4095) & -4096;
+export const OFF_DROPS = OFF_PORTS + (PORTS_MAX << PORT_SHIFT);
+export const OFF_FLOWS = OFF_DROPS + 4096;
+export const OFF_ENTRIES = OFF_FLOWS + (FLOWS_MAX << FLOW_SHIFT);
+export const TABLE_BYTES = OFF_ENTRIES + (ENTRIES << ENTRY_SHIFT);
+
+/** Byte offsets in an entry. */
+export const E_TAG = 0;
+export const E_SLOT = 4;
+export const E_IN_PORT = 8;
+export const E_KEY = 16;
+export const E_DL_DST = 80;
+export const E_DL_SRC = 86;
+export const E_STEPS = 96;
+export const STEPS_MAX = 16;
+
+/** Operations of a step: bits 0..7; bits 8.. hold a port number where one is counted for. */
+export const STEP_END = 0;
+/** Argument: interface index. The copy goes out of it; the last output needs no copy. */
+export const STEP_OUTPUT = 1;
+export const STEP_OUTPUT_LAST = 2;
+/** The same, to the host's side of a TAP. */
+export const STEP_DELIVER = 3;
+export const STEP_DELIVER_LAST = 4;
+/** Argument: TPID(16) TCI(16). */
+export const STEP_PUSH_VLAN = 5;
+export const STEP_POP_VLAN = 6;
+/** From the entry's MAC addresses. */
+export const STEP_SET_DL_DST = 7;
+export const STEP_SET_DL_SRC = 8;
+/** Argument: drop reason. */
+export const STEP_DROP = 9;
+
+/** Multiplier of the hash over tag and key: h = (h ^ word) * M; h ^= h >>> 15. */
+export const HASH_MULTIPLIER = 0x9e3779b1 | 0;

@@ -1,0 +1,109 @@
+/**
+ * From a megaflow's actions to the steps that the kernel's programs carry out (layout.ts), or null
+ * when they hold something that only a worker can do.
+ */
+import { W_DL_DST, W_DL_DST_SRC, W_DL_SRC } from '../../packet/flow-layout.js';
+import { DropReason } from '../drop-reasons.js';
+import type { OdpAction } from '../odp-actions.js';
+import {
+  DROP_REASONS_MAX,
+  STEP_DELIVER,
+  STEP_DELIVER_LAST,
+  STEP_DROP,
+  STEP_OUTPUT,
+  STEP_OUTPUT_LAST,
+  STEP_POP_VLAN,
+  STEP_PUSH_VLAN,
+  STEP_SET_DL_DST,
+  STEP_SET_DL_SRC,
+  STEPS_MAX,
+} from './layout.js';
+
+/** Where frames for a port go. */
+export interface KernelPort {
+  ifindex: number;
+  /** To the host's side of a TAP, in place of out of the interface. */
+  tap: boolean;
+}
+
+export interface KernelSteps {
+  /** operation, argument; at most STEPS_MAX of them. */
+  words: number[];
+  /** Bytes as they stand in the entry: new destination, new source. */
+  macs: Uint8Array;
+}
+
+/** @param portOf a port by its datapath number; undefined: the kernel cannot send there */
+export function kernelSteps(
+  actions: readonly OdpAction[],
+  portOf: (port: number) => KernelPort | undefined,
+): KernelSteps | null {
+  const steps: KernelSteps = { words: [], macs: new Uint8Array(12) };
+  const set = { dst: false, src: false };
+  if (actions.length === 0) steps.words.push(STEP_DROP, DropReason.pipeline);
+  for (let i = 0; i < actions.length; i++) {
+    const action = actions[i];
+    const last = i === actions.length - 1;
+    switch (action.type) {
+      case 'output': {
+        const port = portOf(action.port);
+        if (!port) return null;
+        const operation = port.tap
+          ? last
+            ? STEP_DELIVER_LAST
+            : STEP_DELIVER
+          : last
+            ? STEP_OUTPUT_LAST
+            : STEP_OUTPUT;
+        steps.words.push(operation | (action.port << 8), port.ifindex);
+        break;
+      }
+      case 'push_vlan':
+        steps.words.push(STEP_PUSH_VLAN, (action.tpid << 16) | (action.tci & 0xefff));
+        break;
+      case 'pop_vlan':
+        steps.words.push(STEP_POP_VLAN, 0);
+        break;
+      case 'set':
+        if (!setMacs(action, steps, set)) return null;
+        break;
+      case 'drop':
+        if (!last || action.reason >= DROP_REASONS_MAX) return null;
+        steps.words.push(STEP_DROP, action.reason);
+        break;
+      default:
+        return null;
+    }
+  }
+  return steps.words.length <= 2 * STEPS_MAX ? steps : null;
+}
+
+/** Whole addresses only, and each once: an entry has room for one of each. */
+function setMacs(
+  { attr, value, mask }: Extract<OdpAction, { type: 'set' }>,
+  steps: KernelSteps,
+  set: { dst: boolean; src: boolean },
+): boolean {
+  if (attr !== 'eth') return false;
+  const bytes = (row: Int32Array) => {
+    const view = new DataView(new ArrayBuffer(12));
+    for (const [i, word] of [W_DL_DST, W_DL_DST_SRC, W_DL_SRC].entries()) {
+      view.setInt32(4 * i, row[word]);
+    }
+    return new Uint8Array(view.buffer);
+  };
+  const masks = bytes(mask);
+  const values = bytes(value);
+  for (const [name, from, operation] of [
+    ['dst', 0, STEP_SET_DL_DST],
+    ['src', 6, STEP_SET_DL_SRC],
+  ] as const) {
+    const part = masks.subarray(from, from + 6);
+    if (part.every((byte) => byte === 0)) continue;
+    if (set[name] || !part.every((byte) => byte === 0xff)) return false;
+    set[name] = true;
+    steps.macs.set(values.subarray(from, from + 6), from);
+    steps.words.push(operation, 0);
+  }
+  return true;
+}
