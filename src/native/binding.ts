@@ -164,6 +164,9 @@ export interface NativeBinding {
   ingressDropDetach(fd: number, ifindex: number): void;
 
   ethtoolInfo(ifname: string): EthtoolInfo;
+  /** The link as the PHY's status register has it (SIOCGMIIREG), or, where there is none, the
+   * driver (ETHTOOL_GLINK); null when neither tells. */
+  miiLink(ifname: string): boolean | null;
 
   eventfd(): number;
   eventfdWrite(fd: number): void;
