@@ -20,6 +20,7 @@
  */
 import { createRequire } from 'node:module';
 import { TapswitchError } from '../common/errors.js';
+import type { QueueBinding } from './queue-binding.js';
 
 /** Bytes of struct virtio_net_hdr, before each frame (linux/virtio_net.h). */
 export const VNET_HDR_LEN = 10;
@@ -134,7 +135,7 @@ export interface FdWatcher {
   close(): void;
 }
 
-export interface NativeBinding {
+export interface NativeBinding extends QueueBinding {
   readonly PacketIo: new (options: PacketIoOptions) => PacketIo;
 
   /** Reserves `bytes` of address space (MAP_NORESERVE, readable zeros); costs memory only where
