@@ -14,6 +14,7 @@
         "src/process.cc",
         "src/system_error.cc",
         "src/tap.cc",
+        "src/tx_queue.cc",
         "src/watcher.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -20,6 +20,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   tapswitch::InitPacketSocket(env, exports);
   tapswitch::InitProcess(env, exports);
   tapswitch::InitTap(env, exports);
+  tapswitch::InitTxQueue(env, exports);
   tapswitch::InitWatcher(env, exports);
   return exports;
 }

@@ -77,6 +77,31 @@ Napi::Value ThreadCpuTimeUs(const Napi::CallbackInfo& info) {
                                            static_cast<double>(used.tv_nsec / 1000));
 }
 
+uint64_t Cycles() {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t ticks;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+#endif
+}
+
+Napi::Value CycleCount(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Cycles()));
+}
+
+// A small integer, which costs no allocation: for differences of less than 2^31 cycles.
+Napi::Value CycleCountLow(const Napi::CallbackInfo& info) {
+  napi_value result;
+  napi_create_int32(info.Env(), static_cast<int32_t>(Cycles() & 0x3fffffff), &result);
+  return Napi::Value(info.Env(), result);
+}
+
 Napi::Value FcntlLock(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int fd = Int32Arg(info, 0, "fd");
@@ -130,6 +155,8 @@ void InitProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("gettid", Napi::Function::New(env, GetTid, "gettid"));
   exports.Set("setThreadName", Napi::Function::New(env, SetThreadName, "setThreadName"));
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs, "threadCpuTimeUs"));
+  exports.Set("cycleCount", Napi::Function::New(env, CycleCount, "cycleCount"));
+  exports.Set("cycleCountLow", Napi::Function::New(env, CycleCountLow, "cycleCountLow"));
   exports.Set("fcntlLock", Napi::Function::New(env, FcntlLock, "fcntlLock"));
   exports.Set("setns", Napi::Function::New(env, SetNs, "setns"));
   exports.Set("eventfd", Napi::Function::New(env, EventFd, "eventfd"));

@@ -20,6 +20,7 @@ import {
   W_RECIRC_ID,
   W_SKB_PRIORITY,
   W_TCP_FLAGS,
+  W_TP,
 } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { DropReason } from './drop-reasons.js';
@@ -204,7 +205,9 @@ export class Engine implements Recirculator {
     this.programs[slot] = program;
     if (this.keys[slot]) return;
     this.keys[slot] = key;
-    this.slotTcpFlags[slot] = key.words.includes(W_TCP_FLAGS) ? 1 : 0;
+    // Whoever consults ports has parsed the flags, too.
+    const parsed = key.words.includes(W_TCP_FLAGS) || key.words.includes(W_TP);
+    this.slotTcpFlags[slot] = parsed ? 1 : 0;
     if (this.table.insert(key, slot)) this.cache.setUnion(this.table.unions);
     this.stats.counters[C_MASKS] = this.table.masks;
   }

@@ -46,7 +46,7 @@ export type UserspaceCookie =
 /** In the place of a datapath port's number: there is none. */
 export const ODPP_NONE = 0xffffffff;
 
-/** What goes with a packet that was sampled; `bridge` numbers the bridge whose exporter wants it. */
+/** What goes with a sampled packet; `bridge` numbers the bridge whose exporter wants it. */
 export type SampleCookie =
   | {
       type: 'sflow';

@@ -1,5 +1,6 @@
 /**
- * Cookies of userspace actions as eight words of an action program, and back. What is not named is 0.
+ * Cookies of userspace actions as eight words of an action program, and back. What has no name
+ * here is 0.
  *
  *     slow_path   | 1 | reason index |
  *     controller  | 2 | id | maxLen | dontSend(1 bit), reason << 1 |

@@ -20,6 +20,7 @@
  */
 import { createRequire } from 'node:module';
 import { TapswitchError } from '../common/errors.js';
+import type { QueueBinding } from './queue-binding.js';
 
 /** Bytes of struct virtio_net_hdr, before each frame (linux/virtio_net.h). */
 export const VNET_HDR_LEN = 10;
@@ -134,7 +135,7 @@ export interface FdWatcher {
   close(): void;
 }
 
-export interface NativeBinding {
+export interface NativeBinding extends QueueBinding {
   readonly PacketIo: new (options: PacketIoOptions) => PacketIo;
 
   /** Reserves `bytes` of address space (MAP_NORESERVE, readable zeros); costs memory only where
@@ -181,6 +182,9 @@ export interface NativeBinding {
   socketFilter(fd: number, program: number): void;
 
   ethtoolInfo(ifname: string): EthtoolInfo;
+  /** The link as the PHY's status register has it (SIOCGMIIREG), or, where there is none, the
+   * driver (ETHTOOL_GLINK); null when neither tells. */
+  miiLink(ifname: string): boolean | null;
 
   eventfd(): number;
   eventfdWrite(fd: number): void;

@@ -4,6 +4,7 @@
  *
  * Not for: frames (system-netdev.ts, tap-netdev.ts).
  */
+import { getLogger } from '../common/log.js';
 import type { EthtoolInfo, NativeBinding } from '../native/binding.js';
 import { openError } from './device-error.js';
 import { portFeatures } from './ethtool-features.js';
@@ -17,6 +18,8 @@ import {
 import type { QueueBudget } from './queue-budget.js';
 import type { LinkChange, LinkMonitor } from './rtnetlink.js';
 import { IFF_RUNNING, IFF_UP, type Link, type LinkStats } from './rtnetlink-codec.js';
+
+const log = getLogger('netdev_linux');
 
 /** What real devices are made with. */
 export interface LinuxContext {
@@ -113,6 +116,19 @@ export abstract class LinuxNetdev extends NetdevBase implements Netdev {
 
   carrier(): boolean {
     return this.adminUp() && (this.current.flags & IFF_RUNNING) !== 0;
+  }
+
+  /** What cannot be read counts as down, as in Open vSwitch. */
+  miiLink(): boolean {
+    if (!this.isPresent) return false;
+    try {
+      const up = this.context.native.miiLink(this.name);
+      if (up === null) log.dbg(`${this.name}: ethtool link status failed`);
+      return up === true;
+    } catch {
+      // Out of descriptors, say: the carrier is known without asking.
+      return this.carrier();
+    }
   }
 
   carrierResets(): number {

@@ -86,6 +86,8 @@ export interface Netdev {
   setAdminUp(up: boolean): void;
   /** Up, and something answers at the other end. */
   carrier(): boolean;
+  /** The link as its MII registers or its driver have it now, for bond-detect-mode=miimon. */
+  miiLink?(): boolean;
   /** How often the carrier changed since the device was opened. */
   carrierResets(): number;
   /** 0 when unknown. */

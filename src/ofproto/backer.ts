@@ -12,13 +12,14 @@ import { getLogger } from '../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import type { Dpif, Upcall } from '../datapath/dpif.js';
 import { METERS_MAX } from '../datapath/meter-table.js';
-import type { UserspaceCookie } from '../datapath/odp-actions.js';
+import type { SampleCookie, UserspaceCookie } from '../datapath/odp-actions.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
 import { ControllerActions } from './controller-actions.js';
 import type { Ofproto } from './ofproto.js';
 import type { OfPort } from './port.js';
 import { RecircIds } from './recirc-ids.js';
 import { Revalidator } from './revalidate.js';
+import { deliverSample } from './sampling.js';
 import { defaultUdpifSettings, type PortDevice, type UdpifSettings } from './settings.js';
 import { Udpif } from './udpif.js';
 import { FrozenStates } from './xlate/freeze.js';
@@ -43,6 +44,7 @@ export class OfprotoBacker {
   readonly revalidator: Revalidator;
   settings: UdpifSettings = defaultUdpifSettings();
   private readonly meterIds = new Set<number>();
+  private lastSampleId = 0;
   private readonly byOdp = new Map<number, OfPort>();
   private readonly patchByName = new Map<string, OfPort>();
 
@@ -73,6 +75,20 @@ export class OfprotoBacker {
 
   get revalidationPending(): boolean {
     return this.revalidator.pending;
+  }
+
+  /** A number for a new bridge. */
+  takeSampleId(): number {
+    this.lastSampleId += 1;
+    return this.lastSampleId;
+  }
+
+  /** A packet that the datapath sampled. */
+  sampled(cookie: SampleCookie, upcall: Upcall): void {
+    for (const ofproto of this.ofprotos) {
+      if (ofproto.sampleId !== cookie.bridge) continue;
+      deliverSample(ofproto.exporters, { frame: upcall.frame.data, key: upcall.key }, cookie);
+    }
   }
 
   /** The datapath's number for a new meter, or null when there are too many. */

@@ -11,6 +11,11 @@
  *
  *     information:  system priority(2) system(6) key(2) port priority(2) port(2) state(1)
  *
+ * A marker (section 6.5) has subtype 2; a peer that moves conversations to another link sends one
+ * down the old link, and waits until it comes back as a response: nothing is under way any more.
+ *
+ *      2  TLV 1: information, or 2: response; 16       4  the peer's port, system, transaction
+ *
  * Of the fixed values those are checked that tell a LACPDU from anything else; versions above 1
  * and reserved bytes are let pass, as the standard wants it of a receiver.
  *
@@ -24,6 +29,8 @@ export const MAC_SLOW_PROTOCOLS: Uint8Array = Uint8Array.of(0x01, 0x80, 0xc2, 0,
 const SUBTYPE_LACP = 1;
 const SUBTYPE_MARKER = 2;
 const VERSION = 1;
+const TLV_MARKER_INFORMATION = 1;
+const TLV_MARKER_RESPONSE = 2;
 const TLV_ACTOR = 1;
 const TLV_PARTNER = 2;
 const TLV_COLLECTOR = 3;
@@ -64,7 +71,10 @@ export interface LacpPdu {
   partner: LacpInfo;
 }
 
-export type ParsedPdu = { type: 'lacp'; pdu: LacpPdu } | { type: 'marker' } | { type: 'bad' };
+export type ParsedPdu =
+  | { type: 'lacp'; pdu: LacpPdu }
+  | { type: 'marker'; wantsResponse: boolean }
+  | { type: 'bad' };
 
 /** What a link's end is taken for while nothing is known of it. */
 export function noInfo(): LacpInfo {
@@ -74,7 +84,9 @@ export function noInfo(): LacpInfo {
 /** Reads what follows an Ethernet header. Never throws: what is no LACPDU is 'bad'. */
 export function parsePdu(payload: Uint8Array): ParsedPdu {
   if (payload.length < LACP_PDU_BYTES) return { type: 'bad' };
-  if (payload[0] === SUBTYPE_MARKER) return { type: 'marker' };
+  if (payload[0] === SUBTYPE_MARKER) {
+    return { type: 'marker', wantsResponse: payload[2] === TLV_MARKER_INFORMATION };
+  }
   const wellFormed =
     payload[0] === SUBTYPE_LACP &&
     isTlv(payload, AT_ACTOR, TLV_ACTOR) &&
@@ -121,6 +133,13 @@ function putInfo(view: DataView, at: number, info: LacpInfo): void {
   view.setUint16(at + 10, info.portPriority);
   view.setUint16(at + 12, info.portId);
   view.setUint8(at + 14, info.state);
+}
+
+/** The answer to a marker: the same, but for its type. */
+export function markerResponse(payload: Uint8Array): Uint8Array {
+  const bytes = payload.slice(0, LACP_PDU_BYTES);
+  bytes[2] = TLV_MARKER_RESPONSE;
+  return bytes;
 }
 
 /** Byte order of two system ids, negative when `a` comes first. */

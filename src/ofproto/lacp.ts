@@ -27,6 +27,7 @@ import {
   infoEqual,
   LACP_STATE,
   type LacpInfo,
+  markerResponse,
   noInfo,
   parsePdu,
 } from './lacp-pdu.js';
@@ -38,6 +39,8 @@ const FAST_PERIOD_MS = 1000;
 const SLOW_PERIOD_MS = 30_000;
 /** Periods without a PDU after which a partner's word is too old. */
 const RX_PERIODS = 3;
+/** Markers that wait for their response; further ones are not answered. */
+const MARKERS_MAX = 16;
 /** State bits that the partner must have heard; the others follow from these. */
 const TOLD_STATE =
   LACP_STATE.ACTIVITY | LACP_STATE.TIMEOUT | LACP_STATE.SYNCHRONIZED | LACP_STATE.AGGREGATION;
@@ -91,6 +94,8 @@ export class Lacp {
   /** The key of a first member that left: with another one the others had to negotiate anew. */
   private keptKey: number | null = null;
   private selectionDue = false;
+  /** Responses to markers, to be sent at the next turn. */
+  private responses: { link: BondLink; pdu: Uint8Array }[] = [];
   private readonly limited;
 
   constructor(
@@ -185,6 +190,7 @@ export class Lacp {
   run(send: (link: BondLink, pdu: Uint8Array) => void): void {
     const now = this.clock.now();
     this.watchCarriers();
+    for (const { link, pdu } of this.responses.splice(0)) send(link, pdu);
     for (const member of this.members.values()) {
       if (now < member.rxDueMs) continue;
       if (member.status === 'current') {
@@ -222,7 +228,7 @@ export class Lacp {
 
   /** Clock milliseconds at which `run` has something to do. */
   nextWake(): number {
-    if (this.selectionDue) return this.clock.now();
+    if (this.selectionDue || this.responses.length > 0) return this.clock.now();
     let next = NEVER;
     for (const member of this.members.values()) {
       if (this.mayTransmit(member)) next = Math.min(next, member.txDueMs);
@@ -245,6 +251,9 @@ export class Lacp {
     if (parsed.type === 'marker') {
       member.counters.rxMarkerPdus += 1;
       log.dbg(`${this.name}: received a LACP marker PDU.`);
+      if (parsed.wantsResponse && this.responses.length < MARKERS_MAX) {
+        this.responses.push({ link, pdu: markerResponse(payload) });
+      }
       return false;
     }
     if (parsed.type === 'bad') {

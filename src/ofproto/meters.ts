@@ -35,6 +35,11 @@ export class OfMeters {
     return this.meters.get(id) ?? null;
   }
 
+  /** The meter that packets pass on their way to the main thread, when there is one. */
+  get slowpath(): OfMeter | null {
+    return this.get(OFPM.SLOWPATH);
+  }
+
   /** Executes a meter-mod. @throws OfpError; nothing has changed then */
   execute({ command, meter }: MeterMod): void {
     if (command === 'delete') {

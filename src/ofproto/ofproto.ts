@@ -37,6 +37,7 @@ import { OfMeters } from './meters.js';
 import { Mirrors } from './mirror.js';
 import { OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
+import { type BridgeExporters, NO_EXPORTERS } from './sampling.js';
 import type {
   BundleSettings,
   ControllerSettings,
@@ -78,6 +79,10 @@ export class Ofproto {
   readonly meters = new OfMeters(this);
   readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
+  /** NetFlow, sFlow and IPFIX; see setExporters. */
+  exporters: BridgeExporters = NO_EXPORTERS;
+  /** Names the bridge in cookies of sampled packets. */
+  readonly sampleId: number;
   forwardBpdu = false;
   /** OFPC_FRAG_*: see setFragHandling. */
   fragHandling = 0;
@@ -118,6 +123,7 @@ export class Ofproto {
     this.dropFragmentsRule = this.internalRule([]);
     this.connmgr = new Connmgr(this);
     this.connmgr.groups = new BridgeGroups(this);
+    this.sampleId = backer.takeSampleId();
     backer.ofprotos.add(this);
     this.connmgr.applyFailMode();
   }
@@ -272,6 +278,12 @@ export class Ofproto {
 
   // Settings.
 
+  /** Who exports the bridge's traffic, also when only its settings changed. */
+  setExporters(exporters: BridgeExporters): void {
+    this.exporters = exporters;
+    this.markRevalidate();
+  }
+
   setMacTableConfig(idleSec = MAC_IDLE_SEC_DEFAULT, max = MAC_ENTRIES_DEFAULT): void {
     this.macs.setIdleTime(idleSec);
     this.macs.setMaxEntries(max);
@@ -424,6 +436,7 @@ export class Ofproto {
       if (this.macs.run()) this.markRevalidate();
     }
     this.connmgr.run(now);
+    this.exporters.run(now);
   }
 
   private portRun(port: OfPort): void {
@@ -439,7 +452,7 @@ export class Ofproto {
   }
 
   nextWake(): number {
-    let next = Math.min(this.connmgr.nextWake(), this.nextExpiryMs);
+    let next = Math.min(this.connmgr.nextWake(), this.nextExpiryMs, this.exporters.nextWake());
     for (const bundle of this.bundles()) next = Math.min(next, bundleNextWake(bundle));
     const macSec = this.macs.nextExpiry();
     if (macSec !== NEVER) next = Math.min(next, Math.max(macSec * SECOND_MS, this.nextSecondMs));

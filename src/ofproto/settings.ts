@@ -37,6 +37,10 @@ export interface PortDevice extends DpNetdev {
   countRx?(packets: number, bytes: number): void;
   /** Link speed in Mbit/s, 0 when unknown. */
   speedMbps?(): number;
+  /** Null when unknown. */
+  fullDuplex?(): boolean | null;
+  /** 0 when the device has none. */
+  ifindex?(): number;
 }
 
 export interface PortFeatures {

@@ -17,7 +17,13 @@ import { getLogger } from '../common/log.js';
 import type { DpFlow, Upcall } from '../datapath/dpif.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
 import type { Match } from '../openflow/match.js';
-import { DP_FLOW_WORDS, type FlowWords, W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
+import {
+  DP_FLOW_WORDS,
+  type FlowWords,
+  W_IN_PORT,
+  W_RECIRC_ID,
+  W_TCP_FLAGS,
+} from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { Classifier, type ClassifierRule } from './classifier.js';
 import { giveFlow, takeFlowCopy } from './flow-pool.js';
@@ -79,6 +85,10 @@ export class Udpif {
       this.backer.packetIn(cookie, upcall);
       return;
     }
+    if (cookie !== undefined && 'bridge' in cookie) {
+      this.backer.sampled(cookie, upcall);
+      return;
+    }
     if (upcall.type === 'miss' && !this.backer.revalidationPending) {
       const known = this.index.lookup(upcall.key, null);
       if (known !== null && this.runKnown(known, upcall)) return;
@@ -88,7 +98,7 @@ export class Udpif {
 
   /** The flow was installed while the packet was on its way: do what the flow does. */
   private runKnown(ukey: Ukey, upcall: Upcall): boolean {
-    if (ukey.dpFlow.actions.some((a) => a.type === 'userspace')) return false;
+    if (ukey.dpFlow.actions.some(needsTranslation)) return false;
     this.backer.dpif.execute(upcall.frame, upcall.key, ukey.dpFlow.actions);
     this.credit(ukey.cache, upcall);
     return true;
@@ -96,7 +106,8 @@ export class Udpif {
 
   private credit(cache: readonly XlateCacheEntry[], upcall: Upcall): void {
     const usedMs = this.backer.clock.now();
-    pushStats(cache, { packets: 1, bytes: upcall.frame.data.length, usedMs });
+    const tcpFlags = upcall.key[W_TCP_FLAGS] >>> 16;
+    pushStats(cache, { packets: 1, bytes: upcall.frame.data.length, usedMs, tcpFlags });
   }
 
   private handleMiss(upcall: Upcall): void {
@@ -167,7 +178,7 @@ export class Udpif {
     ukey.packets = stats.packets;
     ukey.bytes = stats.bytes;
     ukey.usedMs = Math.max(ukey.usedMs, stats.usedMs);
-    pushStats(ukey.cache, { packets, bytes, usedMs: stats.usedMs });
+    pushStats(ukey.cache, { packets, bytes, usedMs: stats.usedMs, tcpFlags: stats.tcpFlags });
   }
 
   /** Brings every rule's, port's and MAC's statistics up to date. */
@@ -225,9 +236,16 @@ export class Udpif {
 
   private finish(ukey: Ukey): void {
     this.pushFlowStats(ukey);
+    for (const entry of ukey.cache) if (entry.type === 'netflow') entry.netflow.clear(entry.key);
     this.backer.controllerActions.unref(ukey.controllerIds);
     this.backer.frozenStates.unref(ukey.recircIds);
   }
+}
+
+/** A packet that an action sends up to be translated: what to do with it is not in the flow. */
+function needsTranslation(action: OdpAction): boolean {
+  if (action.type !== 'userspace') return false;
+  return action.cookie.type === 'slow_path' || action.cookie.type === 'controller';
 }
 
 function masksEqual(ukey: Ukey, mask: FlowWords): boolean {

@@ -9,10 +9,10 @@
  *
  * Not for: constraints on atoms (types.ts), sets and maps of them (datum.ts).
  */
-import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../common/json.js';
 import { syntaxError } from './error.js';
 import { isId } from './object-parser.js';
+import { randomUuid } from './uuid.js';
 
 export const ATOMIC_TYPES = ['integer', 'real', 'boolean', 'string', 'uuid'] as const;
 export type AtomicType = (typeof ATOMIC_TYPES)[number];
@@ -49,7 +49,7 @@ export class SymbolTable {
   private symbol(name: string): { uuid: string; created: boolean } {
     let symbol = this.symbols.get(name);
     if (!symbol) {
-      symbol = { uuid: randomUUID(), created: false };
+      symbol = { uuid: randomUuid(), created: false };
       this.symbols.set(name, symbol);
     }
     return symbol;
@@ -124,6 +124,12 @@ function uuidFromJson(json: JsonValue, symbols?: SymbolTable): string {
 
 export function atomToJson(type: AtomicType, atom: Atom): JsonValue {
   return type === 'uuid' ? ['uuid', atom as string] : atom;
+}
+
+/** The same as JSON text. */
+export function atomToJsonText(type: AtomicType, atom: Atom): string {
+  if (type === 'uuid') return `["uuid","${atom}"]`;
+  return type === 'string' || type === 'real' ? JSON.stringify(atom) : String(atom);
 }
 
 /** The atom as commands and messages show it: strings are quoted only where they must be. */

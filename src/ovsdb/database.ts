@@ -8,20 +8,21 @@
  *
  * Not for: sessions and the protocol (session.ts), files (database-file.ts).
  */
-import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../common/json.js';
 import { SymbolTable, ZERO_UUID } from './atom.js';
 import { OvsdbError } from './error.js';
-import { applyRecord, changesToJson, tablesToJson } from './file-transaction.js';
+import { applyRecord, changesToText, tablesToJson } from './file-transaction.js';
 import { ObjectParser } from './object-parser.js';
 import { type Execution, OPERATIONS, WaitUnsatisfied } from './operations.js';
 import type { DatabaseSchema } from './schema.js';
 import { Table } from './table.js';
 import { type RowChange, Transaction } from './transaction.js';
+import { randomUuid } from './uuid.js';
 
 /** Where commits are kept. */
 export interface Storage {
-  append(record: JsonValue): void;
+  /** @param record JSON text */
+  append(record: string): void;
   sync(): Promise<void>;
   replace(records: JsonValue[]): void;
   readonly worthCompacting: boolean;
@@ -186,7 +187,7 @@ export class Database {
       }
       const changes = transaction.rows.filter((row) => row.isChange);
       const annotation = { comment: transaction.comment, dateMs: this.wallNow() };
-      const record = this.storage && changesToJson(changes, annotation);
+      const record = this.storage && changesToText(changes, annotation);
       if (record) this.storage?.append(record);
     } catch (error) {
       transaction.abort();
@@ -202,7 +203,7 @@ export class Database {
     const commit: Commit = {
       database: this,
       sequence: this.sequence,
-      transactionId: randomUUID(),
+      transactionId: randomUuid(),
       changes,
     };
     this.remember(commit);

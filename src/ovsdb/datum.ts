@@ -14,6 +14,7 @@ import {
   type Atom,
   atomFromJson,
   atomToJson,
+  atomToJsonText,
   atomToText,
   compareAtoms,
   defaultAtom,
@@ -33,6 +34,13 @@ export class Datum {
 
   get size(): number {
     return this.keys.length;
+  }
+
+  /** Text that is the same for equal values of one column. Atoms hold no NUL to confuse it. */
+  get key(): string {
+    if (this.keys.length === 1 && !this.values) return String(this.keys[0]);
+    const members = this.values ? [...this.keys, ...this.values] : this.keys;
+    return `\0${this.keys.length}\0${members.join('\0')}`;
   }
 
   /** Position of `key`, or -1. */
@@ -91,57 +99,71 @@ export class Datum {
 
   /** This datum's members and those of `other` whose keys it lacks. */
   union(other: Datum): Datum {
-    const added = other.keys.map((_, i) => i).filter((i) => this.find(other.keys[i]) < 0);
-    if (added.length === 0) return this;
-    const members = [...pairsOf(this), ...added.map((i) => pairAt(other, i))];
-    return fromPairs(members, this.values !== null);
+    return this.merge(other, 'union');
+  }
+
+  /**
+   * Goes through the members of both in order. `union`: all of them; `difference`: those that are
+   * in one of both only. Of two pairs with the same key and different values, a union has that of
+   * this datum and a difference that of `other`.
+   */
+  private merge(other: Datum, mode: 'union' | 'difference'): Datum {
+    const { keys: a, values: aValues } = this;
+    const { keys: b, values: bValues } = other;
+    const keys: Atom[] = [];
+    const values: Atom[] | null = aValues || bValues ? [] : null;
+    const take = (from: readonly Atom[], fromValues: readonly Atom[] | null, at: number) => {
+      keys.push(from[at]);
+      if (values && fromValues) values.push(fromValues[at]);
+    };
+    let i = 0;
+    let j = 0;
+    while (i < a.length || j < b.length) {
+      if (j === b.length || (i < a.length && a[i] < b[j])) take(a, aValues, i++);
+      else if (i === a.length || b[j] < a[i]) take(b, bValues, j++);
+      else {
+        if (mode === 'union') take(a, aValues, i);
+        else if (aValues && aValues[i] !== bValues?.[j]) take(b, bValues, j);
+        i += 1;
+        j += 1;
+      }
+    }
+    return mode === 'union' && keys.length === a.length ? this : new Datum(keys, values);
   }
 
   /** This datum without the members of `other`; a set of keys may be taken from a map. */
   subtract(other: Datum): Datum {
+    const { keys: b, values: bValues } = other;
+    if (b.length === 0) return this;
+    let j = 0;
     return this.filter((key, value) => {
-      const at = other.find(key);
-      return at < 0 || (other.values !== null && other.values[at] !== value);
+      while (j < b.length && b[j] < key) j += 1;
+      return j === b.length || b[j] !== key || (bValues !== null && bValues[j] !== value);
     });
   }
 
   /** This datum with only the members that `keep` wants; itself when it wants all. */
   filter(keep: (key: Atom, value: Atom | undefined) => boolean): Datum {
-    const kept: number[] = [];
-    for (let i = 0; i < this.keys.length; i++) {
-      if (keep(this.keys[i], this.values?.[i])) kept.push(i);
+    const { keys, values } = this;
+    const keptKeys: Atom[] = [];
+    const keptValues: Atom[] | null = values && [];
+    for (let i = 0; i < keys.length; i++) {
+      if (!keep(keys[i], values?.[i])) continue;
+      keptKeys.push(keys[i]);
+      if (values) keptValues?.push(values[i]);
     }
-    if (kept.length === this.keys.length) return this;
-    const { values } = this;
-    return new Datum(
-      kept.map((i) => this.keys[i]),
-      values && kept.map((i) => values[i]),
-    );
-  }
-
-  /** Members in exactly one of both; for a changed value of a map, the pair of `next`. */
-  private symmetricDifference(next: Datum): Datum {
-    const members: Pair[] = [];
-    for (let i = 0; i < this.size; i++) {
-      const at = next.find(this.keys[i]);
-      if (at < 0) members.push(pairAt(this, i));
-      else if (this.values && this.values[i] !== next.values?.[at]) members.push(pairAt(next, at));
-    }
-    for (let i = 0; i < next.size; i++) {
-      if (this.find(next.keys[i]) < 0) members.push(pairAt(next, i));
-    }
-    return fromPairs(members, this.values !== null || next.values !== null);
+    return keptKeys.length === keys.length ? this : new Datum(keptKeys, keptValues);
   }
 
   /** What turns this value into `next`: of sets and maps the difference, else `next` itself. */
   diffTo(next: Datum, type: ColumnType): Datum {
-    return type.isComposite ? this.symmetricDifference(next) : next;
+    return type.isComposite ? this.merge(next, 'difference') : next;
   }
 
   /** The value that `diff` (from diffTo) makes of this one. Throws OvsdbError when it cannot be. */
   applyDiff(diff: Datum, type: ColumnType): Datum {
     if (!type.isComposite) return diff;
-    const result = this.symmetricDifference(diff);
+    const result = this.merge(diff, 'difference');
     if (result.size < type.min || result.size > type.max) {
       throw plainError('Datum crated by diff has size error');
     }
@@ -173,6 +195,22 @@ export class Datum {
     return ['set', this.keys.map((key) => atomToJson(keyType, key))];
   }
 
+  /** The same as JSON text. */
+  toJsonText(type: ColumnType): string {
+    const { keys, values } = this;
+    const keyType = type.key.type;
+    if (keys.length === 1 && !type.value) return atomToJsonText(keyType, keys[0]);
+    let text = '';
+    for (let i = 0; i < keys.length; i++) {
+      const member = atomToJsonText(keyType, keys[i]);
+      if (i > 0) text += ',';
+      if (type.value && values) {
+        text += `[${member},${atomToJsonText(type.value.type, values[i])}]`;
+      } else text += member;
+    }
+    return `["${type.value ? 'map' : 'set'}",[${text}]]`;
+  }
+
   /** As commands and messages show it: `[a, b]`, `{x=1}`, or the bare atom of a scalar. */
   toText(type: ColumnType): string {
     const members = this.keys.map((key, i) => {
@@ -200,16 +238,21 @@ export class Datum {
       return new Datum([atom]);
     }
     const elements = elementsOf(type, json);
-    const pairs: Pair[] = elements.map((element) => {
+    const keys: Atom[] = [];
+    const values: Atom[] | null = type.value && [];
+    let sorted = true;
+    for (const element of elements) {
       const [keyJson, valueJson] = type.value ? pairJson(element) : [element, null];
       const key = atomFromJson(type.key.type, keyJson, symbols);
       type.key.check(key);
-      if (!type.value) return [key, undefined];
+      sorted &&= keys.length === 0 || keys[keys.length - 1] < key;
+      keys.push(key);
+      if (!type.value) continue;
       const value = atomFromJson(type.value.type, valueJson, symbols);
       type.value.check(value);
-      return [key, value];
-    });
-    return fromUncheckedPairs(pairs, type.isMap);
+      values?.push(value);
+    }
+    return sorted ? new Datum(keys, values) : Datum.fromMembers(keys, values);
   }
 
   /** A datum of members in any order. Throws OvsdbError when there are duplicates. */
@@ -222,14 +265,6 @@ export class Datum {
 }
 
 type Pair = [key: Atom, value: Atom | undefined];
-
-function pairAt(datum: Datum, i: number): Pair {
-  return [datum.keys[i], datum.values?.[i]];
-}
-
-function pairsOf(datum: Datum): Pair[] {
-  return datum.keys.map((_, i) => pairAt(datum, i));
-}
 
 function fromPairs(pairs: Pair[], isMap: boolean): Datum {
   pairs.sort((a, b) => compareAtoms(a[0], b[0]));

@@ -8,7 +8,7 @@
  *
  * Not for: the records around it (log-record.ts), reading and writing files (log-file.ts).
  */
-import type { JsonValue } from '../common/json.js';
+import { type JsonValue, stringifyJson } from '../common/json.js';
 import { isUuid } from './atom.js';
 import { Datum } from './datum.js';
 import { OvsdbError, syntaxError } from './error.js';
@@ -25,21 +25,23 @@ export interface Annotation {
   dateMs: number;
 }
 
-/** A commit as JSON; null when it changes nothing that is kept in the file. */
-export function changesToJson(
+/** A commit as JSON text; null when it changes nothing that is kept in the file. */
+export function changesToText(
   changes: readonly RowChange[],
   annotation: Annotation,
-): JsonObject | null {
-  const json: JsonObject = {};
-  let empty = true;
+): string | null {
+  // An object with UUIDs as its keys would take longer to make than its text.
+  const tables = new Map<Table, string>();
   for (const change of changes) {
-    const row = rowToJson(change);
-    if (row === undefined) continue;
-    empty = false;
-    json[change.table.name] ??= {};
-    (json[change.table.name] as JsonObject)[change.uuid] = row;
+    const row = rowToText(change);
+    if (row === null) continue;
+    const rows = tables.get(change.table);
+    tables.set(change.table, `${rows === undefined ? '' : `${rows},`}"${change.uuid}":${row}`);
   }
-  return empty ? null : annotate(json, annotation);
+  if (tables.size === 0) return null;
+  let text = '';
+  for (const [table, rows] of tables) text += `"${table.name}":{${rows}},`;
+  return `{${text}${stringifyJson(annotate({}, annotation)).slice(1)}`;
 }
 
 /** All rows of a database as one transaction, for a compacted file. */
@@ -61,23 +63,23 @@ function annotate(json: JsonObject, { comment, dateMs }: Annotation): JsonObject
   return json;
 }
 
-function rowToJson({ old, current, changed }: RowChange): JsonValue | undefined {
-  if (!current) return null;
-  if (!old) return insertedToJson(current);
-  let json: JsonObject | undefined;
-  for (const column of current.table.storedColumns) {
-    if (!changed[column.index]) continue;
-    const diff = old.fields[column.index].diffTo(current.fields[column.index], column.type);
-    json ??= {};
-    json[column.name] = diff.toJson(column.type);
+/** What of a change is kept; null: nothing. */
+function rowToText({ old, current, changed }: RowChange): string | null {
+  if (!current) return 'null';
+  let text = '';
+  for (const { index, name, type } of current.table.storedColumns) {
+    const datum = current.fields[index];
+    if (old ? !changed[index] : current.table.isDefault(index, datum)) continue;
+    const kept = old ? old.fields[index].diffTo(datum, type) : datum;
+    text += `${text === '' ? '' : ','}"${name}":${kept.toJsonText(type)}`;
   }
-  return json;
+  return old && text === '' ? null : `{${text}}`;
 }
 
 function insertedToJson(row: Row): JsonObject {
   const json: JsonObject = {};
   for (const column of row.table.storedColumns) {
-    if (row.table.isDefault(column, row.fields[column.index])) continue;
+    if (row.table.isDefault(column.index, row.fields[column.index])) continue;
     json[column.name] = row.json(column);
   }
   return json;
@@ -145,7 +147,7 @@ function newValue(
 ): Datum {
   const { type } = column;
   const before = row.fields[column.index];
-  if (!isDiff || !type.isComposite || table.isDefault(column, before)) {
+  if (!isDiff || !type.isComposite || table.isDefault(column.index, before)) {
     return Datum.fromJson(type, json);
   }
   // A difference may have fewer or more members than the column itself.

@@ -61,3 +61,4 @@ export { serverSchema } from './server-schema.js';
 export { Row, Table } from './table.js';
 export type { RowChange } from './transaction.js';
 export { BaseType, ColumnType, UNLIMITED } from './types.js';
+export { warmUp } from './warm-up.js';

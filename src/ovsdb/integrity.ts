@@ -40,33 +40,44 @@ function updateRefCounts(transaction: Transaction, row: TransactionRow): void {
     const after = current?.fields[column.index];
     const removed = before && (after ? before.subtract(after) : before);
     const added = after && (before ? after.subtract(before) : after);
-    if (removed) eachStrongRef(row, column, removed, (t, uuid) => adjust(t, uuid, -1));
-    if (added) eachStrongRef(row, column, added, (t, uuid) => adjust(t, uuid, 1));
-
-    function adjust(target: Table, uuid: string, step: number): void {
-      const referred = transaction.find(target, uuid);
-      if (referred) referred.refCount += step;
-      else if (step > 0) throw nonexistentRow(row, column, target, uuid);
-    }
+    if (removed && removed.size > 0) adjustRefCounts(transaction, row, column, removed, -1);
+    if (added && added.size > 0) adjustRefCounts(transaction, row, column, added, 1);
   }
 }
 
-/** Calls `visit` for every strong reference in a column's value; those to the row itself not. */
-function eachStrongRef(
-  row: { table: Table; uuid: string },
+/**
+ * Counts the strong references in a column's value; those to the row itself are none.
+ *
+ * @param unreferenced takes the rows that nothing refers to any more
+ */
+function adjustRefCounts(
+  transaction: Transaction,
+  row: TransactionRow,
   column: ColumnSchema,
   datum: Datum,
-  visit: (target: Table, uuid: string) => void,
+  step: 1 | -1,
+  unreferenced: TransactionRow[] | null = null,
 ): void {
-  const each = (base: BaseType | null, atoms: readonly Atom[] | null) => {
-    if (!base?.isStrongRef || !atoms) return;
+  const { key, value } = column.type;
+  for (const [base, atoms] of [
+    [key, datum.keys],
+    [value, datum.values],
+  ] as const) {
+    if (!base?.isStrongRef || !atoms) continue;
     const target = row.table.target(base);
     for (const uuid of atoms as readonly string[]) {
-      if (uuid !== row.uuid || target !== row.table) visit(target, uuid);
+      if (uuid === row.uuid && target === row.table) continue;
+      const referred = transaction.find(target, uuid);
+      if (!referred) {
+        if (step > 0) throw nonexistentRow(row, column, target, uuid);
+        continue;
+      }
+      referred.refCount += step;
+      if (unreferenced && referred.refCount === 0 && !target.schema.isRoot) {
+        unreferenced.push(referred);
+      }
     }
-  };
-  each(column.type.key, datum.keys);
-  each(column.type.value, datum.values);
+  }
 }
 
 function nonexistentRow(
@@ -100,13 +111,10 @@ function collectGarbage(transaction: Transaction, garbage: TransactionRow): void
     if (!current) continue;
     row.current = null;
     row.table.rows.delete(row.uuid);
+    row.table.deletedRows.set(row.uuid, row);
     for (const column of row.table.schema.strongColumns) {
-      eachStrongRef(row, column, current.fields[column.index], (target, uuid) => {
-        const referred = transaction.find(target, uuid);
-        if (!referred) return;
-        referred.refCount -= 1;
-        if (referred.refCount === 0 && !target.schema.isRoot) unreferenced.push(referred);
-      });
+      const datum = current.fields[column.index];
+      if (datum.size > 0) adjustRefCounts(transaction, row, column, datum, -1, unreferenced);
     }
   }
 }
@@ -177,9 +185,9 @@ function checkIndexes(transaction: Transaction): void {
   for (const table of transaction.tables) {
     table.schema.indexes.forEach((columns, i) => {
       const seen = new Map<string, Row>();
-      for (const tracked of table.transactionRows.values()) {
+      for (const tracked of transaction.rows) {
         const row = tracked.current;
-        if (!row || !tracked.isChange) continue;
+        if (!row || tracked.table !== table || !tracked.isChange) continue;
         const key = row.keyOf(columns);
         const twin = seen.get(key) ?? untouched(table.indexes[i].get(key));
         if (twin) throw duplicateRows(columns, twin, row);

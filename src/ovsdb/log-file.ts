@@ -13,7 +13,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { errorMessage, TapswitchError } from '../common/errors.js';
-import type { JsonValue } from '../common/json.js';
+import { type JsonValue, stringifyJson } from '../common/json.js';
 import { getLogger } from '../common/log.js';
 import { OvsdbError } from './error.js';
 import { type Lock, type LockFile, lockFileOf, lockWithPid } from './lock-file.js';
@@ -152,7 +152,7 @@ export class LogFile {
   }
 
   /** Appends a record. Throws OvsdbError (I/O error); the file is then as it was before. */
-  append(json: JsonValue): void {
+  append(json: string): void {
     if (this.broken) throw ioError(this.broken);
     const bytes = composeRecord(json);
     try {
@@ -291,7 +291,7 @@ function writeNewFile(name: string, records: JsonValue[]): number {
   let size = 0;
   try {
     for (const record of records) {
-      const bytes = composeRecord(record);
+      const bytes = composeRecord(stringifyJson(record));
       writeFully(fd, bytes, size);
       size += bytes.length;
     }

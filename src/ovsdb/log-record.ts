@@ -8,15 +8,15 @@
  */
 import { hash } from 'node:crypto';
 import { errorMessage } from '../common/errors.js';
-import { type JsonValue, parseJson, stringifyJson } from '../common/json.js';
+import { type JsonValue, parseJson } from '../common/json.js';
 
 const HEADER = /^OVSDB JSON ([1-9]\d*) ([0-9a-f]{40})\n$/;
 /** No header line is longer. */
 const HEADER_BYTES_MAX = 128;
 
-/** Composes the bytes of a record. */
-export function composeRecord(json: JsonValue): Buffer {
-  const body = `${stringifyJson(json)}\n`;
+/** Composes the bytes of a record from its JSON text. */
+export function composeRecord(json: string): Buffer {
+  const body = `${json}\n`;
   return Buffer.from(`OVSDB JSON ${Buffer.byteLength(body)} ${sha1(body)}\n${body}`);
 }
 

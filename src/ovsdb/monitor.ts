@@ -244,7 +244,7 @@ function rowUpdate2(
   for (const { column, select } of columns) {
     const after = row.fields[column.index];
     if (type !== SELECT.modify) {
-      if (!(select & type) || table.isDefault(column, after)) continue;
+      if (!(select & type) || table.isDefault(column.index, after)) continue;
       values[column.name] = row.json(column);
       continue;
     }

@@ -170,6 +170,11 @@ function computeInteger(
   mutator: ArithmeticMutator,
   y: number | bigint,
 ): number | bigint {
+  // Where neither they nor their sum need 64 bits, numbers will do.
+  if (typeof x === 'number' && typeof y === 'number' && (mutator === '+=' || mutator === '-=')) {
+    const sum = mutator === '+=' ? x + y : x - y;
+    if (Number.isSafeInteger(sum)) return sum;
+  }
   const [a, b] = [BigInt(x), BigInt(y)];
   if ((mutator === '/=' || mutator === '%=') && b === 0n) {
     throw new OvsdbError('domain error', 'Division by zero.');

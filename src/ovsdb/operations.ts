@@ -6,7 +6,6 @@
  *
  * Not for: running a list of them and committing (execute.ts).
  */
-import { randomUUID } from 'node:crypto';
 import type { JsonValue } from '../common/json.js';
 import { isUuid, type SymbolTable } from './atom.js';
 import { Condition } from './condition.js';
@@ -17,6 +16,7 @@ import type { ObjectParser } from './object-parser.js';
 import { COLUMN_UUID, type ColumnSchema, columnSetFromJson } from './schema.js';
 import type { Row, Table } from './table.js';
 import type { Transaction } from './transaction.js';
+import { randomUuid } from './uuid.js';
 
 /** A transaction's execution, as its operations see it. */
 export interface Execution {
@@ -92,7 +92,7 @@ function newUuid(
       );
     }
   }
-  if (name === undefined) return given ?? randomUUID();
+  if (name === undefined) return given ?? randomUuid();
   const uuid = execution.symbols.create(name, given);
   if (uuid !== null) return uuid;
   throw syntaxError(

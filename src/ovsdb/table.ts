@@ -10,7 +10,6 @@
  *
  * Not for: who may change them and when (transaction.ts).
  */
-import { stringifyJson } from '../common/json.js';
 import { ZERO_UUID } from './atom.js';
 import { Datum } from './datum.js';
 import { COLUMN_UUID, COLUMN_VERSION, type ColumnSchema, type TableSchema } from './schema.js';
@@ -37,8 +36,14 @@ export class Row {
 
   /** Text that is the same for rows with equal values in `columns`. */
   keyOf(columns: readonly ColumnSchema[]): string {
-    if (columns.length === 1) return stringifyJson(this.json(columns[0]));
-    return stringifyJson(columns.map((column) => this.json(column)));
+    if (columns.length === 1) return this.fields[columns[0].index].key;
+    let key = '';
+    for (const { index } of columns) {
+      const one = this.fields[index].key;
+      // With the length before it, no text can be taken for a part of its neighbour.
+      key += `${one.length}:${one}`;
+    }
+    return key;
   }
 
   json(column: ColumnSchema) {
@@ -58,8 +63,8 @@ export class Table {
   readonly indexes: Map<string, Row>[];
   /** Referrers are keyed by UUID and table: rows of two tables may have the same UUID. */
   readonly weakRefs = new Map<string, Map<string, WeakReferrer>>();
-  /** Rows that the transaction under way touches. */
-  readonly transactionRows = new Map<string, TransactionRow>();
+  /** Rows that the transaction under way has deleted. */
+  readonly deletedRows = new Map<string, TransactionRow>();
   /** The columns that the file has. */
   readonly storedColumns: readonly ColumnSchema[];
   /** Columns whose default value their constraints do not allow: an insert must give another. */
@@ -98,8 +103,9 @@ export class Table {
     return new Row(this, uuid, fields);
   }
 
-  isDefault(column: ColumnSchema, datum: Datum): boolean {
-    const usual = this.defaults[column.index];
+  /** @param column its position */
+  isDefault(column: number, datum: Datum): boolean {
+    const usual = this.defaults[column];
     return datum === usual || datum.equals(usual);
   }
 

@@ -13,11 +13,12 @@
  *
  * Not for: what clients may ask (operations.ts), integrity (integrity.ts), the file (file-txn.ts).
  */
-import { randomUUID } from 'node:crypto';
+import type { Datum } from './datum.js';
 import { checkIntegrity } from './integrity.js';
 import { COLUMN_VERSION } from './schema.js';
 import { type Row, Table } from './table.js';
-import type { BaseType } from './types.js';
+import type { BaseType, ColumnType } from './types.js';
+import { randomUuid } from './uuid.js';
 
 const NOTHING_CHANGED: readonly boolean[] = [];
 
@@ -27,6 +28,8 @@ export class TransactionRow {
   refCount: number;
   /** By column position: does its value differ? Filled for modified rows; empty: none differs. */
   changed: readonly boolean[] = NOTHING_CHANGED;
+  /** Of a modified row: does any value differ? */
+  private differs = false;
 
   constructor(
     readonly table: Table,
@@ -41,12 +44,34 @@ export class TransactionRow {
     const changed = this.changed.slice();
     changed[column] = differs;
     this.changed = changed;
+    this.differs = differs || changed.includes(true);
+  }
+
+  /** Compares the row with what it was. A copy that is the same gives way to the original. */
+  determineChanges(): void {
+    const { old, current, table } = this;
+    if (!old || !current || old === current) return;
+    const { fields } = old;
+    let changed: boolean[] | null = null;
+    for (let i = 0; i < fields.length; i++) {
+      if (fields[i].equals(current.fields[i])) continue;
+      changed ??= new Array<boolean>(fields.length).fill(false);
+      changed[i] = true;
+    }
+    if (changed) {
+      this.changed = changed;
+      this.differs = true;
+      return;
+    }
+    current.transactionRow = null;
+    table.rows.set(this.uuid, old);
+    this.current = old;
   }
 
   /** True when the row is inserted, deleted or has a column that differs. */
   get isChange(): boolean {
-    if (this.old && this.current) return this.changed.includes(true);
-    return this.old !== null || this.current !== null;
+    if (this.old === null) return this.current !== null;
+    return this.current === null || this.differs;
   }
 }
 
@@ -76,11 +101,11 @@ export class Transaction {
 
   /** May a row with this UUID be inserted: neither there nor deleted in this transaction? */
   mayInsert(table: Table, uuid: string): boolean {
-    return !table.rows.has(uuid) && !table.transactionRows.has(uuid);
+    return !table.rows.has(uuid) && !table.deletedRows.has(uuid);
   }
 
   insert(row: Row): void {
-    Table.setVersion(row, randomUUID());
+    Table.setVersion(row, randomUuid());
     this.track(row.table, row.uuid, null, row);
     row.table.rows.set(row.uuid, row);
   }
@@ -102,15 +127,14 @@ export class Transaction {
     tracked.current = null;
     row.table.rows.delete(row.uuid);
     // A row that this transaction inserted is as if it had never been.
-    if (!tracked.old) row.table.transactionRows.delete(row.uuid);
+    if (tracked.old) row.table.deletedRows.set(row.uuid, tracked);
   }
 
   /** What this transaction does to a row; made if it has not touched it. Null: no such row. */
   find(table: Table, uuid: string): TransactionRow | null {
-    const tracked = table.transactionRows.get(uuid);
-    if (tracked) return tracked;
     const row = table.rows.get(uuid);
-    return row ? this.touch(row) : null;
+    if (row) return row.transactionRow ?? this.touch(row);
+    return table.deletedRows.get(uuid) ?? null;
   }
 
   private touch(row: Row): TransactionRow {
@@ -121,7 +145,6 @@ export class Transaction {
     const tracked = new TransactionRow(table, uuid, old, current);
     if (old) old.transactionRow = tracked;
     if (current) current.transactionRow = tracked;
-    table.transactionRows.set(uuid, tracked);
     this.tables.add(table);
     this.rows.push(tracked);
     return tracked;
@@ -132,13 +155,13 @@ export class Transaction {
    * the caller must then abort. False: nothing changes.
    */
   prepare(): boolean {
-    for (const row of this.rows) determineChanges(row);
+    for (const row of this.rows) row.determineChanges();
     if (!this.rows.some((row) => row.isChange)) return false;
     checkIntegrity(this);
     for (const row of this.rows) {
       if (!row.isChange || !row.old || !row.current) continue;
       row.setChanged(COLUMN_VERSION, true);
-      Table.setVersion(row.current, randomUUID());
+      Table.setVersion(row.current, randomUuid());
     }
     return true;
   }
@@ -169,36 +192,21 @@ export class Transaction {
       if (old) old.transactionRow = null;
       if (current) current.transactionRow = null;
     }
-    for (const table of this.tables) table.transactionRows.clear();
-  }
-}
-
-function determineChanges(row: TransactionRow): void {
-  const { old, current, table } = row;
-  if (!old || !current || old === current) return;
-  const changed = old.fields.map((field, i) => !field.equals(current.fields[i]));
-  if (changed.includes(true)) {
-    row.changed = changed;
-  } else {
-    current.transactionRow = null;
-    table.rows.set(row.uuid, old);
-    row.current = old;
+    for (const table of this.tables) table.deletedRows.clear();
   }
 }
 
 function removeFromIndexes(row: Row): void {
   const { schema, indexes } = row.table;
-  indexes.forEach((index, i) => {
+  for (let i = 0; i < indexes.length; i++) {
     const key = row.keyOf(schema.indexes[i]);
-    if (index.get(key) === row) index.delete(key);
-  });
+    if (indexes[i].get(key) === row) indexes[i].delete(key);
+  }
 }
 
 function addToIndexes(row: Row): void {
   const { schema, indexes } = row.table;
-  indexes.forEach((index, i) => {
-    index.set(row.keyOf(schema.indexes[i]), row);
-  });
+  for (let i = 0; i < indexes.length; i++) indexes[i].set(row.keyOf(schema.indexes[i]), row);
 }
 
 /** Keeps `weakRefs` of the tables that this row refers to in step with its change. */
@@ -206,18 +214,15 @@ function updateWeakRefs(row: TransactionRow): void {
   for (const column of row.table.schema.weakColumns) {
     const { index } = column;
     if (row.old && row.current && !row.changed[index]) continue;
-    for (const [state, step] of [
-      [row.old, -1],
-      [row.current, 1],
-    ] as const) {
-      const datum = state?.fields[index];
-      if (!datum) continue;
-      countWeakRefs(row, column.type.key, datum.keys, step);
-      if (column.type.value && datum.values) {
-        countWeakRefs(row, column.type.value, datum.values, step);
-      }
-    }
+    if (row.old) countWeakRefsIn(row, column.type, row.old.fields[index], -1);
+    if (row.current) countWeakRefsIn(row, column.type, row.current.fields[index], 1);
   }
+}
+
+function countWeakRefsIn(row: TransactionRow, type: ColumnType, datum: Datum, step: 1 | -1): void {
+  if (datum.size === 0) return;
+  countWeakRefs(row, type.key, datum.keys, step);
+  if (type.value && datum.values) countWeakRefs(row, type.value, datum.values, step);
 }
 
 function countWeakRefs(

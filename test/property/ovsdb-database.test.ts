@@ -53,7 +53,7 @@ function checkIntegrity(database: Database): void {
         }
       }
     }
-    expect(table.transactionRows.size).toBe(0);
+    expect(table.deletedRows.size).toBe(0);
   }
   for (const table of database.tables.values()) {
     for (const row of table.rows.values()) {

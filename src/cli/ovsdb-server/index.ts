@@ -5,8 +5,9 @@
  */
 import { spawn } from 'node:child_process';
 import { setFlagsFromString } from 'node:v8';
-import { TapswitchError } from '../../common/errors.js';
-import { OvsdbServer, Remotes } from '../../ovsdb/index.js';
+import { errorMessage, TapswitchError } from '../../common/errors.js';
+import { getLogger } from '../../common/log.js';
+import { OvsdbServer, Remotes, warmUp } from '../../ovsdb/index.js';
 import { UnixctlError } from '../../unixctl/server.js';
 import { type DaemonContext, runDaemon, type Service } from '../daemon/life.js';
 import { UsageError } from '../getopt.js';
@@ -14,6 +15,8 @@ import { type CliIo, printError } from '../io.js';
 import { versionText } from '../version.js';
 import { Databases } from './databases.js';
 import { PROGRAM, parseServerOptions, type ServerFlags, serverUsage } from './options.js';
+
+const log = getLogger('ovsdb_server');
 
 /**
  * Rows live long: with a young generation that grows by more than a factor of two at a time, they
@@ -68,6 +71,7 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
     return '';
   });
   if (flags.run !== null) runCommand(flags.run, context);
+  warmUp(clock, () => !server.closed).catch((error) => log.err(errorMessage(error)));
   return {
     ready: Promise.resolve(),
     close: () => {

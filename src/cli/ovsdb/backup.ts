@@ -3,7 +3,7 @@
  *
  * Not for: the file's format (src/ovsdb/log-record.ts, file-transaction.ts).
  */
-import type { JsonValue } from '../../common/json.js';
+import { type JsonValue, stringifyJson } from '../../common/json.js';
 import { Database } from '../../ovsdb/database.js';
 import type { Datum } from '../../ovsdb/datum.js';
 import { sortedText } from '../../ovsdb/error.js';
@@ -42,7 +42,10 @@ export async function backup(
   });
   record._comment = 'produced by "ovsdb-client backup"';
   record._date = wallMs;
-  return Buffer.concat([composeRecord(schema.toJson()), composeRecord(record)]);
+  return Buffer.concat([
+    composeRecord(stringifyJson(schema.toJson())),
+    composeRecord(stringifyJson(record)),
+  ]);
 }
 
 /** The database that a file holds. Throws ClientError. */
@@ -89,7 +92,7 @@ function rowValues(row: Row): JsonObject {
   const values: JsonObject = {};
   for (const column of row.table.storedColumns) {
     const datum = row.fields[column.index];
-    if (column.index < TABLE_COLUMNS || row.table.isDefault(column, datum)) continue;
+    if (column.index < TABLE_COLUMNS || row.table.isDefault(column.index, datum)) continue;
     values[column.name] = withRowNames(datum, column.type);
   }
   return values;

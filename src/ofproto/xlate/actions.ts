@@ -52,6 +52,7 @@ import {
   outputAction,
   withinLimits,
 } from './output.js';
+import { executeSample } from './sampling.js';
 import {
   executeMove,
   executeSetField,
@@ -173,7 +174,9 @@ function executeAction(ctx: XlateContext, action: OfAction): boolean {
       break;
     case 'note':
     case 'conjunction':
+      break;
     case 'sample':
+      executeSample(ctx, action.sample);
       break;
     case 'meter':
       executeMeter(ctx, action.meter);

@@ -15,6 +15,7 @@ import type { Mirror } from '../mirror.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
+import type { FlowAccounting, NetflowKey } from '../sampling.js';
 import { type Learning, learnAgain } from './learn.js';
 
 /** Packets and bytes to credit, and when the last of them came (clock ms). */
@@ -22,6 +23,8 @@ export interface StatsDelta {
   packets: number;
   bytes: number;
   usedMs: number;
+  /** TCP flags of these packets, or of all so far; absent: unknown. */
+  tcpFlags?: number;
 }
 
 /** A source that NORMAL learned from. */
@@ -32,6 +35,7 @@ export type XlateCacheEntry =
   | { type: 'table'; table: FlowTable; matched: boolean }
   | { type: 'normal'; ofproto: Ofproto; sighting: Sighting }
   | { type: 'bond'; bucket: BondBucket }
+  | { type: 'netflow'; netflow: FlowAccounting; key: NetflowKey; output: number }
   | { type: 'mirror'; mirrors: readonly Mirror[] }
   | { type: 'group'; group: Group; bucket: GroupBucket | null }
   | { type: 'learn'; learning: Learning }
@@ -64,6 +68,9 @@ export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta):
         break;
       case 'bond':
         entry.bucket.txBytes += delta.bytes;
+        break;
+      case 'netflow':
+        entry.netflow.update(entry.key, entry.output, delta);
         break;
       case 'mirror':
         for (const mirror of entry.mirrors) mirror.credit(delta.packets, delta.bytes);

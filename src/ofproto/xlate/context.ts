@@ -27,6 +27,7 @@ import type { Rule } from '../rule.js';
 import { formatFlowText } from '../text.js';
 import type { XlateCacheEntry } from './cache.js';
 import type { FrozenHash, FrozenState, FrozenStep } from './freeze.js';
+import { SamplingState } from './sampling.js';
 import { type TraceNode, type TraceNodeType, traceNode } from './trace.js';
 
 /** Resubmits into the same or an earlier table may nest this deep. */
@@ -132,6 +133,7 @@ export class XlateContext {
   /** The translation is being stopped (freeze.ts); `exit` is set too. */
   freezing = false;
   avoidCaching = false;
+  readonly sampling = new SamplingState();
   /** Mirrors (bits) of the current bridge that have the packet, or must not get it. */
   mirrors = 0;
   /** Bytes that outputs are cut to while a mirror's copy is made; 0: not cut. */

@@ -33,6 +33,7 @@ import {
 } from '../flow-access.js';
 import type { OfPort } from '../port.js';
 import { isReservedMac } from '../reserved-mac.js';
+import { NF_OUT } from '../sampling.js';
 import type { XlateContext } from './context.js';
 import { reportReserved } from './mirror.js';
 import { composeOutput } from './output.js';
@@ -171,6 +172,7 @@ function flood(ctx: XlateContext, inBundle: Bundle | null, tags: Tags): void {
     if (readsInnerTag(bundle)) unwildcardInnerTag(ctx.flow, ctx.wc);
     if (includesVlan(bundle, tags)) outputNormal(ctx, bundle, tags);
   }
+  ctx.sampling.netflowOut = NF_OUT.FLOOD;
 }
 
 function readsInnerTag(bundle: Bundle): boolean {

@@ -16,12 +16,14 @@ import type { Bond } from '../bond.js';
 import { dlDst } from '../flow-access.js';
 import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { OFPPC, type OfPort } from '../port.js';
+import { NF_OUT } from '../sampling.js';
 import { runActionSet, tableAction } from './actions.js';
 import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
 import { finishFreezing } from './freeze.js';
 import { mirrorEgress, mirrorIngress, reportReserved } from './mirror.js';
 import { executeNormal } from './normal.js';
+import { combineOutputs, noteOutput, sampleOutput } from './sampling.js';
 import { processSpecial } from './special.js';
 
 /** Packet-in reasons. */
@@ -47,6 +49,10 @@ export function outputAction(
   maxLen: number,
   mayPacketIn: boolean,
 ): void {
+  combineOutputs(ctx, () => outputTo(ctx, port, maxLen, mayPacketIn));
+}
+
+function outputTo(ctx: XlateContext, port: number, maxLen: number, mayPacketIn: boolean): void {
   switch (port) {
     case OFPP.IN_PORT:
       composeOutput(ctx, ctx.inPort);
@@ -110,11 +116,13 @@ export function composeOutput(ctx: XlateContext, ofPort: number, bond: Bond | nu
   }
   if (port.odpPort === null) return;
   emitOutput(ctx, port.odpPort, bond);
+  noteOutput(ctx, port);
   mirrorEgress(ctx, port.bundle);
 }
 
 function emitOutput(ctx: XlateContext, odpPort: number, bond: Bond | null): void {
   commitActions(ctx);
+  if (bond === null) sampleOutput(ctx, odpPort);
   if (ctx.mirrorSnaplen !== 0) ctx.emit({ type: 'trunc', maxLen: ctx.mirrorSnaplen });
   if (bond === null) ctx.emit({ type: 'output', port: odpPort });
   else if (bond.lbOutput) ctx.emit({ type: 'lb_output', bond: bond.recircId });
@@ -129,6 +137,7 @@ function floodPorts(ctx: XlateContext, all: boolean): void {
     if (port.ofPort === ctx.inPort) continue;
     if (all || (port.config & OFPPC.NO_FLOOD) === 0) composeOutput(ctx, port.ofPort);
   }
+  ctx.sampling.netflowOut = NF_OUT.FLOOD;
 }
 
 /** Whether the port takes packets in. */

@@ -35,6 +35,7 @@ import { XlateContext, type XlateIn, type XlateOut } from './context.js';
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorIngress, reportReserved } from './mirror.js';
 import { mayReceive } from './output.js';
+import { beginSampling, endSampling, netflowMask } from './sampling.js';
 import { processSpecial } from './special.js';
 
 const DL_TYPE_BITS = 0xffff0000 | 0;
@@ -75,6 +76,12 @@ function runPipeline(ctx: XlateContext): void {
     resume(ctx, xin.flow[W_RECIRC_ID]);
     return;
   }
+  firstPass(ctx);
+  endSampling(ctx);
+}
+
+function firstPass(ctx: XlateContext): void {
+  const { xin } = ctx;
   const port = ctx.port(ctx.inPort);
   if (xin.actions === undefined && processSpecial(ctx, port)) {
     mirrorIngress(ctx, port?.bundle ?? null);
@@ -87,11 +94,13 @@ function runPipeline(ctx: XlateContext): void {
     enterRule(ctx, rule, ctx.tableId);
     actions = rule.actions;
   }
+  const reserved = port?.bundle != null && port.bundle.mirrorOut !== 0;
+  if (!reserved) beginSampling(ctx);
   if (port !== null && !mayReceive(port, ctx)) {
     ctx.report('warn', `port ${port.name} does not take packets in, dropping`);
     return;
   }
-  if (port?.bundle != null && port.bundle.mirrorOut !== 0) {
+  if (reserved && port?.bundle) {
     reportReserved(ctx, port.bundle);
     return;
   }
@@ -131,6 +140,7 @@ function initMask(ctx: XlateContext): void {
   wc[W_RECIRC_ID] = -1;
   wc[W_DL_TYPE] |= DL_TYPE_BITS;
   if (isIp(ctx.xin.flow)) wc[W_DL_TYPE] |= NW_FRAG_BITS;
+  netflowMask(ctx);
 }
 
 /** Takes out what the datapath cannot or need not compare. */
