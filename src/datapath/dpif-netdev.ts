@@ -9,19 +9,27 @@
  * Every worker has a queue of every port: it receives from it and sends through it.
  */
 import type { Clock } from '../common/clock.js';
-import { TapswitchError } from '../common/errors.js';
+import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
-import type { DatapathQueue } from '../netdev/netdev.js';
+import type { DatapathQueue, KernelPrograms } from '../netdev/netdev.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { compileActions } from './compile-actions.js';
-import type { DpifSettings, DpNetdev, FrameBytes } from './dpif.js';
+import type {
+  DpFlow,
+  DpFlowStats,
+  DpifSettings,
+  DpNetdev,
+  DpPortStats,
+  FrameBytes,
+} from './dpif.js';
 import { DEFAULT_FLOW_LIMIT, DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DROP_REASONS, DropReason } from './drop-reasons.js';
 import { UPCALL_MISS } from './execute-actions.js';
-import type { InstalledFlow } from './flow-registry.js';
+import { InstalledFlow } from './flow-registry.js';
+import { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
 import type { OdpAction } from './odp-actions.js';
 import type { SharedStats } from './shared-stats.js';
 import type { UpcallRecord } from './upcall-ring.js';
@@ -38,6 +46,9 @@ const DEFAULT_ARENA_BYTES = 2 ** 31 - 4096;
 export interface QueuedDevice extends DpNetdev {
   openQueues(n: number): DatapathQueue[];
   closeQueues(): void;
+  ifindex(): number;
+  readonly dpifType: string;
+  setKernelPrograms(programs: KernelPrograms | null): void;
 }
 
 export interface DpifNetdevOptions {
@@ -79,6 +90,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private readonly workers: WorkerHandle[] = [];
   private readonly statsOf: SharedStats[];
   private executeRefused = 0;
+  /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
+  private kernel: KernelForwarding | null = null;
+  private vlanLimit = 2;
+  private kernelWanted = false;
   /** Deletions that wait for the end of this turn, so that they share one acknowledgement. */
   private readonly deletions = new Map<WorkerHandle, (() => void)[]>();
 
@@ -116,12 +131,36 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     const stats = super.stats();
     const { name } = DROP_REASONS[DropReason.executeQueueFull];
     if (this.executeRefused > 0) stats.drops[name] = this.executeRefused;
+    this.kernel?.addStats(stats);
     return stats;
+  }
+
+  override flowStats(flow: DpFlow): DpFlowStats {
+    const stats = super.flowStats(flow);
+    if (!(flow instanceof InstalledFlow) || flow.final || !this.kernel) return stats;
+    const { packets, bytes, usedNs } = this.kernel.cache.flowStats(flow.slot);
+    if (packets === 0) return stats;
+    const usedMs = this.toClockMs(Math.floor(usedNs / 1e6) % 2 ** 31);
+    return {
+      packets: stats.packets + packets,
+      bytes: stats.bytes + bytes,
+      usedMs: Math.max(stats.usedMs, usedMs),
+      tcpFlags: stats.tcpFlags,
+    };
+  }
+
+  /** Whether the kernel forwards this flow's packets. */
+  flowInKernel(flow: DpFlow): boolean {
+    return flow instanceof InstalledFlow && this.kernel?.cache.has(flow.slot) === true;
   }
 
   /** Changes settings of all workers while they run. */
   configure(settings: DpifSettings): void {
     for (const worker of this.workers) worker.post({ type: 'setting', setting: settings });
+    this.vlanLimit = settings.vlanLimit ?? this.vlanLimit;
+    this.kernelWanted = settings.kernelForwarding ?? this.kernelWanted;
+    // The kernel's programs always look behind a tag.
+    this.useKernel(this.kernelWanted && this.vlanLimit > 0);
   }
 
   workerInfo(): WorkerInfo[] {
@@ -136,6 +175,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   override async close(): Promise<void> {
     if (this.closed) return;
     await super.close();
+    this.kernel?.close();
     await Promise.all(this.workers.map((worker) => worker.close()));
   }
 
@@ -158,9 +198,11 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       const { kind, fd, ringBytes, slots, slotBytes } = queue;
       worker.post({ type: 'portAdd', port: { portNo, kind, fd, ringBytes, slots, slotBytes } });
     });
+    this.kernel?.portAdd(port, netdev);
   }
 
   protected detach(port: PortEntry<QueuedDevice>): void {
+    this.kernel?.portDel(port.portNo);
     for (const worker of this.workers) worker.post({ type: 'portDel', portNo: port.portNo });
     // The descriptors' numbers may be another file's as soon as they are closed: no worker may know
     // them any more by then. Workers answer between two batches.
@@ -171,13 +213,16 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   protected install(flow: InstalledFlow, program: ActionProgram, worker: number): void {
     this.workers[worker].commands.flowPut(flow.slot, flow.masked, program);
     this.workers[worker].schedule();
+    this.kernel?.flowChanged(flow);
   }
 
   protected replace(flow: InstalledFlow, program: ActionProgram): void {
+    this.kernel?.flowChanged(flow);
     this.eachWith(flow, (worker) => worker.commands.flowModify(flow.slot, program));
   }
 
   protected uninstall(flow: InstalledFlow, done: () => void): void {
+    this.kernel?.flowRemoved(flow);
     let left = 1;
     const one = () => {
       left -= 1;
@@ -197,6 +242,36 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     // Both modulo 2^31, and the worker's may be a millisecond ahead.
     const ageMs = (nowMs - usedMs) & 0x7fffffff;
     return Math.max(1, this.clock.now() - (ageMs > 0x7ffffff0 ? 0 : ageMs));
+  }
+
+  protected override rawPortStats(portNo: number): DpPortStats {
+    const stats = super.rawPortStats(portNo);
+    const more = this.kernel?.cache.portStats(portNo);
+    if (!more) return stats;
+    stats.rxPackets += more.rxPackets;
+    stats.rxBytes += more.rxBytes;
+    stats.txPackets += more.txPackets;
+    stats.txBytes += more.txBytes;
+    return stats;
+  }
+
+  /** Begins or ends forwarding in the kernel. What it counted until then stays counted. */
+  private useKernel(wanted: boolean): void {
+    if (!wanted) {
+      this.kernel?.stop();
+      return;
+    }
+    if (this.kernel?.running || this.closed) return;
+    try {
+      this.kernel ??= new KernelForwarding(this.options.native);
+    } catch (error) {
+      this.kernelWanted = false;
+      logger.warn(errorMessage(error));
+      return;
+    }
+    this.kernel.running = true;
+    for (const port of this.portTable) if (port) this.kernel.portAdd(port, port.netdev);
+    for (const flow of this.flowRegistry) this.kernel.flowChanged(flow);
   }
 
   private afterFlush(worker: WorkerHandle, done: () => void): void {

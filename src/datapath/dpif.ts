@@ -89,6 +89,8 @@ export interface DpifSettings {
   vlanLimit?: number;
   /** Rounds without a frame before a worker sleeps; Infinity: it never does. */
   spinRounds?: number;
+  /** Whether the kernel forwards what it can (other_config:hw-offload; false unless set). */
+  kernelForwarding?: boolean;
 }
 
 export interface Dpif {

@@ -83,6 +83,8 @@ export interface DatapathSettings {
   /** CPUs for forwarding workers, or null: the switch chooses. */
   pmdCpus: number[] | null;
   flowLimit: number;
+  /** Whether the kernel forwards what it can. */
+  kernelForwarding: boolean;
 }
 
 export function readDatapathSettings(
@@ -95,6 +97,7 @@ export function readDatapathSettings(
     vlanLimit: limit === 0 ? 2 : limit,
     pmdCpus: parseCpuMask(other.get('pmd-cpu-mask'), warn),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
+    kernelForwarding: other.get('hw-offload') === 'true',
   };
 }
 

@@ -13,7 +13,8 @@ import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import type { NativeBinding } from '../../native/binding.js';
 import type { KernelPrograms } from '../../netdev/netdev.js';
-import type { DpPort } from '../dpif.js';
+import type { DpPort, DpStats } from '../dpif.js';
+import { DROP_REASONS } from '../drop-reasons.js';
 import type { InstalledFlow } from '../flow-registry.js';
 import { KernelCache } from './kernel-cache.js';
 
@@ -32,8 +33,14 @@ export interface KernelDevice {
 
 export class KernelForwarding {
   readonly cache: KernelCache;
+  /** False: nothing is handed to the kernel; what it counted before still counts. */
+  running = false;
+  /** Ports that were ever here. */
+  private readonly counted = new Set<number>();
   private readonly devices = new Map<number, KernelDevice>();
   private readonly waiting = new Set<InstalledFlow>();
+  /** The flow that the counters of a slot belong to. */
+  private readonly seen: InstalledFlow[] = [];
   private timer: NodeJS.Timeout | null = null;
 
   /** @throws TapswitchError E_KERNEL_CACHE */
@@ -43,6 +50,8 @@ export class KernelForwarding {
 
   /** Puts the programs in the port's way. A device that does not let them stays with workers. */
   portAdd({ portNo, name }: DpPort, device: KernelDevice): void {
+    if (!this.running) return;
+    this.counted.add(portNo);
     try {
       device.setKernelPrograms(this.cache.programs);
     } catch (error) {
@@ -68,7 +77,11 @@ export class KernelForwarding {
 
   /** A new flow, or one whose actions changed. */
   flowChanged(flow: InstalledFlow): void {
-    if (this.cache.has(flow.slot)) this.cache.remove(flow.slot, this.now());
+    // A flow that was never here takes a slot whose counters may be another's.
+    if (!this.running) return;
+    if (flow !== this.seen[flow.slot]) this.cache.clearFlow(flow.slot);
+    this.cache.remove(flow.slot, this.now());
+    this.seen[flow.slot] = flow;
     this.waiting.add(flow);
     this.timer ??= setTimeout(() => this.turn(), WAIT_MS);
   }
@@ -78,10 +91,26 @@ export class KernelForwarding {
     this.cache.remove(flow.slot, this.now());
   }
 
-  close(): void {
+  /** Adds what the kernel did to a datapath's statistics. */
+  addStats(stats: DpStats): void {
+    for (const portNo of this.counted) stats.hit += this.cache.portStats(portNo).rxPackets;
+    DROP_REASONS.forEach(({ name }, reason) => {
+      const n = this.cache.drops(reason);
+      if (n > 0) stats.drops[name] = (stats.drops[name] ?? 0) + n;
+    });
+  }
+
+  /** Takes everything back from the kernel. */
+  stop(): void {
+    this.running = false;
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    this.waiting.clear();
     for (const portNo of [...this.devices.keys()]) this.portDel(portNo);
+  }
+
+  close(): void {
+    this.stop();
     this.cache.close();
   }
 
