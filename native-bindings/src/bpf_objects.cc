@@ -87,8 +87,7 @@ Napi::Value ProgLoad(const Napi::CallbackInfo& info) {
   if (!info[1].IsTypedArray()) throw Napi::TypeError::New(env, "code must be a Uint8Array");
   Napi::Uint8Array code = info[1].As<Napi::Uint8Array>();
   union bpf_attr attr = {};
-  attr.prog_type =
-      type == "socket_filter" ? BPF_PROG_TYPE_SOCKET_FILTER : BPF_PROG_TYPE_SCHED_CLS;
+  attr.prog_type = type == "socket_filter" ? BPF_PROG_TYPE_SOCKET_FILTER : BPF_PROG_TYPE_SCHED_CLS;
   attr.insns = reinterpret_cast<uint64_t>(code.Data());
   attr.insn_cnt = static_cast<uint32_t>(code.ByteLength() / sizeof(struct bpf_insn));
   attr.license = reinterpret_cast<uint64_t>("Apache-2.0");

@@ -139,19 +139,12 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     const stats = super.flowStats(flow);
     if (!(flow instanceof InstalledFlow) || flow.final || !this.kernel) return stats;
     const { packets, bytes, usedNs } = this.kernel.cache.flowStats(flow.slot);
-    if (packets === 0) return stats;
-    const usedMs = this.toClockMs(Math.floor(usedNs / 1e6) % 2 ** 31);
-    return {
-      packets: stats.packets + packets,
-      bytes: stats.bytes + bytes,
-      usedMs: Math.max(stats.usedMs, usedMs),
-      tcpFlags: stats.tcpFlags,
-    };
-  }
-
-  /** Whether the kernel forwards this flow's packets. */
-  flowInKernel(flow: DpFlow): boolean {
-    return flow instanceof InstalledFlow && this.kernel?.cache.has(flow.slot) === true;
+    const usedMs = packets > 0 ? this.toClockMs(Math.floor(usedNs / 1e6) % 2 ** 31) : 0;
+    stats.packets += packets;
+    stats.bytes += bytes;
+    stats.usedMs = Math.max(stats.usedMs, usedMs);
+    stats.offloaded = this.kernel.cache.has(flow.slot);
+    return stats;
   }
 
   /** Changes settings of all workers while they run. */
@@ -263,7 +256,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     }
     if (this.kernel?.running || this.closed) return;
     try {
-      this.kernel ??= new KernelForwarding(this.options.native);
+      this.kernel ??= new KernelForwarding(this.options.native, () => this.clock.now());
     } catch (error) {
       this.kernelWanted = false;
       logger.warn(errorMessage(error));

@@ -37,6 +37,8 @@ export interface DpFlowStats {
   usedMs: number;
   /** TCP flags seen, ORed (0 when the mask leaves them out). */
   tcpFlags: number;
+  /** The kernel forwards its packets (other_config:hw-offload). */
+  offloaded?: boolean;
 }
 
 /** An installed megaflow. `id` is the handle for delete, modify and statistics. */

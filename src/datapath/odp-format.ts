@@ -112,7 +112,8 @@ export function formatDpFlow(
   options: KeyFormatOptions = {},
 ): string {
   const head = options.verbose ? `ufid:${formatUfid(flow.id)}, ` : '';
-  const layer = options.verbose ? ', dp:ovs' : '';
+  const offloaded = stats.offloaded ? ', offloaded:yes, dp:tc' : ', dp:ovs';
+  const layer = options.verbose ? offloaded : '';
   return (
     `${head}${formatOdpKey(flow.key, flow.mask, options)}, ${formatDpFlowStats(stats, nowMs)}` +
     `${layer}, actions:${formatOdpActions(flow.actions, options)}`
@@ -123,7 +124,7 @@ export function formatDpFlow(
 export function formatDpifFlow(...args: Parameters<typeof formatDpFlow>): string {
   return formatDpFlow(...args)
     .replace(/^(ufid:[-0-9a-f]+), /, '$1 ')
-    .replace(', dp:ovs', '');
+    .replace(/, (offloaded:yes, )?dp:\w+/, '');
 }
 
 /** A flow's number in the form of a UUID, as tools expect a ufid. */

@@ -52,15 +52,24 @@ const tapswitch: SubjectKind = {
   start: (place) => startTapswitch(place, []),
 };
 
+const kernelForwarding: SubjectKind = {
+  name: 'tapswitch-kernel',
+  title: 'tapswitch, hw-offload=true',
+  missing: () => undefined,
+  start: (place) => startTapswitch(place, [], undefined, ['other_config:hw-offload=true']),
+};
+
 /**
  * Starts this switch on the two ports.
  * @param nodeOptions options for Node.js itself
+ * @param settings columns of the Open_vSwitch row
  * @param onStart is given the process; its standard output is a pipe then, else thrown away
  */
 export async function startTapswitch(
   place: Place,
   nodeOptions: string[],
   onStart?: (daemon: ChildProcess) => void,
+  settings: readonly string[] = [],
 ): Promise<() => Promise<void>> {
   const env = environment(place);
   const argv = onCpu(place, [process.execPath, ...nodeOptions, TAPSWITCH, 'start']);
@@ -71,6 +80,7 @@ export async function startTapswitch(
   const stop = () => endProcess(daemon, 'SIGTERM');
   await orStop(stop, async () => {
     await until('tapswitch to answer', () => vsctl('show'));
+    if (settings.length > 0) await vsctl('set', 'Open_vSwitch', '.', ...settings);
     await vsctl('add-br', 'br0', ...addPorts('br0'));
   });
   return stop;
@@ -149,6 +159,7 @@ async function orStop(stop: () => Promise<void>, work: () => Promise<unknown>): 
 
 export const SUBJECTS: readonly SubjectKind[] = [
   tapswitch,
+  kernelForwarding,
   bridge,
   openVswitch('ovs', 'Open vSwitch netdev, tx offload off', false),
   openVswitch('ovs-tso', 'Open vSwitch netdev, userspace-tso', true),

@@ -61,6 +61,8 @@ export const FRAME: Register = 10;
 /** A second operand: a register, or a number. */
 export type Operand = { reg: Register } | number;
 
+export const reg = (register: Register): Operand => ({ reg: register });
+
 interface Instruction {
   code: number;
   dst: number;

@@ -4,9 +4,9 @@
  *     megaflow ── can the kernel match and do it? ── yes: entry in shared memory ─> programs.ts
  *                                                └── no: workers only
  *
- * The kernel's table is a cache of a part of the megaflows: whatever it lacks goes to a worker, with
- * the same result. Entries are written and removed here, by the main thread alone; a removal is in
- * force at once. Counters are the kernel's; whoever adds statistics up adds these.
+ * The kernel's table is a cache of a part of the megaflows: whatever it lacks goes to a worker,
+ * with the same result. Entries are written and removed here, by the main thread alone; a removal
+ * is in force at once. Counters are the kernel's; whoever adds statistics up adds these.
  *
  * Source: bpf(2), Documentation/networking/filter.rst.
  */
@@ -210,13 +210,14 @@ export class KernelCache {
     return reason < at.DROP_REASONS_MAX ? this.counter(at.OFF_DROPS + 8 * reason) : 0;
   }
 
-  /** 8 bytes that the kernel adds to meanwhile: the upper half must be the same before and after. */
+  /** 8 bytes that the kernel adds to meanwhile: the upper half must be the same around it. */
   private counter(byte: number): number {
     const word = byte >> 2;
     for (;;) {
       const high = Atomics.load(this.words, word + 1);
       const low = Atomics.load(this.words, word);
-      if (Atomics.load(this.words, word + 1) === high) return (high >>> 0) * 2 ** 32 + (low >>> 0);
+      if (Atomics.load(this.words, word + 1) !== high) continue;
+      return (high >>> 0) * 2 ** 32 + (low >>> 0);
     }
   }
 

@@ -1,13 +1,13 @@
 /**
  * When which flow goes to the kernel: between the datapath's list of flows and the kernel's table.
  *
- *     flow installed, changed ─> waiting ─ 20 ms later ─> KernelCache.put ─> forwarded in the kernel
+ *     flow installed, changed ─> waiting ─ 20 ms later ─> KernelCache.put ─> the kernel forwards
  *     flow or port removed    ─> KernelCache.remove, at once
  *
  * The wait lets the flow's first packets, which took the way through the main thread, go ahead of
  * those that will overtake workers. Flows that the kernel cannot do are dropped from the list.
  *
- * Timers run on the machine's clock: this belongs to the real datapath only.
+ * Its timer is the machine's: this belongs to the real datapath only.
  */
 import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
@@ -44,7 +44,10 @@ export class KernelForwarding {
   private timer: NodeJS.Timeout | null = null;
 
   /** @throws TapswitchError E_KERNEL_CACHE */
-  constructor(native: NativeBinding) {
+  constructor(
+    native: NativeBinding,
+    private readonly now: () => number,
+  ) {
     this.cache = KernelCache.open(native);
   }
 
@@ -124,9 +127,5 @@ export class KernelForwarding {
       if (!flow.deleted) this.cache.put(flow, now);
     }
     if (this.waiting.size > 0) this.timer = setTimeout(() => this.turn(), WAIT_MS);
-  }
-
-  private now(): number {
-    return performance.now();
   }
 }

@@ -52,7 +52,7 @@ export function swap32(word: number): number {
 
 /** protocol, TOS and TTL, in the order of the kernel's word. */
 function networkWord(word: number): number {
-  return (word >>> 24) | ((word >>> 16) & 0xff) << 8 | ((word >>> 8) & 0xff) << 16;
+  return (word >>> 24) | (((word >>> 16) & 0xff) << 8) | (((word >>> 8) & 0xff) << 16);
 }
 
 /** Words that are 0 in every frame which the kernel's programs take: no need to compare them. */

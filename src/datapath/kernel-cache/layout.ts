@@ -18,8 +18,8 @@
  *     IPv4  7  source   8  destination   9  ports
  *     IPv6  7..10 source   11..14 destination   15  ports
  *
- * Words that are taken from the frame as they stand there have the bytes of the wire in memory, that
- * is, on a little-endian machine, swapped values. Only little-endian machines are served.
+ * Words that are taken from the frame as they stand there have the bytes of the wire in memory:
+ * on a little-endian machine, swapped values. Only little-endian machines are served.
  *
  * A mask's word 0 holds its tag instead: a number that no other mask ever had. An entry is found by
  * the hash of tag and masked key, in one of four places, and belongs to the mask with its tag.

@@ -1,0 +1,24 @@
+/** Numbers of the kernel that programs are made of: linux/bpf.h, linux/pkt_cls.h. */
+
+/** enum bpf_func_id. */
+export const GET_SMP_PROCESSOR_ID = 8;
+export const SKB_STORE_BYTES = 9;
+export const CLONE_REDIRECT = 13;
+export const SKB_VLAN_PUSH = 18;
+export const SKB_VLAN_POP = 19;
+export const REDIRECT = 23;
+export const SKB_LOAD_BYTES = 26;
+export const KTIME_GET_COARSE_NS = 160;
+/** Flag of redirects: into the stack, in place of out of the interface. */
+export const F_INGRESS = 1;
+
+/** Offsets in struct __sk_buff. */
+export const SKB_LEN = 0;
+export const SKB_VLAN_PRESENT = 20;
+export const SKB_VLAN_TCI = 24;
+export const SKB_VLAN_PROTO = 28;
+export const SKB_IFINDEX = 40;
+
+/** What tc programs return. */
+export const TC_UNSPEC = -1;
+export const TC_SHOT = 2;

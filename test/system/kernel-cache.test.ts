@@ -1,0 +1,177 @@
+/**
+ * What the kernel's programs find, against the megaflows that TypeScript would find: random flows,
+ * random frames, sound and damaged. The programs run in the kernel itself (BPF_PROG_TEST_RUN).
+ *
+ * A frame that they take must match the flow that it is counted for. What they leave is a worker's,
+ * so leaving is never wrong; that they do take plain frames is a test of its own.
+ */
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { KernelCache } from '../../src/datapath/kernel-cache/kernel-cache.js';
+import { maskedKey } from '../../src/datapath/megaflow-table.js';
+import { loadNative } from '../../src/native/binding.js';
+import { FlowExtractor } from '../../src/packet/extract.js';
+import {
+  newFlow,
+  W_DL_DST,
+  W_DL_SRC,
+  W_DL_TYPE,
+  W_IN_PORT,
+  W_IPV6_DST,
+  W_IPV6_SRC,
+  W_NW,
+  W_NW_DST,
+  W_NW_SRC,
+  W_TP,
+  W_VLAN0,
+  W_VLAN1,
+} from '../../src/packet/flow-layout.js';
+import { anyFrame, soundFrame } from '../property/datapath-frames.js';
+
+/** The loopback device, where the kernel's test runs take place. */
+const IFINDEX = 1;
+const TC_UNSPEC = 0xffffffff;
+const TC_SHOT = 2;
+
+const native = loadNative();
+let cache: KernelCache;
+
+beforeEach(() => {
+  cache = KernelCache.open(native);
+  cache.portAdd(IFINDEX, { ifindex: IFINDEX, tap: false });
+});
+
+afterEach(() => cache.close());
+
+function keyOf(frame: Uint8Array): Int32Array {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const extractor = new FlowExtractor(view);
+  extractor.parseL2(0, frame.length);
+  extractor.parseRest();
+  extractor.key[W_IN_PORT] = IFINDEX;
+  return extractor.key;
+}
+
+/** Words that a flow may leave out, each with the masks that it may have. */
+const MASKS: readonly [number, number, readonly number[]][] = [
+  [W_DL_DST, W_DL_SRC, [0, -1, 0x0100_0000, 0xffff]],
+  [W_VLAN0, W_VLAN1, [0, -1, 0x1fff]],
+  [W_NW, W_NW, [0, -256, 0xff00_0000 | 0, 0x00fc_0000, 0xff00]],
+  [W_NW_SRC, W_NW_DST, [0, -1, -256, 1]],
+  [W_TP, W_TP, [0, -1, 0xffff, -65_536, 0x00ff_0000]],
+  [W_IPV6_SRC, W_IPV6_DST + 3, [0, 0, -1, 0xff]],
+];
+
+const arbitraryMask = fc
+  .tuple(
+    ...MASKS.flatMap(([first, last, masks]) =>
+      Array.from({ length: last - first + 1 }, (_, i) =>
+        fc.constantFrom(...masks).map((mask) => [first + i, mask] as const),
+      ),
+    ),
+  )
+  .map((words) => {
+    const mask = newFlow();
+    mask[W_IN_PORT] = -1;
+    mask[W_DL_TYPE] = 0xffff_ff00 | 0;
+    for (const [word, bits] of words) mask[word] = bits;
+    return mask;
+  });
+
+/** What a flow of this key's kind may ask for. */
+function suited(key: Int32Array, mask: Int32Array): Int32Array {
+  const type = key[W_DL_TYPE] >>> 16;
+  const out = mask.slice();
+  if (type !== 0x0800) out.fill(0, W_NW_SRC, W_NW_DST + 1);
+  if (type !== 0x86dd) out.fill(0, W_IPV6_SRC, W_IPV6_DST + 4);
+  if (type !== 0x0800 && type !== 0x86dd) for (const word of [W_NW, W_TP]) out[word] = 0;
+  return out;
+}
+
+/** A frame of at least the 60 bytes that Ethernet demands. */
+function padded(frame: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(Math.max(60, frame.length));
+  bytes.set(frame);
+  return bytes;
+}
+
+it('counts a frame only for a flow that it matches', () => {
+  let now = 0;
+  let taken = 0;
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(soundFrame, arbitraryMask), { minLength: 1, maxLength: 6 }),
+      fc.array(anyFrame, { minLength: 1, maxLength: 8 }),
+      (drawn, others) => {
+        const flows = drawn.map(([frame, mask]) => {
+          const key = keyOf(frame);
+          return { frame, key, mask: suited(key, mask) };
+        });
+        now += 1000;
+        const slots: number[] = [];
+        flows.forEach(({ key, mask }, slot) => {
+          const masked = maskedKey(key, mask);
+          cache.clearFlow(slot);
+          if (cache.put({ slot, masked, actions: [] }, now)) slots.push(slot);
+        });
+        for (const raw of [...flows.map(({ frame }) => frame), ...others]) {
+          const frame = padded(raw);
+          const before = slots.map((slot) => cache.flowStats(slot));
+          const result = native.bpfTestRun(cache.programs.tapEgress, frame);
+          const counted = slots.filter((slot, i) => {
+            const after = cache.flowStats(slot);
+            if (after.packets === before[i].packets) return false;
+            expect(after.packets).toBe(before[i].packets + 1);
+            expect(after.bytes).toBe(before[i].bytes + frame.length);
+            return true;
+          });
+          expect(counted.length).toBe(result === TC_SHOT ? 1 : 0);
+          if (result !== TC_SHOT) {
+            expect(result).toBe(TC_UNSPEC);
+            continue;
+          }
+          taken += 1;
+          const { key, mask } = flows[counted[0]];
+          expect(maskedKey(keyOf(frame), mask).values).toEqual(maskedKey(key, mask).values);
+        }
+        for (const slot of slots) cache.remove(slot, now);
+      },
+    ),
+    { numRuns: Number(process.env.KERNEL_CACHE_RUNS ?? 400) },
+  );
+  expect(taken).toBeGreaterThan(50);
+});
+
+it('takes plain frames, and no longer once the flow is gone', () => {
+  const frame = padded(Uint8Array.from(Buffer.from('02000000000202000000000108004500', 'hex')));
+  frame.set([0, 40, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 53, 0, 54], 16);
+  const mask = newFlow();
+  for (const word of [W_IN_PORT, W_DL_TYPE, W_DL_DST, W_NW_DST, W_TP]) mask[word] = -1;
+  const masked = maskedKey(keyOf(frame), mask);
+  expect(cache.put({ slot: 7, masked, actions: [] }, 0)).toBe(true);
+  expect(native.bpfTestRun(cache.programs.tapEgress, frame)).toBe(TC_SHOT);
+  cache.remove(7, 0);
+  expect(native.bpfTestRun(cache.programs.tapEgress, frame)).toBe(TC_UNSPEC);
+  // Its place is not taken again at once: a program may still look at it.
+  expect(cache.put({ slot: 7, masked, actions: [] }, 5)).toBe(true);
+  cache.remove(7, 5);
+  expect(cache.put({ slot: 7, masked, actions: [] }, 1000)).toBe(true);
+  expect(cache.flowStats(7).packets).toBe(1);
+});
+
+it('holds ten thousand flows', () => {
+  const mask = newFlow();
+  for (const word of [W_IN_PORT, W_DL_TYPE, W_NW_SRC, W_NW_DST]) mask[word] = -1;
+  let put = 0;
+  for (let slot = 0; slot < 10_000; slot++) {
+    const key = newFlow();
+    key[W_IN_PORT] = IFINDEX;
+    key[W_DL_TYPE] = 0x0800_0000;
+    key[W_NW_SRC] = 0x0a00_0000 + slot;
+    key[W_NW_DST] = 0x0a01_0000 - slot;
+    if (cache.put({ slot, masked: maskedKey(key, mask), actions: [] }, 0)) put += 1;
+  }
+  // Four places each: some find theirs taken, and stay with workers.
+  expect(put).toBeGreaterThan(9900);
+  expect(cache.size).toBe(put);
+});
