@@ -41,6 +41,11 @@ export class Databases {
     return [...this.open.keys()].sort();
   }
 
+  /** Where the files are, absolute. */
+  paths(): string[] {
+    return [...this.open.values()].map(({ path }) => path);
+  }
+
   get(name: string): Database | undefined {
     return this.open.get(name)?.database;
   }
