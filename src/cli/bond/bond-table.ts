@@ -4,6 +4,7 @@
  *     bond1 on br1: balance-tcp, LACP negotiated, active member vetha, next rebalance in 4 s
  *       member  state    buckets  load                    tx Mbit/s  rx Mbit/s  why
  *       vetha   enabled      128  ############  61 %          312.0        3.1  carries its buckets
+ *       12:30:01.250  vethx: disabled: no carrier
  */
 import type { BondReport, MemberReport } from '../../ofproto/bond-status.js';
 
@@ -16,7 +17,14 @@ export interface Sample {
 
 export interface TableOptions {
   color: boolean;
+  /** Show the latest events again in each picture; otherwise each is shown once. */
+  repeatEvents?: boolean;
+  /** Columns of the terminal: what is longer is cut. */
+  columns?: number;
 }
+
+/** Events in one picture. */
+const EVENTS_SHOWN = 8;
 
 const BAR_CHARS = 12;
 const GREEN = '\x1b[32m';
@@ -30,11 +38,45 @@ type Cell = string;
 export function bondTable(now: Sample, before: Sample | null, options: TableOptions): string {
   if (now.bonds.length === 0) return 'no bonds\n';
   return now.bonds
-    .map((bond) => `${heading(bond, options)}${members(bond, now, before, options)}\n`)
+    .map((bond) => {
+      const old = bondBefore(bond, before);
+      const seconds = before === null ? 0 : (now.atMs - before.atMs) / 1000;
+      const table = members(bond, old, seconds, options);
+      return `${heading(bond, options)}${table}${events(bond, old, options)}\n`;
+    })
     .join('');
 }
 
-function heading(bond: BondReport, { color }: TableOptions): string {
+function bondBefore(bond: BondReport, before: Sample | null): BondReport | undefined {
+  return before?.bonds.find((b) => b.name === bond.name && b.bridge === bond.bridge);
+}
+
+function cut(text: string, { columns }: TableOptions): string {
+  return columns === undefined ? text : text.slice(0, columns);
+}
+
+/** '  12:30:01.250  vethx: disabled: no carrier' */
+function events(bond: BondReport, old: BondReport | undefined, options: TableOptions): string {
+  const last = old?.events.at(-1)?.seq ?? 0;
+  const wanted = options.repeatEvents ? bond.events : bond.events.filter(({ seq }) => seq > last);
+  return wanted
+    .slice(-EVENTS_SHOWN)
+    .map(({ atMs, member, text }) => {
+      const what = member === null ? text : `${member}: ${text}`;
+      return `${cut(`  ${timeOfDay(atMs)}  ${what}`, options)}\n`;
+    })
+    .join('');
+}
+
+/** Local time with milliseconds, as in the log. */
+function timeOfDay(atMs: number): string {
+  const time = new Date(atMs);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':');
+  return `${clock}.${String(time.getMilliseconds()).padStart(3, '0')}`;
+}
+
+function heading(bond: BondReport, options: TableOptions): string {
   const facts = [
     bond.mode as string,
     `LACP ${bond.lacp}`,
@@ -43,18 +85,16 @@ function heading(bond: BondReport, { color }: TableOptions): string {
   if (bond.rebalanceMs !== null) {
     facts.push(`next rebalance in ${Math.ceil(bond.rebalanceMs / 1000)} s`);
   }
-  const name = color ? `${BOLD}${bond.name}${PLAIN}` : bond.name;
-  return `${name} on ${bond.bridge}: ${facts.join(', ')}\n`;
+  const line = cut(`${bond.name} on ${bond.bridge}: ${facts.join(', ')}`, options);
+  return options.color ? `${line.replace(bond.name, `${BOLD}$&${PLAIN}`)}\n` : `${line}\n`;
 }
 
 function members(
   bond: BondReport,
-  now: Sample,
-  before: Sample | null,
-  { color }: TableOptions,
+  old: BondReport | undefined,
+  seconds: number,
+  options: TableOptions,
 ): string {
-  const old = before?.bonds.find((b) => b.name === bond.name && b.bridge === bond.bridge);
-  const seconds = before === null ? 0 : (now.atMs - before.atMs) / 1000;
   const total = bond.members.reduce((sum, member) => sum + member.load, 0);
   const head = ['member', 'state', 'buckets', 'load', 'tx Mbit/s', 'rx Mbit/s', 'LACP', 'why'];
   const rows = bond.members.map((member) => {
@@ -63,14 +103,23 @@ function members(
   });
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((r) => r[i].length)));
   const line = (cells: Cell[], paint = ''): string => {
-    const padded = cells.map((cell, i) => {
-      const text = RIGHT.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]);
-      return i === 1 && paint !== '' ? `${paint}${text}${PLAIN}` : text;
-    });
-    return `  ${padded.join('  ')}`.trimEnd();
+    const padded = cells.map((cell, i) =>
+      RIGHT.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]),
+    );
+    const text = cut(`  ${padded.join('  ')}`.trimEnd(), options);
+    if (paint === '') return text;
+    // The state, right after the name.
+    const at = widths[0] + 4;
+    return (
+      text.slice(0, at) +
+      paint +
+      text.slice(at, at + widths[1]) +
+      PLAIN +
+      text.slice(at + widths[1])
+    );
   };
   const lines = bond.members.map((member, i) =>
-    line(rows[i], color ? (member.enabled ? GREEN : RED) : ''),
+    line(rows[i], options.color ? (member.enabled ? GREEN : RED) : ''),
   );
   return `${[line(head), ...lines].join('\n')}\n`;
 }

@@ -79,7 +79,8 @@ function parse(argv: string[]): WatchOptions | null {
 
 async function watch(options: WatchOptions, io: CliIo): Promise<number> {
   const { bond, intervalMs, count, json, target } = options;
-  const terminal = !json && (io.stdout as { isTTY?: boolean }).isTTY === true;
+  const out = io.stdout as { isTTY?: boolean; columns?: number };
+  const terminal = !json && out.isTTY === true;
   const ended = new AbortController();
   // A reader that went away (`| head`) ends the watch.
   const end = (): void => ended.abort();
@@ -91,7 +92,9 @@ async function watch(options: WatchOptions, io: CliIo): Promise<number> {
       const text = await ask(target, bond, io);
       if (text === null) return 1;
       const now: Sample = { atMs: performance.now(), bonds: JSON.parse(text) as BondReport[] };
-      const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, { color: terminal });
+      const columns = terminal ? out.columns : undefined;
+      const look = { color: terminal, repeatEvents: terminal, columns };
+      const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, look);
       io.stdout.write(terminal ? HOME_AND_CLEAR + picture : picture);
       before = now;
     }
