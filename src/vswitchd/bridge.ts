@@ -11,6 +11,7 @@
  */
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
+import { BridgeExport } from '../export/index.js';
 import type { Netdev } from '../netdev/index.js';
 import { lacpMemberDefaults } from '../ofproto/bundle.js';
 import type { Ofproto } from '../ofproto/index.js';
@@ -46,6 +47,7 @@ export class Bridge {
   readonly ifaces = new Map<string, IfaceState>();
   /** Ports as last applied, by name. */
   readonly ports = new Map<string, PortConfig>();
+  private readonly exporters: BridgeExport;
   /** The local port's and datapath's MAC, as last chosen. */
   mac: Uint8Array;
 
@@ -57,6 +59,7 @@ export class Bridge {
     private readonly defaultMac: Uint8Array,
   ) {
     this.mac = defaultMac;
+    this.exporters = new BridgeExport(ofproto, ofproto.clock);
   }
 
   get name(): string {
@@ -90,6 +93,7 @@ export class Bridge {
     this.applyMtu();
     for (const port of config.ports) this.applyPort(port);
     this.ofproto.mirrors.configure(config.mirrors);
+    this.exporters.configure(config.exports);
     this.applySettings();
   }
 
@@ -106,6 +110,8 @@ export class Bridge {
   }
 
   close(): void {
+    this.ofproto.backer.pushStats();
+    this.exporters.close();
     for (const name of this.ports.keys()) this.ofproto.bundleSet(name, null);
     this.ports.clear();
     for (const iface of [...this.ifaces.values()]) this.closeIface(iface);

@@ -5,6 +5,7 @@
  * They hold no reference to rows, so a configuration can be compared, logged and made in tests by
  * hand.
  */
+import type { ExportSettings } from '../export/index.js';
 import type { TableSettings } from '../ofproto/flow-table.js';
 import type {
   BundleSettings,
@@ -78,6 +79,7 @@ export interface BridgeConfig {
   ports: PortConfig[];
   /** By the row's UUID. */
   mirrors: ReadonlyMap<string, MirrorSettings>;
+  exports: ExportSettings;
 }
 
 export interface SwitchConfig {

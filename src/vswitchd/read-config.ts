@@ -14,6 +14,7 @@ import {
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
 import { readFlowTables } from './read-flow-tables.js';
+import { readExporters } from './read-exporters.js';
 import { readMirrors } from './read-mirrors.js';
 import { readIfaceLacp, readPortSettings } from './read-port.js';
 import {
@@ -47,6 +48,7 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
   if (!root) return null;
   const seen = new Set<string>();
   const bridges: BridgeConfig[] = [];
+  const rows: IdlRow[] = [];
   for (const row of rowRefs(root, 'bridges')) {
     const name = rowString(row, 'name');
     if (name.includes('/') || name === '' || seen.has(name)) {
@@ -55,12 +57,25 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
     }
     seen.add(name);
     bridges.push(readBridge(row, warn));
+    rows.push(row);
   }
+  setExports(idl, bridges, rows, warn);
   return {
     bridges: bridges.sort(byName),
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
     otherConfig: rowMap(root, 'other_config'),
   };
+}
+
+/** sFlow's agents are numbered over all bridges, and collector sets name their bridge. */
+function setExports(idl: Idl, bridges: BridgeConfig[], rows: IdlRow[], warn: Warn): void {
+  const sets = [...idl.table('Flow_Sample_Collector_Set')];
+  let agents = 0;
+  for (const [i, bridge] of bridges.entries()) {
+    const say: Warn = (message) => warn(`bridge ${bridge.name}: ${message}`);
+    bridge.exports = readExporters(rows[i], sets, agents, say);
+    if (bridge.exports.sflow !== null) agents += 1;
+  }
 }
 
 /** Open_vSwitch other_config: how many megaflows, and how long they stay. */
@@ -137,6 +152,7 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     flowTables: readFlowTables(row, say),
     ports,
     mirrors: readMirrors(row, new Set(ports.map((port) => port.name)), say),
+    exports: { netflow: null, sflow: null, ipfix: null },
   };
 }
 
