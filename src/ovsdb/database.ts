@@ -14,6 +14,7 @@ import { OvsdbError } from './error.js';
 import { applyRecord, changesToText, tablesToJson } from './file-transaction.js';
 import { ObjectParser } from './object-parser.js';
 import { type Execution, OPERATIONS, WaitUnsatisfied } from './operations.js';
+import { roleAccess } from './rbac.js';
 import type { DatabaseSchema } from './schema.js';
 import { Table } from './table.js';
 import { type RowChange, Transaction } from './transaction.js';
@@ -44,6 +45,9 @@ export interface ExecutionContext {
   /** Milliseconds since the request came. */
   elapsedMs?: number;
   ownsLock?(name: string): boolean;
+  /** The client's role, and its name; '' and undefined: it may change everything. */
+  role?: string;
+  clientId?: string | null;
 }
 
 /** Results for the client, or a wait that must be tried again after a commit or at its timeout. */
@@ -109,6 +113,7 @@ export class Database {
       symbols: new SymbolTable(),
       elapsedMs: context.elapsedMs ?? 0,
       ownsLock: context.ownsLock ?? (() => false),
+      access: roleAccess(this.tables, context.role ?? '', context.clientId ?? null),
       durable: false,
     };
     const results: JsonValue[] = [];
