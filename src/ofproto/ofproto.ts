@@ -37,6 +37,7 @@ import { OfMeters } from './meters.js';
 import { Mirrors } from './mirror.js';
 import { OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
+import { TlvTable } from './tlv-table.js';
 import { type BridgeExporters, NO_EXPORTERS } from './sampling.js';
 import type {
   BundleSettings,
@@ -79,6 +80,7 @@ export class Ofproto {
   readonly meters = new OfMeters(this);
   readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
+  readonly tlvTable = new TlvTable();
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
   /** Names the bridge in cookies of sampled packets. */
@@ -426,6 +428,7 @@ export class Ofproto {
 
   run(now: number): void {
     if (this.closed) return;
+    this.exporters.run(now);
     for (const port of this.portsByNo.values()) this.portRun(port);
     for (const bundle of this.bundlesByKey.values()) bundleRun(this, bundle);
     if (now >= this.nextExpiryMs) this.nextExpiryMs = expireRules(this, now);
@@ -436,7 +439,6 @@ export class Ofproto {
       if (this.macs.run()) this.markRevalidate();
     }
     this.connmgr.run(now);
-    this.exporters.run(now);
   }
 
   private portRun(port: OfPort): void {
