@@ -47,10 +47,12 @@ export class BondEvents {
     if (this.events.length > EVENTS_MAX) this.events.shift();
   }
 
-  /** @param why says why a member is used or not; asked only when it changed */
-  look(bond: Bond, why: (member: BondMember) => string): void {
-    if (bond.lacpStatus !== this.lacp) this.note(LACP_TEXT[bond.lacpStatus]);
-    this.lacp = bond.lacpStatus;
+  /**
+   * @param why says why a member is used or not; asked only when it changed
+   * @param heardPartner some member's LACP partner has spoken lately
+   */
+  look(bond: Bond, why: (member: BondMember) => string, heardPartner: boolean): void {
+    this.lookAtLacp(bond.lacpStatus, heardPartner);
     for (const member of this.enabled.keys()) {
       if (bond.members.get(member.link) === member) continue;
       this.note('taken out of the bond', member.link.name);
@@ -64,13 +66,21 @@ export class BondEvents {
     this.active = bond.active;
   }
 
+  /** 'Negotiated' is also said of a partner who may yet speak: that is no news. */
+  private lookAtLacp(status: LacpStatus, heardPartner: boolean): void {
+    if (status === this.lacp || (status === 'negotiated' && !heardPartner)) return;
+    this.lacp = status;
+    this.note(LACP_TEXT[status]);
+  }
+
   private lookAt(member: BondMember, why: (member: BondMember) => string): void {
     const was = this.enabled.get(member);
     if (was === member.enabled) return;
     this.enabled.set(member, member.enabled);
     const { name } = member.link;
-    if (was === undefined) this.note('joined the bond', name);
-    if (member.enabled) this.note('enabled', name);
+    if (was === undefined && member.enabled) this.note('joined the bond, enabled', name);
+    else if (was === undefined) this.note(`joined the bond, not used yet: ${why(member)}`, name);
+    else if (member.enabled) this.note('enabled', name);
     else this.note(`disabled: ${why(member)}`, name);
   }
 

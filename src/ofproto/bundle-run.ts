@@ -14,7 +14,7 @@ import {
   ETH_TYPE_VLAN_8021Q,
   newFlow,
 } from '../packet/flow-layout.js';
-import type { Bond, BondLink } from './bond.js';
+import type { Bond, BondLink, BondMember } from './bond.js';
 import { bondRebalance } from './bond-rebalance.js';
 import { BondRecirc } from './bond-recirc.js';
 import { memberWhy } from './bond-status.js';
@@ -45,7 +45,9 @@ export function bundleRun(ofproto: Ofproto, bundle: Bundle): void {
     if (bondRebalance(bond, ofproto.clock.now())) bundle.bondEvents?.moved(before, bond);
   }
   recirc?.update();
-  bundle.bondEvents?.look(bond, (m) => memberWhy(bundle, bond, m, ofproto.clock.now()));
+  const heard = [...(lacp?.members.values() ?? [])].some(({ status }) => status === 'current');
+  const why = (member: BondMember) => memberWhy(bundle, bond, member, ofproto.clock.now());
+  bundle.bondEvents?.look(bond, why, heard);
   if (bond.takeRevalidate()) ofproto.markRevalidate();
   if (bond.takeLearning()) sendLearningPackets(ofproto, bundle);
 }

@@ -19,11 +19,12 @@ export interface TableOptions {
   color: boolean;
   /** Show the latest events again in each picture; otherwise each is shown once. */
   repeatEvents?: boolean;
-  /** Columns of the terminal: what is longer is cut. */
+  /** Size of the terminal: less important columns go, then lines are cut; older events go. */
   columns?: number;
+  rows?: number;
 }
 
-/** Events in one picture. */
+/** Events of a bond in one picture, at most. */
 const EVENTS_SHOWN = 8;
 
 const BAR_CHARS = 12;
@@ -37,14 +38,26 @@ type Cell = string;
 /** @param before the sample before, for rates; null: there is none yet */
 export function bondTable(now: Sample, before: Sample | null, options: TableOptions): string {
   if (now.bonds.length === 0) return 'no bonds\n';
-  return now.bonds
+  const nEvents = eventsThatFit(now.bonds, options.rows);
+  const text = now.bonds
     .map((bond) => {
       const old = bondBefore(bond, before);
       const seconds = before === null ? 0 : (now.atMs - before.atMs) / 1000;
       const table = members(bond, old, seconds, options);
-      return `${heading(bond, options)}${table}${events(bond, old, options)}\n`;
+      return `${heading(bond, options)}${table}${events(bond, old, nEvents, options)}\n`;
     })
     .join('');
+  if (options.rows === undefined) return text;
+  const lines = text.trimEnd().split('\n');
+  return `${lines.slice(0, Math.max(1, options.rows - 1)).join('\n')}\n`;
+}
+
+/** Tables come first: their events share what is left of the screen. */
+function eventsThatFit(bonds: readonly BondReport[], rows: number | undefined): number {
+  if (rows === undefined) return EVENTS_SHOWN;
+  // A heading, the columns' titles and an empty line.
+  const taken = bonds.reduce((sum, bond) => sum + 3 + bond.members.length, 0);
+  return Math.max(0, Math.min(EVENTS_SHOWN, Math.floor((rows - taken) / bonds.length)));
 }
 
 function bondBefore(bond: BondReport, before: Sample | null): BondReport | undefined {
@@ -56,11 +69,17 @@ function cut(text: string, { columns }: TableOptions): string {
 }
 
 /** '  12:30:01.250  vethx: disabled: no carrier' */
-function events(bond: BondReport, old: BondReport | undefined, options: TableOptions): string {
+function events(
+  bond: BondReport,
+  old: BondReport | undefined,
+  count: number,
+  options: TableOptions,
+): string {
+  if (count === 0) return '';
   const last = old?.events.at(-1)?.seq ?? 0;
   const wanted = options.repeatEvents ? bond.events : bond.events.filter(({ seq }) => seq > last);
   return wanted
-    .slice(-EVENTS_SHOWN)
+    .slice(-count)
     .map(({ atMs, member, text }) => {
       const what = member === null ? text : `${member}: ${text}`;
       return `${cut(`  ${timeOfDay(atMs)}  ${what}`, options)}\n`;
@@ -96,32 +115,41 @@ function members(
   options: TableOptions,
 ): string {
   const total = bond.members.reduce((sum, member) => sum + member.load, 0);
-  const head = ['member', 'state', 'buckets', 'load', 'tx Mbit/s', 'rx Mbit/s', 'LACP', 'why'];
   const rows = bond.members.map((member) => {
     const was = old?.members.find((m) => m.name === member.name);
     return row(member, total, was, seconds);
   });
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((r) => r[i].length)));
-  const line = (cells: Cell[], paint = ''): string => {
-    const padded = cells.map((cell, i) =>
-      RIGHT.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]),
+  const widths = HEAD.map((title, i) => Math.max(title.length, ...rows.map((r) => r[i].length)));
+  const shown = columnsThatFit(widths, options.columns);
+  const line = (cells: readonly Cell[], paint = ''): string => {
+    const padded = shown.map((i) =>
+      RIGHT.has(i) ? cells[i].padStart(widths[i]) : cells[i].padEnd(widths[i]),
     );
     const text = cut(`  ${padded.join('  ')}`.trimEnd(), options);
     if (paint === '') return text;
     // The state, right after the name.
-    const at = widths[0] + 4;
-    return (
-      text.slice(0, at) +
-      paint +
-      text.slice(at, at + widths[1]) +
-      PLAIN +
-      text.slice(at + widths[1])
-    );
+    const [from, to] = [widths[0] + 4, widths[0] + 4 + widths[1]];
+    return `${text.slice(0, from)}${paint}${text.slice(from, to)}${PLAIN}${text.slice(to)}`;
   };
   const lines = bond.members.map((member, i) =>
     line(rows[i], options.color ? (member.enabled ? GREEN : RED) : ''),
   );
-  return `${[line(head), ...lines].join('\n')}\n`;
+  return `${[line(HEAD), ...lines].join('\n')}\n`;
+}
+
+const HEAD = ['member', 'state', 'buckets', 'load', 'tx Mbit/s', 'rx Mbit/s', 'LACP', 'why'];
+/** What a narrow terminal goes without, in this order. */
+const DISPENSABLE = [5, 3, 6, 4, 2];
+
+/** Indices of the columns that a terminal has room for. */
+function columnsThatFit(widths: readonly number[], room: number | undefined): number[] {
+  let shown = HEAD.map((_, i) => i);
+  const width = (): number => shown.reduce((sum, i) => sum + 2 + widths[i], 0);
+  for (const least of DISPENSABLE) {
+    if (room === undefined || width() <= room) break;
+    shown = shown.filter((i) => i !== least);
+  }
+  return shown;
 }
 
 /** Columns of numbers. */

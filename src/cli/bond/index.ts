@@ -79,7 +79,7 @@ function parse(argv: string[]): WatchOptions | null {
 
 async function watch(options: WatchOptions, io: CliIo): Promise<number> {
   const { bond, intervalMs, count, json, target } = options;
-  const out = io.stdout as { isTTY?: boolean; columns?: number };
+  const out = io.stdout as { isTTY?: boolean; columns?: number; rows?: number };
   const terminal = !json && out.isTTY === true;
   const ended = new AbortController();
   // A reader that went away (`| head`) ends the watch.
@@ -92,8 +92,8 @@ async function watch(options: WatchOptions, io: CliIo): Promise<number> {
       const text = await ask(target, bond, io);
       if (text === null) return 1;
       const now: Sample = { atMs: performance.now(), bonds: JSON.parse(text) as BondReport[] };
-      const columns = terminal ? out.columns : undefined;
-      const look = { color: terminal, repeatEvents: terminal, columns };
+      const size = terminal ? { columns: out.columns, rows: out.rows } : {};
+      const look = { color: terminal, repeatEvents: terminal, ...size };
       const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, look);
       io.stdout.write(terminal ? HOME_AND_CLEAR + picture : picture);
       before = now;

@@ -88,6 +88,17 @@ describe('bond watch', () => {
     }
   });
 
+  it('leaves the reasons in place on a narrow terminal, and the tables on a low one', () => {
+    const narrow = bondTable(withEvents(1), null, { color: false, columns: 60 });
+    expect(narrow).toContain('no carrier');
+    expect(narrow).not.toContain('rx Mbit/s');
+    const low = bondTable(withEvents(1, 2, 3, 4), null, { color: false, rows: 7 });
+    expect(low.trimEnd().split('\n')).toHaveLength(6);
+    expect(low).toContain('03:04:05.004');
+    expect(low).not.toContain('03:04:05.002');
+    expect(bondTable(withEvents(1), null, { color: false, rows: 3 }).split('\n')).toHaveLength(3);
+  });
+
   it('says that there are none', () => {
     expect(bondTable({ atMs: 0, bonds: [] }, null, { color: false })).toBe('no bonds\n');
   });

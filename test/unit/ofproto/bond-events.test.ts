@@ -30,10 +30,8 @@ it('tells what happened and why, in order, and forgets what is old', () => {
   last = 0;
   build('active-backup');
   expect(news()).toEqual([
-    'vetha: joined the bond',
-    'vetha: enabled',
-    'vethx: joined the bond',
-    'vethx: enabled',
+    'vetha: joined the bond, enabled',
+    'vethx: joined the bond, enabled',
     'active member is vetha',
   ]);
   sw.send(3, frame({ src: '50:54:00:00:00:07' }));
