@@ -9,6 +9,7 @@
  * and the next `apply` tries again. Not for: reading rows (read-config.ts) or writing them
  * (status.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import { BridgeExport } from '../export/index.js';
@@ -81,6 +82,7 @@ export class Bridge {
       if (next && !mustReopen(iface, next)) {
         if (!sameOptions(iface.config, next)) iface.device?.setOptions?.(optionsOf(next));
         iface.config = next;
+        setQueues(iface.device, next);
       } else this.closeIface(iface);
     }
   }
@@ -129,6 +131,7 @@ export class Bridge {
         throw new TapswitchError('E_PORT_EXISTS', `${config.name} is already in bridge ${owner}`);
       }
       device = this.host.openDevice(config);
+      setQueues(device, config);
       const local = config.name === this.name;
       iface.ofport = this.ofproto.portAdd(
         device,
@@ -272,7 +275,7 @@ function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
 
 /** Whether going to the other configuration needs another device. */
 function mustReopen({ config: from, device }: IfaceState, to: IfaceConfig): boolean {
-  if (from.type !== to.type || from.nQueues !== to.nQueues) return true;
+  if (from.type !== to.type) return true;
   if (to.ofportRequest !== null && to.ofportRequest !== from.ofportRequest) return true;
   if (sameOptions(from, to)) return false;
   return device?.setOptions === undefined || !acceptsOptions(to);
@@ -285,9 +288,15 @@ function acceptsOptions(config: IfaceConfig): boolean {
 }
 
 function sameOptions(from: IfaceConfig, to: IfaceConfig): boolean {
-  if (from.options.size !== to.options.size) return false;
-  for (const [key, value] of to.options) if (from.options.get(key) !== value) return false;
-  return true;
+  const keys = new Set([...from.options.keys(), ...to.options.keys()]);
+  // The number of queues changes while the device is open.
+  keys.delete('n_rxq');
+  return [...keys].every((key) => from.options.get(key) === to.options.get(key));
+}
+
+/** The same object as long as nothing changes: the datapath compares by identity. */
+function setQueues(device: Netdev | null, { queues }: IfaceConfig): void {
+  if (device && !isDeepStrictEqual(device.queueSettings, queues)) device.queueSettings = queues;
 }
 
 function optionsOf(config: IfaceConfig): Record<string, string> {

@@ -6,6 +6,8 @@
  */
 
 import { getLogger } from '../common/log.js';
+import type { RxAssignment } from '../datapath/rx-assign.js';
+import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {
   type ControllerSettings,
   defaultUdpifSettings,
@@ -13,10 +15,11 @@ import {
 } from '../ofproto/settings.js';
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
-import { readFlowTables } from './read-flow-tables.js';
 import { readExporters } from './read-exporters.js';
+import { readFlowTables } from './read-flow-tables.js';
 import { readMirrors } from './read-mirrors.js';
 import { readIfaceLacp, readPortSettings } from './read-port.js';
+import { parseCpuMask, readQueueSettings } from './read-queues.js';
 import {
   isUnicastMac,
   mapBool,
@@ -97,6 +100,8 @@ export interface DatapathSettings {
   vlanLimit: number;
   /** CPUs for forwarding workers, or null: the switch chooses. */
   pmdCpus: number[] | null;
+  rxAssign: RxAssignment;
+  rxIsolate: boolean;
   flowLimit: number;
 }
 
@@ -108,24 +113,26 @@ export function readDatapathSettings(
   const limit = mapInt(other, 'vlan-limit', { min: 0, max: 2, fallback: 1 }, warn);
   return {
     vlanLimit: limit === 0 ? 2 : limit,
-    pmdCpus: parseCpuMask(other.get('pmd-cpu-mask'), warn),
+    pmdCpus: readPmdCpus(other.get('pmd-cpu-mask'), warn),
+    rxAssign: readRxAssign(other.get('pmd-rxq-assign'), warn),
+    rxIsolate: mapBool(other, 'pmd-rxq-isolate', true),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
   };
 }
 
-/** CPU numbers of a hexadecimal mask ('0x6' or '6': CPUs 1 and 2). */
-function parseCpuMask(text: string | undefined, warn: Warn): number[] | null {
+function readPmdCpus(text: string | undefined, warn: Warn): number[] | null {
   if (text === undefined) return null;
-  const digits = text.replace(/^0x/i, '');
-  if (!/^[0-9a-f]{1,256}$/i.test(digits)) {
-    warn(`pmd-cpu-mask '${text}' is not a hexadecimal mask, ignored`);
-    return null;
+  const cpus = parseCpuMask(text);
+  if (cpus === null) warn(`pmd-cpu-mask '${text}' is not a hexadecimal mask, ignored`);
+  return cpus?.length ? cpus : null;
+}
+
+function readRxAssign(text: string | undefined, warn: Warn): RxAssignment {
+  if (text === 'roundrobin' || text === 'group' || text === 'cycles') return text;
+  if (text !== undefined) {
+    warn("Unsupported Rxq to PMD assignment mode in pmd-rxq-assign. Defaulting to 'cycles'.");
   }
-  const cpus: number[] = [];
-  for (let mask = BigInt(`0x${digits}`), cpu = 0; mask !== 0n; mask >>= 1n, cpu++) {
-    if (mask & 1n) cpus.push(cpu);
-  }
-  return cpus.length ? cpus : null;
+  return 'cycles';
 }
 
 function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
@@ -235,9 +242,6 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
   const options = rowMap(row, 'options');
   const request = rowNumber(row, 'ofport_request');
   const usable = request !== null && request >= 1 && request <= OFPORT_MAX;
-  const queues = mapInt(options, 'n_rxq', { min: 1, max: 64, fallback: 0 }, (m) =>
-    warn(`interface ${name}: ${m}`),
-  );
   return {
     uuid: row.uuid,
     name,
@@ -245,7 +249,9 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
     ofportRequest: usable ? request : null,
     mac: parseMac(row.get<string | null>('mac')),
     mtuRequest: rowNumber(row, 'mtu_request'),
-    nQueues: queues || null,
+    queues: readQueueSettings(options, rowMap(row, 'other_config'), (m) =>
+      warn(`interface ${name}: ${m}`),
+    ),
     lacp: readIfaceLacp(row),
     options,
   };
@@ -259,7 +265,7 @@ function localPort(name: string): PortConfig {
     ofportRequest: null,
     mac: null,
     mtuRequest: null,
-    nQueues: null,
+    queues: DEFAULT_QUEUE_SETTINGS,
     lacp: { portId: null, portPriority: null, key: 0 },
     options: new Map(),
   };

@@ -216,8 +216,10 @@ export class Vswitch implements BridgeHost {
     this.removeUnwanted(config);
     for (const bridge of config.bridges) this.applyBridge(bridge);
     this.deps.registry.setUdpifSettings(readUdpifSettings(otherConfig, warn));
-    const { vlanLimit } = this.datapathSettings;
-    for (const { dpif } of this.backers.values()) dpif.configure({ vlanLimit });
+    const { vlanLimit, pmdCpus, rxAssign, rxIsolate } = this.datapathSettings;
+    for (const { dpif } of this.backers.values()) {
+      dpif.configure({ vlanLimit, pmdCpus, rxAssign, rxIsolate });
+    }
     void this.finish(config.nextCfg);
   }
 
