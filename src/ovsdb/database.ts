@@ -63,11 +63,13 @@ export type Outcome =
 export interface DatabaseOptions {
   /** Milliseconds since 1970, for the dates in the file. */
   wallNow?: () => number;
-  /** Commits that are remembered for clients that come back; 0: none. */
+  /**
+   * Commits that are remembered for clients that come back. Default 0: none, as ovsdb-server has it
+   * for all but clusters and relays; a client that comes back is then told everything anew.
+   */
   historyLength?: number;
 }
 
-const HISTORY_LENGTH = 100;
 /** Rows in the history, beyond as many as the database has. */
 const HISTORY_ROWS_MIN = 1000;
 
@@ -86,7 +88,7 @@ export class Database {
     this.schema = schema;
     this.tables = emptyTables(schema);
     this.wallNow = options.wallNow ?? (() => 0);
-    this.historyLength = options.historyLength ?? HISTORY_LENGTH;
+    this.historyLength = options.historyLength ?? 0;
   }
 
   get name(): string {
@@ -208,7 +210,7 @@ export class Database {
     const commit: Commit = {
       database: this,
       sequence: this.sequence,
-      transactionId: randomUuid(),
+      transactionId: this.historyLength > 0 ? randomUuid() : ZERO_UUID,
       changes,
     };
     this.remember(commit);
@@ -261,7 +263,7 @@ export class Database {
    * Throws OvsdbError when they do not fit; the database is then as it was.
    */
   convert(schema: DatabaseSchema): void {
-    const converted = new Database(schema, { wallNow: this.wallNow, historyLength: 0 });
+    const converted = new Database(schema, { wallNow: this.wallNow });
     converted.replay(this.snapshot()[1], true);
     this.storage?.replace(converted.snapshot('converted by ovsdb-server'));
     this.schema = schema;

@@ -77,7 +77,7 @@ export class OvsdbServer implements SessionHost {
   readonly locks = new SessionLocks();
   readonly databases = new Map<string, Database>();
   conditionalMonitors = true;
-  private readonly serverDatabase = new MemoryDatabase(serverSchema(), { historyLength: 0 });
+  private readonly serverDatabase = new MemoryDatabase(serverSchema());
   private readonly sessions = new Set<Session>();
   private readonly listeners = new Set<Listener>();
   private readonly waiting = new Set<Trigger>();
