@@ -37,7 +37,6 @@ import { OfMeters } from './meters.js';
 import { Mirrors } from './mirror.js';
 import { OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
-import { TlvTable } from './tlv-table.js';
 import { type BridgeExporters, NO_EXPORTERS } from './sampling.js';
 import type {
   BundleSettings,
@@ -80,7 +79,6 @@ export class Ofproto {
   readonly meters = new OfMeters(this);
   readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
-  readonly tlvTable = new TlvTable();
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
   /** Names the bridge in cookies of sampled packets. */
