@@ -71,7 +71,7 @@ export class Sflow implements SflowSampler {
   ) {
     log.info(`creating sFlow agent ${settings.subId}`);
     this.startMs = clock.now();
-    this.nextTickMs = this.startMs + TICK_MS;
+    this.nextTickMs = nextSecond(this.startMs);
     this.probability = probabilityOf(settings.sampling);
     this.collectors = new Collectors(settings.targets, SFLOW_PORT, clock, log);
   }
@@ -166,7 +166,7 @@ export class Sflow implements SflowSampler {
   run(now: number): void {
     this.collectors.run(now);
     if (now < this.nextTickMs) return;
-    this.nextTickMs = now + TICK_MS;
+    this.nextTickMs = nextSecond(now);
     if (this.settings.pollingSec > 0) this.poll();
     this.flush();
   }
@@ -248,6 +248,11 @@ export class Sflow implements SflowSampler {
     this.flush();
     this.collectors.close();
   }
+}
+
+/** Agents act at whole seconds of the clock. */
+function nextSecond(ms: number): number {
+  return (Math.floor(ms / TICK_MS) + 1) * TICK_MS;
 }
 
 function lacpOf(port: OfPort): CounterBlock | null {
