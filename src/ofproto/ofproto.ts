@@ -16,6 +16,8 @@ import { OFPP, type OfAction } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import { matchAny } from '../openflow/match.js';
 import type { FlowMod, FlowStatsRequest, PortMod } from '../openflow/messages.js';
+import type { CtFlush, CtFlushZone } from '../openflow/messages-extension.js';
+import type { IpfixStatsEntry } from '../openflow/messages-stats.js';
 import type { OfprotoBacker } from './backer.js';
 import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
@@ -46,6 +48,7 @@ import type {
   OfprotoDesc,
   PortDevice,
 } from './settings.js';
+import { TlvTable } from './tlv-table.js';
 
 /** Highest OpenFlow number of an ordinary port (1.0 has 16 bits for it). */
 const PORT_NO_MAX = 0xfeff;
@@ -79,6 +82,11 @@ export class Ofproto {
   readonly meters = new OfMeters(this);
   readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
+  readonly tlvTable = new TlvTable();
+  /** Forgets tracked connections; null: there is no connection tracking. */
+  ctFlush: ((what: CtFlush | CtFlushZone) => void) | null = null;
+  /** What the bridge's, or the flows', IPFIX exporters have counted; null: there are none. */
+  ipfixStats: (bridge: boolean) => IpfixStatsEntry[] | null = () => null;
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
   /** Names the bridge in cookies of sampled packets. */

@@ -52,6 +52,8 @@ export interface OfConnectionOptions {
   onBadFrame?(error: OfErrorName, xid: number, frame: Uint8Array): boolean;
   /** The queue became empty after having been congested. */
   onDrain?(): void;
+  /** The peer has taken everything that had to wait. */
+  onEmpty?(): void;
   onClose?(reason: CloseReason): void;
 }
 
@@ -95,6 +97,8 @@ export class OfConnection {
   /** Frames refused because the queue was full. */
   framesRefused = 0;
   readonly counts = { received: 0, sent: 0 };
+  /** Bytes given to the socket since the beginning. */
+  bytesQueued = 0;
   /** Told of every frame after the greeting, in either direction (for snooping). */
   readonly taps = new Set<(frame: Uint8Array) => void>();
 
@@ -136,6 +140,11 @@ export class OfConnection {
     return this.socket.writableLength;
   }
 
+  /** Bytes since the beginning that the system has taken over. */
+  get bytesTaken(): number {
+    return this.bytesQueued - this.socket.writableLength;
+  }
+
   /** True while producers of long replies should wait for onDrain. */
   get congested(): boolean {
     return this.socket.writableLength > CONGESTED_BYTES;
@@ -166,6 +175,7 @@ export class OfConnection {
       return false;
     }
     this.socket.write(frame);
+    this.bytesQueued += frame.length;
     this.counts.sent++;
     for (const tap of this.taps) tap(frame);
     if (this.congested) this.wasCongested = true;
@@ -255,9 +265,11 @@ export class OfConnection {
   }
 
   private drained(): void {
-    if (!this.wasCongested) return;
-    this.wasCongested = false;
-    this.options.onDrain?.();
+    if (this.wasCongested) {
+      this.wasCongested = false;
+      this.options.onDrain?.();
+    }
+    this.options.onEmpty?.();
   }
 
   private receive(chunk: Buffer): void {

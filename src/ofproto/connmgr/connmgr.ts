@@ -23,10 +23,12 @@ import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import { type RemovedReason, Rule } from '../rule.js';
 import type { ControllerSettings, ControllerStatus, FailMode } from '../settings.js';
+import { BUNDLE_IDLE_MS } from './bundles.js';
 import { Controller } from './controller.js';
 import { durationBetween } from './duration.js';
 import { type GroupService, NO_GROUPS } from './group-handlers.js';
 import { isPassive, OfListener } from './listener.js';
+import { Notices, REMOVED_REASONS } from './notices.js';
 import { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { continuationOf } from './resume.js';
@@ -39,14 +41,6 @@ const VERSIONS_DEFAULT: readonly number[] = [1, 2, 3, 4, 5, 6];
 /** Above everything that a controller can add. */
 const FAIL_OPEN_PRIORITY = 0xf0f0f0;
 const PROBE_DEFAULT_MS = 5000;
-const REMOVED_REASONS: readonly RemovedReason[] = [
-  'idle',
-  'hard',
-  'delete',
-  'group_delete',
-  'meter_delete',
-  'eviction',
-];
 const PORT_REASONS = ['add', 'delete', 'modify'] as const;
 const OF13 = 4;
 const OF14 = 5;
@@ -80,6 +74,12 @@ export class Connmgr {
   private held: [OfConn, OfMessage][] | null = null;
   /** Groups and meters of the bridge; set by what has them. */
   groups: GroupService = NO_GROUPS;
+  /** After how long without news a bundle is given up. */
+  bundleIdleMs = BUNDLE_IDLE_MS;
+  readonly notices = new Notices(
+    () => this.all(),
+    (conn, msg) => this.tell(conn, msg),
+  );
 
   constructor(private readonly ofproto: Ofproto) {}
 
@@ -236,8 +236,15 @@ export class Connmgr {
   /** Only one connection is primary at a time. */
   demoteOthers(winner: OfConn): void {
     for (const conn of this.all()) {
-      if (conn !== winner && conn.role === 'primary') conn.role = 'secondary';
+      if (conn === winner || conn.role !== 'primary') continue;
+      conn.role = 'secondary';
+      this.notices.roleLost(conn, this.generation);
     }
+  }
+
+  /** Of the last role request that had one. */
+  get generationId(): bigint | undefined {
+    return this.generation ?? undefined;
   }
 
   /** Takes a role request's generation over. @returns false when it is older than the last */

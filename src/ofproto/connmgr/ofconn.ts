@@ -18,7 +18,9 @@ import type { AsyncChange, Role } from '../../openflow/messages-control.js';
 import { OfConnection } from '../../openflow/vconn.js';
 import type { Ofproto } from '../ofproto.js';
 import { Bundles } from './bundles.js';
-import { executeBundled, handleMessage } from './handlers.js';
+import { FlowMonitors } from './flow-monitors.js';
+import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
+import { MultipartRequests } from './multipart.js';
 
 const log = getLogger('connmgr');
 
@@ -30,13 +32,15 @@ const MISS_SEND_LEN_DEFAULT = 128;
 /** Unanswered bytes after which packet-ins and the like are dropped for a slow peer. */
 const ASYNC_BACKLOG_MAX = 1024 * 1024;
 const OF13 = 4;
+/** Reasons of removal by version: 1.3 knows of groups, 1.4 of meters and eviction. */
+const REMOVED_ALL = 0x3f;
+const REMOVED_DEFAULT: Record<number, number> = { 1: 7, 2: 7, 3: 7, 4: 0xf };
 
 /** Bits by reason: [primary or equal, secondary]. */
 export interface AsyncMasks {
   packetIn: [number, number];
   portStatus: [number, number];
   flowRemoved: [number, number];
-  /** Kept for those who ask; nothing of these kinds is sent. */
   roleStatus?: [number, number];
   tableStatus?: [number, number];
   requestForward?: [number, number];
@@ -69,7 +73,9 @@ export class OfConn {
   asyncMasks: AsyncMasks | null = null;
   /** Clock time of the last frame received. */
   lastReceivedMs: number;
-  readonly bundles = new Bundles(this, executeBundled);
+  readonly bundles = new Bundles(this, { execute: executeBundled, prepare: preparePacketOut });
+  readonly monitors = new FlowMonitors(this);
+  readonly multipart = new MultipartRequests(this);
   private readonly queue: Request[] = [];
   private busy = false;
   private drainWaiters: (() => void)[] = [];
@@ -93,6 +99,7 @@ export class OfConn {
       },
       onMessage: (msg, xid, frame) => this.enqueue({ msg, xid, frame }),
       onDrain: () => this.drained(),
+      onEmpty: () => this.monitors.drained(),
       onClose: (reason) => {
         this.drained();
         this.options.onClose?.(reason);
@@ -142,18 +149,35 @@ export class OfConn {
     }
   }
 
+  /**
+   * Sends what must not be lost.
+   * @returns its length in bytes, or null when the peer has left so much unread that it is refused
+   */
+  sendCounted(msg: OfMessage, xid = 0): number | null {
+    const { connection } = this;
+    const { bytesQueued, framesRefused } = connection;
+    try {
+      if (!connection.closed) connection.send(msg, xid);
+    } catch (error) {
+      log.dbg(`${this.name}: ${msg.type} not sent: ${errorMessage(error)}`);
+    }
+    return connection.framesRefused > framesRefused ? null : connection.bytesQueued - bytesQueued;
+  }
+
   /** Whether this connection wants asynchronous messages of a kind and reason. */
-  wants(kind: 'packetIn' | 'portStatus' | 'flowRemoved', reason: number): boolean {
+  wants(kind: keyof AsyncMasks, reason: number): boolean {
     // Local tools hear only what they ask for.
     if (!this.open || (this.kind === 'service' && this.missSendLen === 0)) return false;
     const masks = this.asyncMasks ?? this.defaultMasks();
-    return (masks[kind][this.role === 'secondary' ? 1 : 0] & (1 << reason)) !== 0;
+    const mask = masks[kind]?.[this.role === 'secondary' ? 1 : 0] ?? 0;
+    return (mask & (1 << reason)) !== 0;
   }
 
   defaultMasks(): AsyncMasks {
     // All reasons but invalid_ttl, which set_config asks for: those of 1.4 read 'action' before.
     const packetIn = 0b111011 | (this.invalidTtlToController ? 1 << 2 : 0);
-    return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [0x3f, 0] };
+    const flowRemoved = REMOVED_DEFAULT[this.version] ?? REMOVED_ALL;
+    return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [flowRemoved, 0] };
   }
 
   /** Changes single settings; the others stay as they are. */
@@ -217,10 +241,11 @@ export class OfConn {
 
   run(now: number): void {
     this.bundles.run(now);
+    this.multipart.run(now);
   }
 
   nextWake(): number {
-    return this.bundles.nextWake();
+    return Math.min(this.bundles.nextWake(), this.multipart.nextWake());
   }
 
   close(): void {
