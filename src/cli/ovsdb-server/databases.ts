@@ -9,6 +9,7 @@ import type { Clock } from '../../common/clock.js';
 import { getLogger } from '../../common/log.js';
 import {
   type Database,
+  OvsdbError,
   type OvsdbServer,
   openDatabaseFile,
   openVSwitchSchema,
@@ -103,7 +104,11 @@ export class Databases {
       const database = this.get(one);
       if (!database) throw new UnixctlError('no database by that name');
       log.info(`compacting ${one} database by user request`);
-      database.compact();
+      try {
+        database.compact();
+      } catch (error) {
+        throw error instanceof OvsdbError ? new UnixctlError(error.message) : error;
+      }
     }
   }
 
