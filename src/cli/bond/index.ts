@@ -92,7 +92,9 @@ async function watch(options: WatchOptions, io: CliIo): Promise<number> {
       const text = await ask(target, bond, io);
       if (text === null) return 1;
       const now: Sample = { atMs: performance.now(), bonds: JSON.parse(text) as BondReport[] };
-      const size = terminal ? { columns: out.columns, rows: out.rows } : {};
+      // A terminal that does not know its size says 0.
+      const known = { columns: out.columns || undefined, rows: out.rows || undefined };
+      const size = terminal ? known : {};
       const look = { color: terminal, repeatEvents: terminal, ...size };
       const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, look);
       io.stdout.write(terminal ? HOME_AND_CLEAR + picture : picture);
