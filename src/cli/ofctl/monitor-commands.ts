@@ -6,7 +6,9 @@
  */
 import { encodeMessage } from '../../openflow/codec/index.js';
 import type { OfMessage } from '../../openflow/messages.js';
+import { protocolsToString } from '../../openflow/protocols.js';
 import { formatMessage } from '../../openflow/syntax/message-format.js';
+import { parseFlowMonitor } from '../../openflow/syntax/monitor-parse.js';
 import { type Names, NO_NAMES } from '../../openflow/syntax/names.js';
 import { atoi } from '../../openflow/syntax/scan.js';
 import { isDetachedChild } from '../daemon/detach.js';
@@ -14,6 +16,7 @@ import { runDaemon, type Service } from '../daemon/life.js';
 import { applyDaemonOption, type DaemonFlags, defaultFlags } from '../daemon/options.js';
 import { detachWithOutput } from './background.js';
 import { fatal, OfctlExit } from './errors.js';
+import { syntaxOrFail } from './flow-source.js';
 import { registerMonitorCommands } from './monitor-control.js';
 import type { Session, SwitchConnection } from './session.js';
 import { fetchConfig } from './show-commands.js';
@@ -58,7 +61,7 @@ export async function monitor(s: Session, [name, ...args]: string[]): Promise<vo
   await live(s, async (output, ended) => {
     output.names = await s.namesToShow(name);
     const sw = await s.connect(name, { onFrame: (f) => output.show(f), onClose: ended });
-    for (const arg of args) await applyArgument(sw, arg, output);
+    for (const arg of args) await applyArgument(s, sw, arg, output);
     await choosePacketInFormat(s, sw);
     return sw;
   });
@@ -77,12 +80,14 @@ function limitToInvalidTtl(s: Session): void {
 }
 
 async function applyArgument(
+  s: Session,
   sw: SwitchConnection,
   arg: string,
   output: MonitorOutput,
 ): Promise<void> {
   if (/^\d/.test(arg)) await setMissSendLen(sw, atoi(arg) & 0xffff);
   else if (arg === 'invalid_ttl') await wantInvalidTtl(sw);
+  else if (arg.startsWith('watch:')) await watch(s, sw, arg.slice('watch:'.length));
   else if (arg === 'resume') {
     await setMissSendLen(sw, MISS_SEND_LEN_MAX);
     resumePackets(sw, output);
@@ -103,6 +108,23 @@ async function wantInvalidTtl(sw: SwitchConnection): Promise<void> {
       "setting invalid_ttl_to_controller failed (this switch probably doesn't support this flag)",
     );
   }
+}
+
+/** Starts a flow monitor; its first reply goes to the standard output. */
+async function watch(s: Session, sw: SwitchConnection, text: string): Promise<void> {
+  const names = await s.namesToAccept(sw.name);
+  const { msg, usable } = syntaxOrFail(() => parseFlowMonitor(text, names, s.takeMonitorId()));
+  if ((usable & s.options.allowed) === 0) {
+    fatal(
+      `none of the usable flow formats (${protocolsToString(usable)}) is among the allowed flow ` +
+        `formats (${protocolsToString(s.options.allowed)})`,
+    );
+  }
+  if (s.options.verbosity > 0) {
+    const frame = encodeMessage(sw.version, msg, 0, sw.connection.codec);
+    s.print(formatMessage(frame, NO_NAMES, s.options.verbosity + 2));
+  }
+  await s.dump(sw, msg);
 }
 
 async function choosePacketInFormat(s: Session, sw: SwitchConnection): Promise<void> {
