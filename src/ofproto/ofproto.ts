@@ -23,6 +23,7 @@ import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
+import type { OfConn } from './connmgr/ofconn.js';
 import { expireRules } from './expiry.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
@@ -124,6 +125,7 @@ export class Ofproto {
       ...options.desc,
     };
     this.macs = new MacLearning<Bundle>(() => Math.floor(this.clock.now() / SECOND_MS));
+    this.macs.onEvict = (entry) => backer.macChanged(this, entry);
     this.missRule = this.internalRule([
       { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 0 },
     ]);
@@ -211,8 +213,12 @@ export class Ofproto {
     return null;
   }
 
-  /** OpenFlow's port-mod. @throws OfpError */
-  portMod(mod: PortMod): void {
+  /**
+   * OpenFlow's port-mod.
+   * @param source the connection that asked, if any
+   * @throws OfpError
+   */
+  portMod(mod: PortMod, source: OfConn | null = null): void {
     const port = this.portByNo(mod.portNo) ?? fail('OFPPMFC_BAD_PORT');
     const address = port.device.etherAddr();
     if (!mod.hwAddr.every((byte, i) => byte === address[i])) fail('OFPPMFC_BAD_HW_ADDR');
@@ -222,8 +228,9 @@ export class Ofproto {
       port.device.setAdminUp((config & OFPPC.PORT_DOWN) === 0);
     }
     port.config = config;
+    if ((config & OFPPC.PORT_DOWN) !== 0) port.state &= ~OFPPS.LIVE;
     this.markRevalidate();
-    this.connmgr.sendPortStatus(port, 'modify');
+    this.connmgr.sendPortStatus(port, 'modify', { source });
   }
 
   // Bundles.
@@ -280,7 +287,7 @@ export class Ofproto {
     const { bundle } = sighting;
     if (this.bundlesByKey.get(bundle.key) !== bundle) return false;
     const news = this.macs.update({ ...sighting, isBond: bundle.bond !== null });
-    if (news) this.markRevalidate();
+    if (news) this.backer.macChanged(this, sighting);
     return news;
   }
 
@@ -456,7 +463,7 @@ export class Ofproto {
     port.state = state;
     port.config = (port.config & ~OFPPC.PORT_DOWN) | down;
     this.markRevalidate();
-    this.connmgr.sendPortStatus(port, 'modify', liveOnly);
+    this.connmgr.sendPortStatus(port, 'modify', { liveOnly });
   }
 
   nextWake(): number {

@@ -44,6 +44,7 @@ const PROBE_DEFAULT_MS = 5000;
 const PORT_REASONS = ['add', 'delete', 'modify'] as const;
 const OF13 = 4;
 const OF14 = 5;
+const OF15 = 6;
 /** OFPR_ACTION; OFPR_INVALID_TTL, the last one that 1.3 has. */
 const REASON_ACTION = 1;
 const REASON_MAX_OF13 = 2;
@@ -338,11 +339,19 @@ export class Connmgr {
     }
   }
 
-  /** @param liveOnly nothing but OFPPS_LIVE changed, which OpenFlow 1.0 does not have */
-  sendPortStatus(port: OfPort, why: (typeof PORT_REASONS)[number], liveOnly = false): void {
+  /**
+   * @param how.liveOnly nothing but OFPPS_LIVE changed, which OpenFlow 1.0 does not have
+   * @param how.source whose port-mod it was; before 1.5 it is not told of that
+   */
+  sendPortStatus(
+    port: OfPort,
+    why: (typeof PORT_REASONS)[number],
+    how: { liveOnly?: boolean; source?: OfConn | null } = {},
+  ): void {
     const reason = PORT_REASONS.indexOf(why);
     for (const conn of this.all()) {
-      if (!conn.wants('portStatus', reason) || (liveOnly && conn.version === 1)) continue;
+      if (!conn.wants('portStatus', reason) || (how.liveOnly && conn.version === 1)) continue;
+      if (conn === how.source && conn.version < OF15) continue;
       this.tell(conn, { type: 'port_status', reason, desc: portDesc(port) });
     }
   }

@@ -122,7 +122,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       conn.reply(role(conn, msg), xid);
       return null;
     case 'set_async':
-      conn.asyncMasks = msg;
+      conn.setAsync(msg);
       return null;
     case 'set_async_properties':
       conn.changeAsync(msg.changes);
@@ -191,7 +191,7 @@ export function executeBundled(
     }
     case 'port_mod':
       if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
-      ofproto.portMod(msg);
+      ofproto.portMod(msg, conn);
       return null;
     case 'group_mod':
       return groupMod(connmgr.groups, msg, xid);

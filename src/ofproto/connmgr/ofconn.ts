@@ -32,6 +32,10 @@ const MISS_SEND_LEN_DEFAULT = 128;
 /** Unanswered bytes after which packet-ins and the like are dropped for a slow peer. */
 const ASYNC_BACKLOG_MAX = 1024 * 1024;
 const OF13 = 4;
+const OF14 = 5;
+/** Bit of the reason 'action', which 1.4 divides further: action_set, group, packet_out. */
+const REASON_ACTION = 1 << 1;
+const REASONS_ACTION14 = 0b111010;
 /** Reasons of removal by version: 1.3 knows of groups, 1.4 of meters and eviction. */
 const REMOVED_ALL = 0x3f;
 const REMOVED_DEFAULT: Record<number, number> = { 1: 7, 2: 7, 3: 7, 4: 0xf };
@@ -188,7 +192,19 @@ export class OfConn {
       const [primary, other] = masks[kind] ?? [0, 0];
       masks[kind] = secondary ? [primary, mask] : [mask, other];
     }
-    this.asyncMasks = masks;
+    this.setAsync(masks);
+  }
+
+  /** Whoever says what it wants to hear is told of it, local tools too. */
+  setAsync(masks: AsyncMasks): void {
+    const { packetIn } = masks;
+    const actions = (mask: number): number =>
+      (mask & REASON_ACTION) !== 0 ? mask | REASONS_ACTION14 : mask;
+    const [primary, secondary] = this.version < OF14 ? packetIn.map(actions) : packetIn;
+    this.asyncMasks = { ...masks, packetIn: [primary, secondary] };
+    if (this.kind === 'service' && this.missSendLen === 0) {
+      this.missSendLen = MISS_SEND_LEN_DEFAULT;
+    }
   }
 
   /** Packets that match no entry go to whoever listens with a version before 1.3. */
