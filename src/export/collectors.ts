@@ -101,12 +101,18 @@ export class Collectors {
     }
   }
 
-  private transmit(collector: Collector, datagram: Uint8Array): void {
+  private transmit(collector: Collector, datagram: Uint8Array, again = false): void {
     collector.pending += 1;
     collector.socket?.send(datagram, (error) => {
       collector.pending -= 1;
-      if (error === null) this.txPackets += 1;
-      else this.failed(collector, error);
+      if (error === null) {
+        this.txPackets += 1;
+        return;
+      }
+      this.failed(collector, error);
+      // That was an earlier datagram's fate, told in the place of sending this one.
+      const refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+      if (refused && !again && !this.closed) this.transmit(collector, datagram, true);
     });
   }
 

@@ -211,15 +211,15 @@ export class IpfixFlow {
     if (virtualObsId !== null) w.u8(virtualObsId.length).put(virtualObsId);
     const exportUsec = exportSec * 1_000_000;
     w.u32(exportUsec - this.startUsec).u32(exportUsec - this.endUsec);
-    put64(w, this.droppedPackets, totals.droppedPackets, this.packets, totals.packets);
+    put64(w, totals.droppedPackets, this.droppedPackets, totals.packets, this.packets);
     put64(w, totals.inUnicast, totals.inMulticast, totals.inBroadcast);
     put64(w, totals.outUnicast, totals.outBroadcast);
-    put64(w, this.outMulticast, totals.outMulticast, this.layer2Octets, totals.layer2Octets);
+    put64(w, totals.outMulticast, this.outMulticast, totals.layer2Octets, this.layer2Octets);
     w.u8(options.endReason);
     if (this.kind.l3 !== 'none') {
-      put64(w, this.droppedOctets, totals.droppedOctets, this.octets, totals.octets);
-      w.u64(this.octetSquares).u64(totals.octetSquares);
-      put64(w, this.minLength, this.maxLength, this.outMulticastOctets, totals.outMulticastOctets);
+      put64(w, totals.droppedOctets, this.droppedOctets, totals.octets, this.octets);
+      w.u64(totals.octetSquares).u64(this.octetSquares);
+      put64(w, this.minLength, this.maxLength, totals.outMulticastOctets, this.outMulticastOctets);
     }
     if (this.kind.l4 === 'tcp') put64(w, ...totals.tcp);
     return w.finish();

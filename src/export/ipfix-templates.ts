@@ -80,35 +80,36 @@ const ICMP6: readonly IpfixField[] = [
   [179, 1], // icmpCodeIPv6
 ];
 const VIRTUAL_OBS_ID: IpfixField = [898, 0, ENTERPRISE_VMWARE];
+/** Totals before deltas: nfdump keeps the last of two counts of the same thing. */
 const COUNTS: readonly IpfixField[] = [
   [158, 4], // flowStartDeltaMicroseconds
   [159, 4], // flowEndDeltaMicroseconds
-  [133, 8], // droppedPacketDeltaCount
   [135, 8], // droppedPacketTotalCount
-  [2, 8], // packetDeltaCount
+  [133, 8], // droppedPacketDeltaCount
   [86, 8], // packetTotalCount
+  [2, 8], // packetDeltaCount
   [354, 8], // ingressUnicastPacketTotalCount
   [355, 8], // ingressMulticastPacketTotalCount
   [356, 8], // ingressBroadcastPacketTotalCount
   [357, 8], // egressUnicastPacketTotalCount
   [358, 8], // egressBroadcastPacketTotalCount
-  [19, 8], // postMCastPacketDeltaCount
   [174, 8], // postMCastPacketTotalCount
-  [352, 8], // layer2OctetDeltaCount
+  [19, 8], // postMCastPacketDeltaCount
   [353, 8], // layer2OctetTotalCount
+  [352, 8], // layer2OctetDeltaCount
   [136, 1], // flowEndReason
 ];
 const IP_COUNTS: readonly IpfixField[] = [
-  [132, 8], // droppedOctetDeltaCount
   [134, 8], // droppedOctetTotalCount
-  [1, 8], // octetDeltaCount
+  [132, 8], // droppedOctetDeltaCount
   [85, 8], // octetTotalCount
-  [198, 8], // octetDeltaSumOfSquares
+  [1, 8], // octetDeltaCount
   [199, 8], // octetTotalSumOfSquares
+  [198, 8], // octetDeltaSumOfSquares
   [25, 8], // minimumIpTotalLength
   [26, 8], // maximumIpTotalLength
-  [20, 8], // postMCastOctetDeltaCount
   [175, 8], // postMCastOctetTotalCount
+  [20, 8], // postMCastOctetDeltaCount
 ];
 const TCP_COUNTS: readonly IpfixField[] = [
   [222, 8], // tcpAckTotalCount

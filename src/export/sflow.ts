@@ -233,13 +233,14 @@ export class Sflow implements SflowSampler {
         carrier: device.carrier(),
         statistics,
       }),
+      counters.ethernetBlock(statistics),
     ];
     const lacp = lacpOf(port);
     if (lacp !== null) blocks.push(lacp);
+    // Last those that programs know least: some stop at the first that they do not know.
     blocks.push(
       counters.portNameBlock(port.name),
       counters.openflowPortBlock(this.ofproto.datapathId, port.ofPort & 0xffff),
-      counters.ethernetBlock(statistics),
     );
     return blocks;
   }

@@ -70,20 +70,15 @@ function readNetflow(row: IdlRow, bridge: IdlRow, warn: Warn): NetflowSettings {
     engineType: rowNumber(row, 'engine_type') ?? 0,
     engineId,
     addIdToInterface,
-    activeTimeoutMs: readActiveTimeout(row, warn),
+    activeTimeoutMs: readActiveTimeout(row),
   };
 }
 
-/** -1 and 0 are the default; the column's documentation has 0 so. */
-function readActiveTimeout(row: IdlRow, warn: Warn): number {
+/** 0 is the default, -1 none: as documented, which Open vSwitch 3.1's code does not keep to. */
+function readActiveTimeout(row: IdlRow): number {
   const seconds = rowNumber(row, 'active_timeout') ?? 0;
-  if (seconds < 0) {
-    warn(
-      'active timeout interval set to negative value, using default instead ' +
-        `(${NETFLOW_ACTIVE_TIMEOUT_MS / 1000} seconds)`,
-    );
-  }
-  return seconds > 0 ? seconds * 1000 : NETFLOW_ACTIVE_TIMEOUT_MS;
+  if (seconds === 0) return NETFLOW_ACTIVE_TIMEOUT_MS;
+  return seconds < 0 ? 0 : seconds * 1000;
 }
 
 function readSflow(row: IdlRow, bridge: IdlRow, subId: number): SflowSettings {
