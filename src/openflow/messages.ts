@@ -94,6 +94,8 @@ export interface PacketOut {
   inPort: number;
   data: Uint8Array;
   actions: OfAction[];
+  /** 1.5: what else the packet is to carry: tunnel, registers, metadata. */
+  metadata?: Match;
 }
 
 export interface PacketIn {

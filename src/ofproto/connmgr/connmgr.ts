@@ -57,6 +57,13 @@ function wireReason({ miss, reason }: ControllerActionState, version: number): n
   return reason > REASON_MAX_OF13 && version < OF14 ? REASON_ACTION : reason;
 }
 
+/** As the module vconn names who connected. */
+function peerName({ remoteAddress, remotePort }: Socket, number: number): string {
+  if (remoteAddress === undefined) return `unix#${number}`;
+  const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
+  return `tcp:${host}:${remotePort}`;
+}
+
 export class Connmgr {
   private readonly conns = new Set<OfConn>();
   private readonly controllers = new Map<string, Controller>();
@@ -75,8 +82,7 @@ export class Connmgr {
   private held: [OfConn, OfMessage][] | null = null;
   /** Groups and meters of the bridge; set by what has them. */
   groups: GroupService = NO_GROUPS;
-  /** After how long without news a bundle is given up. */
-  bundleIdleMs = BUNDLE_IDLE_MS;
+  private bundleIdle = BUNDLE_IDLE_MS;
   readonly notices = new Notices(
     () => this.all(),
     (conn, msg) => this.tell(conn, msg),
@@ -120,6 +126,16 @@ export class Connmgr {
     if (next.join() === this.versions.join()) return;
     this.versions = next;
     this.reconnectAll();
+  }
+
+  /** After how many milliseconds without news a bundle is given up. */
+  get bundleIdleMs(): number {
+    return this.bundleIdle;
+  }
+
+  /** 0: the default; otherwise a second at least. */
+  set bundleIdleMs(ms: number) {
+    this.bundleIdle = ms === 0 ? BUNDLE_IDLE_MS : Math.max(1000, ms);
   }
 
   setFailMode(mode: FailMode): void {
@@ -195,6 +211,7 @@ export class Connmgr {
       kind: 'service',
       versions: this.versions,
       name: `${this.ofproto.name}<->${from}#${this.nConns}`,
+      vconnName: peerName(socket, this.nConns),
       onOpen: () => this.connectionsChanged(),
       onClose: () => {
         this.conns.delete(conn);

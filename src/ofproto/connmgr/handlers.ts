@@ -7,7 +7,6 @@
 
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
-import type { Match } from '../../openflow/match.js';
 import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { RoleMessage, SwitchConfig } from '../../openflow/messages-control.js';
 import type { GroupMod } from '../../openflow/messages-groups.js';
@@ -185,8 +184,9 @@ export function executeBundled(
   const { connmgr } = ofproto;
   switch (msg.type) {
     case 'flow_mod': {
-      const mod = { ...msg, match: normalized(msg.match) };
-      connmgr.notices.during({ conn, xid }, () => ofproto.flowMod(mod));
+      // The message came off the wire for this alone: it may be changed in its place.
+      normalizeMatch(msg.match);
+      connmgr.notices.during({ conn, xid }, () => ofproto.flowMod(msg));
       return null;
     }
     case 'port_mod':
@@ -200,12 +200,6 @@ export function executeBundled(
 
 function rejectSecondary(conn: OfConn): void {
   if (conn.role === 'secondary') fail('OFPBRC_IS_SECONDARY');
-}
-
-function normalized(match: Match): Match {
-  const copy = { flow: match.flow.slice(), mask: match.mask.slice() };
-  normalizeMatch(copy);
-  return copy;
 }
 
 function capabilities(version: number): number {
@@ -267,6 +261,12 @@ export function preparePacketOut(conn: OfConn, msg: PacketOut): () => void {
   if (msg.data.length < ETH_HEADER_BYTES) fail('OFPBRC_BAD_PACKET');
   checkActions(msg.actions, { table: null, ofproto });
   const flow = extractFlow(msg.data);
+  const { metadata } = msg;
+  if (metadata !== undefined) {
+    for (const [i, mask] of metadata.mask.entries()) {
+      if (mask !== 0) flow[i] = metadata.flow[i] & mask;
+    }
+  }
   const inPort = msg.inPort === OFPP.CONTROLLER || msg.inPort === OFPP.NONE ? msg.inPort : null;
   if (inPort === null && msg.inPort >= OFPP.MAX && msg.inPort !== OFPP.LOCAL) {
     fail('OFPBRC_BAD_PORT');

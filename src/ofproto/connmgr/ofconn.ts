@@ -61,6 +61,8 @@ export interface OfConnOptions {
   versions: readonly number[];
   /** The name in logs: 'br0<->unix#3'. */
   name: string;
+  /** Its name in the module vconn's debug log: 'unix#3', 'tcp:10.0.0.1:6653'. */
+  vconnName: string;
   onOpen?(): void;
   onClose?(reason: Error | null): void;
 }
@@ -97,6 +99,7 @@ export class OfConn {
     this.lastReceivedMs = ofproto.clock.now();
     this.connection = new OfConnection(socket, {
       versions: options.versions,
+      name: options.vconnName,
       onOpen: () => options.onOpen?.(),
       onFrame: () => {
         this.lastReceivedMs = ofproto.clock.now();
