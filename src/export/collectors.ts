@@ -144,14 +144,19 @@ export class Collectors {
   }
 
   private connected(collector: Collector, socket: Socket): void {
-    if (this.closed || collector.socket !== socket) return;
+    if (collector.socket !== socket) return;
     collector.connected = true;
     this.localIp ??= socket.address().address;
     for (const datagram of collector.waiting.splice(0)) this.transmit(collector, datagram);
+    if (this.closed) socket.close();
   }
 
   private refused(collector: Collector, socket: Socket, error: Error): void {
-    if (this.closed || collector.connected || collector.socket !== socket) return;
+    if (collector.connected || collector.socket !== socket) return;
+    if (this.closed) {
+      socket.close();
+      return;
+    }
     this.limited.warn(
       `couldn't open connection to collector ${collector.name} (${reasonOf(error)})`,
     );
@@ -171,15 +176,12 @@ export class Collectors {
     return this.collectors.reduce((next, { retryMs }) => Math.min(next, retryMs), NEVER);
   }
 
+  /** What waits for a connection is still sent once it is there. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
     for (const collector of this.collectors) {
-      const { socket } = collector;
-      collector.socket = null;
-      socket?.removeAllListeners('error');
-      socket?.on('error', () => {});
-      socket?.close();
+      if (collector.connected || collector.waiting.length === 0) collector.socket?.close();
     }
   }
 }
