@@ -30,7 +30,7 @@
  *     OP_POP_MPLS      ethernet type
  *     OP_SET_MPLS      value, mask            flow word 29
  *     OP_METER         id
- *     OP_LB_OUTPUT     slot of the bond
+ *     OP_LB_OUTPUT     slot of the bond, basis of the hash
  */
 
 export const OP_END = 0;

@@ -189,7 +189,7 @@ class Compiler {
         out.push(op.OP_METER, action.id);
         return false;
       case 'lb_output':
-        out.push(op.OP_LB_OUTPUT, bondSlot(action.bond));
+        out.push(op.OP_LB_OUTPUT, bondSlot(action.bond), action.basis | 0);
         return true;
       default:
         throw unsupported((action as { type: string }).type);

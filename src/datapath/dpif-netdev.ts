@@ -6,13 +6,15 @@
  *
  *     Dpif calls --> DpifNetdev --> WorkerHandle 0..n-1 --> threads (worker.ts)
  *
- * Every worker has a queue of every port: it receives from it and sends through it.
+ * Workers stand on CPUs (worker-slots.ts) and read the receive queues that they were assigned
+ * (port-queues.ts); every worker sends to every port.
  */
-import type { Clock } from '../common/clock.js';
+import { type Clock, NEVER } from '../common/clock.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
 import type { DatapathQueue, KernelPrograms } from '../netdev/netdev.js';
+import { DEFAULT_QUEUE_SETTINGS, type PortQueueSettings } from '../netdev/queue-settings.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
@@ -31,11 +33,14 @@ import { UPCALL_MISS } from './execute-actions.js';
 import { InstalledFlow } from './flow-registry.js';
 import { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
 import type { OdpAction } from './odp-actions.js';
+import { PmdStatistics } from './pmd-statistics.js';
+import { PortQueues } from './port-queues.js';
 import type { SharedStats } from './shared-stats.js';
 import type { UpcallRecord } from './upcall-ring.js';
 import { decodeCookie } from './userspace-cookie.js';
 import type { WorkerReport } from './worker.js';
 import { WorkerHandle } from './worker-handle.js';
+import { WORKERS_MAX, type WorkerSlot, WorkerSlots } from './worker-slots.js';
 
 const logger = getLogger('dpif_netdev');
 
@@ -64,6 +69,8 @@ export interface DpifNetdevOptions {
   arenaBytes?: number;
   settings?: DpifSettings;
   name?: string;
+  /** Asks for a turn of run(). */
+  wake?: () => void;
 }
 
 /** What is known of a worker. */
@@ -87,32 +94,47 @@ export function defaultWorkerUrl(): URL {
 export class DpifNetdev extends DpifBase<QueuedDevice> {
   readonly type = 'netdev';
   readonly name: string;
-  private readonly workers: WorkerHandle[] = [];
-  private readonly statsOf: SharedStats[];
+  readonly pmds: PmdStatistics;
+  private readonly slots: WorkerSlots;
+  private readonly queues: PortQueues;
+  private settings: DpifSettings;
   private executeRefused = 0;
   /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
   private kernel: KernelForwarding | null = null;
-  private vlanLimit = 2;
-  private kernelWanted = false;
   /** Deletions that wait for the end of this turn, so that they share one acknowledgement. */
   private readonly deletions = new Map<WorkerHandle, (() => void)[]>();
+  /** Queue settings in force, by port. */
+  private readonly applied = new Map<number, PortQueueSettings>();
+  private readonly ending = new Set<Promise<void>>();
 
   constructor(private readonly options: DpifNetdevOptions) {
     const maxPorts = options.maxPorts ?? DEFAULT_MAX_PORTS;
     const flowLimit = options.flowLimit ?? DEFAULT_FLOW_LIMIT;
     super(options.clock, { maxPorts, flowLimit });
     this.name = options.name ?? 'netdev@ovs-netdev';
-    const cpus = this.workerCpus(options.workers ?? 1);
-    for (let index = 0; index < cpus.length; index++) {
-      this.workers.push(this.startWorker(index, cpus[index], maxPorts, flowLimit));
-    }
-    this.statsOf = this.workers.map((worker) => worker.stats);
+    this.settings = { ...options.settings };
+    this.slots = new WorkerSlots({
+      clock: options.clock,
+      limits: { maxPorts, flowSlots: flowLimit },
+      start: (slot) => this.startWorker(slot),
+      restore: (slot) => this.restore(slot),
+      wake: () => options.wake?.(),
+    });
+    this.queues = new PortQueues(() => this.slots.wanted);
+    this.queues.assignment = this.settings.rxAssign ?? 'cycles';
+    this.pmds = new PmdStatistics(
+      this.slots,
+      this.queues,
+      options.native.cycleCount,
+      options.clock,
+    );
+    for (const cpu of this.workerCpus(options.pmdCpuMask)) this.slots.add(cpu);
   }
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
     const program = compileActions(actions);
-    const worker = this.workers[0];
-    if (!worker.acceptsPackets) {
+    const worker = this.slots.handles[0];
+    if (!worker?.acceptsPackets) {
       // The worker owns its counters: nobody else may write them.
       this.executeRefused += 1;
       return;
@@ -123,7 +145,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   async sync(): Promise<void> {
     await Promise.all(
-      this.workers.map((worker) => new Promise<void>((done) => worker.whenAcked(done))),
+      this.slots.handles.map((worker) => new Promise<void>((done) => worker.whenAcked(done))),
     );
   }
 
@@ -147,33 +169,57 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     return stats;
   }
 
-  /** Changes settings of all workers while they run. */
+  /** Changes settings while workers run; takes up changed settings of ports, too. */
   configure(settings: DpifSettings): void {
-    for (const worker of this.workers) worker.post({ type: 'setting', setting: settings });
-    this.vlanLimit = settings.vlanLimit ?? this.vlanLimit;
-    this.kernelWanted = settings.kernelForwarding ?? this.kernelWanted;
+    this.settings = { ...this.settings, ...settings };
+    const { pmdCpus, rxAssign, rxIsolate, ...ofWorkers } = settings;
+    for (const worker of this.slots.handles) worker.post({ type: 'setting', setting: ofWorkers });
+    let anew = false;
+    if (rxAssign !== undefined && rxAssign !== this.queues.assignment) {
+      logger.info(`Rxq to PMD assignment mode changed to: '${rxAssign}'.`);
+      this.queues.assignment = rxAssign;
+      anew = true;
+    }
+    if (rxIsolate !== undefined && rxIsolate !== this.queues.isolate) {
+      this.queues.isolate = rxIsolate;
+      anew = true;
+    }
+    if (pmdCpus !== undefined && this.changeWorkers(this.workerCpus(pmdCpus))) anew = true;
+    if (this.configurePorts()) anew = true;
+    if (anew) this.queues.assign(true);
     // The kernel's programs always look behind a tag.
-    this.useKernel(this.kernelWanted && this.vlanLimit > 0);
+    const { kernelForwarding = false, vlanLimit = 2 } = this.settings;
+    this.useKernel(kernelForwarding && vlanLimit > 0);
   }
 
   workerInfo(): WorkerInfo[] {
-    return this.workers.map((worker) => ({
-      cpu: worker.cpu,
-      alive: worker.alive,
-      counters: worker.stats.counters,
-      ...worker.sample(),
+    return this.slots.wanted.map((slot) => ({
+      cpu: slot.cpu,
+      alive: slot.alive,
+      counters: slot.stats.counters,
+      ...(slot.handle?.sample() ?? { heapBytes: 0, cpuUs: 0 }),
     }));
+  }
+
+  override run(now: number): void {
+    this.slots.run(now);
+    this.pmds.run(now);
+  }
+
+  override nextWake(): number {
+    return this.closed ? NEVER : Math.min(this.slots.nextWake(), this.pmds.nextWake());
   }
 
   override async close(): Promise<void> {
     if (this.closed) return;
     await super.close();
     this.kernel?.close();
-    await Promise.all(this.workers.map((worker) => worker.close()));
+    await this.slots.close();
+    await Promise.all(this.ending);
   }
 
   protected workerStats(): readonly SharedStats[] {
-    return this.statsOf;
+    return this.slots.stats;
   }
 
   protected attach(port: PortEntry<QueuedDevice>): void {
@@ -184,28 +230,29 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
         `${netdev.name}: a device of type ${netdev.type} has no queues for datapath ${this.name}`,
       );
     }
-    const queues = netdev.openQueues(this.workers.length);
-    this.workers.forEach((worker, index) => {
-      const queue = queues[index];
-      if (!queue) return;
-      const { kind, fd, ringBytes, slots, slotBytes } = queue;
-      worker.post({ type: 'portAdd', port: { portNo, kind, fd, ringBytes, slots, slotBytes } });
-    });
+    const settings = netdev.queueSettings ?? DEFAULT_QUEUE_SETTINGS;
+    const queues = netdev.openQueues(this.queueCount(settings));
+    this.applied.set(portNo, settings);
+    for (const slot of this.slots.wanted) this.tellPort(slot, portNo, queues);
+    this.queues.add(portNo, port.name, queues, settings);
     this.kernel?.portAdd(port, netdev);
   }
 
   protected detach(port: PortEntry<QueuedDevice>): void {
     this.kernel?.portDel(port.portNo);
-    for (const worker of this.workers) worker.post({ type: 'portDel', portNo: port.portNo });
+    for (const worker of this.slots.handles) worker.post({ type: 'portDel', portNo: port.portNo });
     // The descriptors' numbers may be another file's as soon as they are closed: no worker may know
     // them any more by then. Workers answer between two batches.
-    for (const worker of this.workers) worker.waitAcked();
+    for (const worker of this.slots.handles) worker.waitAcked();
+    this.queues.delete(port.portNo);
+    this.applied.delete(port.portNo);
     port.netdev.closeQueues();
   }
 
   protected install(flow: InstalledFlow, program: ActionProgram, worker: number): void {
-    this.workers[worker].commands.flowPut(flow.slot, flow.masked, program);
-    this.workers[worker].schedule();
+    const handle = this.slots.all[worker].handle;
+    handle?.commands.flowPut(flow.slot, flow.masked, program);
+    handle?.schedule();
     this.kernel?.flowChanged(flow);
   }
 
@@ -258,7 +305,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     try {
       this.kernel ??= new KernelForwarding(this.options.native, () => this.clock.now());
     } catch (error) {
-      this.kernelWanted = false;
+      this.settings.kernelForwarding = false;
       logger.warn(errorMessage(error));
       return;
     }
@@ -284,36 +331,131 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   }
 
   private eachWith(flow: InstalledFlow, action: (worker: WorkerHandle) => void): void {
-    this.workers.forEach((worker, index) => {
-      if ((flow.workers & (1 << index)) === 0) return;
-      action(worker);
-      worker.schedule();
-    });
+    for (const { index, handle } of this.slots.all) {
+      if ((flow.workers & (1 << index)) === 0 || !handle?.alive) continue;
+      action(handle);
+      handle.schedule();
+    }
   }
 
-  private startWorker(index: number, cpu: number, maxPorts: number, flowSlots: number) {
+  private queueCount(settings: PortQueueSettings): number {
+    return settings.rxQueues ?? Math.max(1, this.slots.wanted.length);
+  }
+
+  private tellPort(slot: WorkerSlot, portNo: number, queues: readonly DatapathQueue[]): void {
+    // Workers share descriptors for sending only where there are fewer of these than of them.
+    const position = this.slots.wanted.indexOf(slot);
+    const { kind, fd } = queues[Math.max(position, 0) % queues.length];
+    slot.handle?.post({ type: 'portAdd', port: { portNo, kind, fd } });
+  }
+
+  /** Starts and ends workers; returns whether there are others now. */
+  private changeWorkers(cpus: number[]): boolean {
+    const { added, removed } = this.slots.plan(cpus);
+    if (added.length === 0 && removed.length === 0) return false;
+    const fresh = added.map((cpu) => this.slots.add(cpu));
+    for (const slot of removed) slot.wanted = false;
+    for (const slot of fresh) this.restoreFlows(slot);
+    // Sockets and queues are counted and shared out anew: which worker sends by which, too.
+    for (const port of this.portTable) if (port) this.reopen(port);
+    for (const slot of removed) this.end(slot);
+    logger.info(`There are ${this.slots.wanted.length} pmd threads on numa node 0`);
+    return true;
+  }
+
+  /** Forgets a worker's flows, and ends it. */
+  private end(slot: WorkerSlot): void {
+    for (const flow of this.flowRegistry) flow.workers &= ~(1 << slot.index);
+    const ended = this.slots.remove(slot);
+    this.ending.add(ended);
+    void ended.then(() => this.ending.delete(ended));
+  }
+
+  /** Ports whose settings have changed; returns whether queues are pinned otherwise. */
+  private configurePorts(): boolean {
+    let pinned = false;
+    for (const port of this.portTable) {
+      if (!port) continue;
+      const settings = port.netdev.queueSettings ?? DEFAULT_QUEUE_SETTINGS;
+      if (this.applied.get(port.portNo) === settings) continue;
+      const count = this.queueCount(settings);
+      if (this.queues.pin(port.portNo, settings)) pinned = true;
+      if (count !== this.queues.of(port.portNo).length) this.reopen(port);
+      else this.applied.set(port.portNo, settings);
+    }
+    return pinned;
+  }
+
+  /** Opens a port's queues anew. What waits in the old ones is lost, so that nothing overtakes. */
+  private reopen(port: PortEntry<QueuedDevice>): void {
+    this.detach(port);
+    try {
+      this.attach(port);
+      for (const flow of this.flowRegistry) this.kernel?.flowChanged(flow);
+    } catch (error) {
+      logger.err(`${port.name}: its queues could not be opened again: ${errorMessage(error)}`);
+    }
+  }
+
+  /** Makes a worker that was started again what the last one was. */
+  private restore(slot: WorkerSlot): void {
+    this.restoreFlows(slot);
+    for (const port of this.portTable) {
+      if (!port) continue;
+      const queues = this.queues.of(port.portNo);
+      // Nobody knows where in its rings the dead worker was.
+      if (queues.some(({ worker }) => worker === slot || worker === null)) this.reopen(port);
+      else
+        this.tellPort(
+          slot,
+          port.portNo,
+          queues.map(({ queue }) => queue),
+        );
+    }
+  }
+
+  /** Installs all flows that the slot's last worker had, or that every worker is to have. */
+  private restoreFlows({ index, handle }: WorkerSlot): void {
+    for (const flow of this.flowRegistry) {
+      flow.workers |= 1 << index;
+      handle?.commands.flowPut(flow.slot, flow.masked, compileActions(flow.actions));
+    }
+    handle?.schedule();
+  }
+
+  private startWorker(slot: WorkerSlot): WorkerHandle {
+    const { pmdCpus: _, rxAssign: __, rxIsolate: ___, ...settings } = this.settings;
     return new WorkerHandle({
       native: this.options.native,
       url: this.options.workerUrl ?? defaultWorkerUrl(),
-      index,
-      cpu,
+      index: slot.index,
+      cpu: slot.cpu,
       arenaBytes: this.options.arenaBytes ?? DEFAULT_ARENA_BYTES,
-      maxPorts,
-      flowSlots,
-      settings: this.options.settings ?? {},
+      maxPorts: this.limits.maxPorts,
+      flowSlots: this.limits.flowLimit,
+      settings,
+      stats: slot.stats,
       meters: this.meters,
       onUpcall: (record, worker) => this.upcall(record, worker),
       onReport: (report) => this.reported(report),
-      onDeath: () => {},
+      onDeath: (worker) => this.slots.died(worker),
     });
   }
 
-  /** The CPU of each worker: from the mask, else the last ones that the process may use. */
-  private workerCpus(wanted: number): number[] {
+  /**
+   * The CPU of each worker: those of the mask that the process may use (which respects a
+   * container's cpuset); without a mask the last ones, as many as `workers` says.
+   */
+  private workerCpus(wanted?: readonly number[] | null): number[] {
     const usable = this.options.native.getAffinity();
-    const mask = this.options.pmdCpuMask?.filter((cpu) => usable.includes(cpu)) ?? [];
-    const n = Math.min(Math.max(1, mask.length > 0 ? mask.length : wanted), 31);
-    const cpus = mask.length > 0 ? mask : usable.slice(-n);
+    const mask = wanted?.filter((cpu) => usable.includes(cpu)) ?? [];
+    if (wanted && mask.length < wanted.length) {
+      const missing = wanted.filter((cpu) => !usable.includes(cpu));
+      logger.warn(`pmd-cpu-mask names CPUs that this process may not use: ${missing.join(', ')}`);
+    }
+    if (mask.length > 0) return mask.slice(0, WORKERS_MAX);
+    const n = Math.min(Math.max(1, this.options.workers ?? 1), WORKERS_MAX);
+    const cpus = usable.slice(-n);
     return Array.from({ length: n }, (_, i) => cpus[i] ?? -1);
   }
 
@@ -323,8 +465,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     if (kind === UPCALL_MISS) {
       // Many packets of a flow miss before its megaflow is there: they need no second translation.
       if (key[W_RECIRC_ID] === 0 && this.installedFor(key, worker)) {
-        this.workers[worker].commands.reinject(frame, key[W_IN_PORT]);
-        this.workers[worker].schedule();
+        const handle = this.slots.all[worker].handle;
+        handle?.commands.reinject(frame, key[W_IN_PORT]);
+        handle?.schedule();
         return;
       }
       this.upcallHandler({ type: 'miss', frame, key, worker });
@@ -336,6 +479,6 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   private reported(report: WorkerReport): void {
     const name = this.portTable[report.portNo]?.name ?? String(report.portNo);
-    logger.err(`${name}: could not be taken up: ${report.message}`);
+    logger.err(`${name}: queue ${report.rxq} could not be taken up: ${report.message}`);
   }
 }

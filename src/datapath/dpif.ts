@@ -5,10 +5,14 @@
  * (in-process and synchronous, for dummy devices and a stopped clock). The OpenFlow layer knows
  * nothing beyond this file. Everything here runs on the main thread; nothing blocks.
  */
+
+import type { PortQueueSettings } from '../netdev/queue-settings.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import type { BondBuckets } from './bond-buckets.js';
 import type { DpMeterConfig, DpMeterStats } from './meter-table.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
+import type { PmdControl } from './pmd-control.js';
+import type { RxAssignment } from './rx-assign.js';
 
 /** A frame outside the packet path (upcalls, packet-outs): bytes without virtio header. */
 export interface FrameBytes {
@@ -93,6 +97,12 @@ export interface DpifSettings {
   spinRounds?: number;
   /** Whether the kernel forwards what it can (other_config:hw-offload; false unless set). */
   kernelForwarding?: boolean;
+  /** CPUs that have a forwarding worker; null: the datapath chooses. */
+  pmdCpus?: readonly number[] | null;
+  /** How receive queues are assigned to workers (other_config:pmd-rxq-assign). */
+  rxAssign?: RxAssignment;
+  /** Whether a worker with a pinned queue gets no others (other_config:pmd-rxq-isolate). */
+  rxIsolate?: boolean;
 }
 
 export interface Dpif {
@@ -144,6 +154,9 @@ export interface Dpif {
   /** The tables of lb_output; null: the datapath has no such action. */
   readonly bonds: BondBuckets | null;
 
+  /** What its forwarding threads do; absent: it has none. */
+  readonly pmds?: PmdControl;
+
   stats(): DpStats;
   run(now: number): void;
   nextWake(): number;
@@ -155,4 +168,6 @@ export interface Dpif {
 export interface DpNetdev {
   readonly name: string;
   readonly type: string;
+  /** How its queues are to be; absent: the defaults. */
+  readonly queueSettings?: PortQueueSettings;
 }

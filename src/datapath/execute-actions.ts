@@ -192,8 +192,8 @@ export class ActionExecutor {
         this.recirc(program[pc + 1], depth);
         return pc + 2;
       case op.OP_LB_OUTPUT:
-        this.lbOutput(program[pc + 1]);
-        return pc + 2;
+        this.lbOutput(program[pc + 1], program[pc + 2]);
+        return pc + 3;
       case op.OP_PUSH_MPLS:
         return this.pushMpls(program[pc + 1], program[pc + 2]) ? pc + 3 : -1;
       case op.OP_POP_MPLS:
@@ -282,9 +282,9 @@ export class ActionExecutor {
   }
 
   /** Sends by the port of the bucket that the packet hashes to. */
-  private lbOutput(slot: number): void {
+  private lbOutput(slot: number, basis: number): void {
     this.ensureKey();
-    const at = slot * BOND_BUCKETS + (hashL4(this.flow.key, 0) & (BOND_BUCKETS - 1));
+    const at = slot * BOND_BUCKETS + (hashL4(this.flow.key, basis) & (BOND_BUCKETS - 1));
     const port = this.stats.bondPorts[at];
     if (port < 0) {
       this.stats.drops[DropReason.pipeline] += 1;

@@ -94,6 +94,7 @@ export type OdpAction =
   | { type: 'recirc'; id: number }
   | { type: 'meter'; id: number }
   | { type: 'check_pkt_len'; size: number; greater: OdpAction[]; lessEqual: OdpAction[] }
-  | { type: 'lb_output'; bond: number }
+  /** By the port of the bucket that the packet's 'l4' hash leads to, as after hash and recirc. */
+  | { type: 'lb_output'; bond: number; basis: number }
   /** An explicit drop with a reason to count it by (drop-reasons.ts). */
   | { type: 'drop'; reason: number };

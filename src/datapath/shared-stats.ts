@@ -60,7 +60,10 @@ export const C_CPU_US = 11;
 /** Bytes of the worker's heap in use, as of the last command, and collections seen since start. */
 export const C_HEAP_USED = 12;
 export const C_HEAP_ALLOCATED = 13;
-export const N_COUNTERS = 16;
+/** Cycles of rounds that moved frames, and of all rounds: sampled. */
+export const C_BUSY_CYCLES = 14;
+export const C_SPIN_CYCLES = 15;
+export const N_COUNTERS = 24;
 
 /** Sequence number of the last command batch that is in force. */
 export const CTL_ACK = 0;

@@ -20,6 +20,7 @@ import { DropReason } from './drop-reasons.js';
 import { type Engine, EXECUTE_METADATA } from './engine.js';
 import { type FrameMemory, HEADROOM } from './frame-memory.js';
 import type { MaskedKey } from './megaflow-table.js';
+import type { WorkerQueue } from './polled-queue.js';
 
 const CMD_FLOW_PUT = 1;
 const CMD_FLOW_MODIFY = 2;
@@ -39,19 +40,20 @@ export type WorkerMessage =
   | { type: 'commands'; seq: number; words: Int32Array; length: number }
   | { type: 'portAdd'; seq: number; port: WorkerPort }
   | { type: 'portDel'; seq: number; portNo: number }
+  | { type: 'queueAdd'; seq: number; queue: WorkerQueue }
+  | { type: 'queueDel'; seq: number; portNo: number; rxq: number }
   | { type: 'setting'; seq: number; setting: DpifSettings }
   /** Writes heap and CPU figures to the counters. */
   | { type: 'sample'; seq: number }
+  /** Fails on purpose: what a programming error would do. */
+  | { type: 'crash'; seq: number }
   | { type: 'stop'; seq: number };
 
-/** A port's queue for one worker. */
+/** How a worker sends to a port. */
 export interface WorkerPort {
   portNo: number;
   kind: 'packet' | 'tap';
   fd: number;
-  ringBytes: number;
-  slots: number;
-  slotBytes: number;
 }
 
 /** Packs commands on the main thread. */

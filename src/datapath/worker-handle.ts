@@ -19,7 +19,7 @@ import {
   CTL_ACK,
   CTL_ENDED,
   CTL_NOTIFIED,
-  SharedStats,
+  type SharedStats,
 } from './shared-stats.js';
 import { type UpcallRecord, UpcallRing, upcallRingBuffer } from './upcall-ring.js';
 import type { WorkerInit, WorkerReport } from './worker.js';
@@ -46,6 +46,8 @@ export interface WorkerHandleOptions {
   maxPorts: number;
   flowSlots: number;
   upcallRingBytes?: number;
+  /** Its counters, which outlive it. */
+  stats: SharedStats;
   settings: DpifSettings;
   /** Shared by all workers. */
   meters: MeterTable;
@@ -83,7 +85,7 @@ export class WorkerHandle {
     this.native = native;
     this.index = options.index;
     this.cpu = options.cpu;
-    this.stats = SharedStats.create(options);
+    this.stats = options.stats;
     const ring = upcallRingBuffer(options.upcallRingBytes);
     this.upcalls = new UpcallRing(ring);
     this.controlFd = native.eventfd();
@@ -204,6 +206,14 @@ export class WorkerHandle {
     this.port.close();
     this.native.close(this.controlFd);
     this.native.close(this.notifyFd);
+  }
+
+  /** Ends the thread in the middle of whatever it does: what a crash looks like. */
+  async kill(): Promise<void> {
+    const ended = this.thread.terminate();
+    // Out of the kernel, where it cannot be stopped.
+    this.native.eventfdWrite(this.controlFd);
+    await ended;
   }
 
   private nextSeq(): number {

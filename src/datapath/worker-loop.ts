@@ -15,8 +15,16 @@
 // hot path
 import type { PacketIo } from '../native/binding.js';
 import type { Engine } from './engine.js';
-import { KIND_TAP, type ReceiveQueue, type Receiver } from './receive-queue.js';
-import { C_BUSY_ROUNDS, C_IDLE_ROUNDS, C_SLEEPS, type SharedStats } from './shared-stats.js';
+import { LOAD_CYCLES, LOAD_FRAMES, type PolledQueue } from './polled-queue.js';
+import { KIND_TAP, type Receiver } from './receive-queue.js';
+import {
+  C_BUSY_CYCLES,
+  C_BUSY_ROUNDS,
+  C_IDLE_ROUNDS,
+  C_SLEEPS,
+  C_SPIN_CYCLES,
+  type SharedStats,
+} from './shared-stats.js';
 
 /** Frames of one queue in one turn, and frames at which a batch is sent in any case. */
 const TURN_BUDGET = 64;
@@ -27,6 +35,9 @@ const LOOK_INTERVAL = 8;
 const SPIN_LOOK_INTERVAL = 16;
 /** Rounds without a frame after which a ring is no longer polled. */
 const RING_IDLE_ROUNDS = 4096;
+/** One round of so many is measured, and counts for all of them. */
+const MEASURE_INTERVAL = 16;
+const CYCLES_MASK = 0x3fffffff;
 
 /** Rounds without any frame before the worker sleeps. */
 export const DEFAULT_SPIN_ROUNDS = 32;
@@ -41,6 +52,12 @@ export interface WorkerLoopOptions {
   /** Where io.wait writes tags. */
   ready: Int32Array;
   host: WorkerHost;
+  cycleCounter: CycleCounter;
+}
+
+/** The addon, as far as it counts cycles. */
+export interface CycleCounter {
+  cycleCountLow(): number;
 }
 
 /** What the loop needs of its thread. */
@@ -58,11 +75,13 @@ export class WorkerLoop {
   private readonly ready: Int32Array;
   private readonly host: WorkerHost;
   /** By tag; null where a queue was removed. */
-  private readonly queues: (ReceiveQueue | null)[] = [];
-  private readonly active: ReceiveQueue[] = [];
+  private readonly queues: (PolledQueue | null)[] = [];
+  private readonly active: PolledQueue[] = [];
   private nActive = 0;
   private batchFrames = 0;
+  private rounds = 0;
   private running = true;
+  private readonly cycleCounter: CycleCounter;
 
   constructor(options: WorkerLoopOptions) {
     this.io = options.io;
@@ -71,10 +90,11 @@ export class WorkerLoop {
     this.stats = options.stats;
     this.ready = options.ready;
     this.host = options.host;
+    this.cycleCounter = options.cycleCounter;
   }
 
   /** Starts receiving from a queue. */
-  add(queue: ReceiveQueue): void {
+  add(queue: PolledQueue): void {
     let tag = this.queues.indexOf(null);
     if (tag < 0) tag = this.queues.push(null) - 1;
     this.queues[tag] = queue;
@@ -82,13 +102,16 @@ export class WorkerLoop {
     this.activate(queue);
   }
 
-  /** Stops receiving from a port and returns its queues; the batch at hand is ended before. */
-  remove(portNo: number): ReceiveQueue[] {
+  /**
+   * Stops receiving from a port, or from one of its queues, and returns what it read from; the
+   * batch at hand is ended before.
+   */
+  remove(portNo: number, rxq = -1): PolledQueue[] {
     this.endBatch();
-    const removed: ReceiveQueue[] = [];
+    const removed: PolledQueue[] = [];
     for (let tag = 0; tag < this.queues.length; tag++) {
       const queue = this.queues[tag];
-      if (queue?.portNo !== portNo) continue;
+      if (queue?.portNo !== portNo || (rxq >= 0 && queue.rxq !== rxq)) continue;
       this.io.unwatch(queue.fd);
       this.queues[tag] = null;
       const at = this.active.indexOf(queue);
@@ -105,7 +128,8 @@ export class WorkerLoop {
     let idle = 0;
     let busy = 0;
     while (this.running) {
-      if (this.round() > 0) {
+      const measured = ++this.rounds % MEASURE_INTERVAL === 0;
+      if ((measured ? this.measuredRound() : this.round()) > 0) {
         counters[C_BUSY_ROUNDS] += 1;
         idle = 0;
         if (++busy % LOOK_INTERVAL === 0) this.look(0);
@@ -138,6 +162,7 @@ export class WorkerLoop {
     for (let i = this.nActive - 1; i >= 0; i--) {
       const queue = this.active[i];
       const got = this.receiver.receive(queue, TURN_BUDGET);
+      queue.got = got;
       if (got > 0) {
         queue.idleRounds = 0;
         frames += got;
@@ -150,6 +175,25 @@ export class WorkerLoop {
       }
     }
     if (frames > 0) this.endBatch();
+    return frames;
+  }
+
+  /** A round whose cycles are charged to the queues that gave frames, by their number. */
+  private measuredRound(): number {
+    const before = this.cycleCounter.cycleCountLow();
+    const first = this.nActive;
+    const frames = this.round();
+    const cycles = ((this.cycleCounter.cycleCountLow() - before) & CYCLES_MASK) * MEASURE_INTERVAL;
+    this.stats.counters[C_SPIN_CYCLES] += cycles;
+    if (frames === 0) return 0;
+    this.stats.counters[C_BUSY_CYCLES] += cycles;
+    // Queues that gave frames are active still.
+    for (let i = 0; i < this.nActive && i < first; i++) {
+      const { got, load } = this.active[i];
+      if (got <= 0) continue;
+      load[LOAD_CYCLES] += (cycles * got) / frames;
+      load[LOAD_FRAMES] += got * MEASURE_INTERVAL;
+    }
     return frames;
   }
 
@@ -169,7 +213,7 @@ export class WorkerLoop {
     }
   }
 
-  private activate(queue: ReceiveQueue): void {
+  private activate(queue: PolledQueue): void {
     queue.idleRounds = 0;
     if (queue.active) return;
     queue.active = true;

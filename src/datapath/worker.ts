@@ -12,7 +12,8 @@ import { PORT_PACKET, PORT_TAP, TX_BATCH } from './egress.js';
 import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
 import { MeterTable } from './meter-table.js';
-import { KIND_RING, KIND_TAP, ReceiveQueue, Receiver } from './receive-queue.js';
+import { PolledQueue, type WorkerQueue } from './polled-queue.js';
+import { KIND_RING, KIND_TAP, Receiver } from './receive-queue.js';
 import {
   C_CPU_US,
   C_HEAP_USED,
@@ -49,8 +50,8 @@ export interface WorkerInit {
 
 /** What a worker tells besides counters and acknowledgements. */
 export type WorkerReport =
-  /** The port's queue could not be taken up. */
-  { type: 'portFailed'; portNo: number; message: string };
+  /** A receive queue could not be taken up. */
+  { type: 'queueFailed'; portNo: number; rxq: number; message: string };
 
 class ForwardingWorker {
   private readonly native: NativeBinding = loadNative();
@@ -96,6 +97,7 @@ class ForwardingWorker {
       stats,
       ready,
       host: this,
+      cycleCounter: native,
     });
     this.commands = new CommandReader(this.engine, memory, () => this.loop.endBatch());
     this.apply(init.settings);
@@ -161,6 +163,14 @@ class ForwardingWorker {
       case 'portDel':
         this.portDel(message.portNo);
         return true;
+      case 'queueAdd':
+        this.queueAdd(message.queue);
+        return true;
+      case 'queueDel':
+        this.letGo(message.portNo, message.rxq);
+        return true;
+      case 'crash':
+        throw new Error('it was told to fail');
       case 'setting':
         this.apply(message.setting);
         return true;
@@ -178,44 +188,41 @@ class ForwardingWorker {
     if (settings.spinRounds !== undefined) this.loop.spinRounds = settings.spinRounds;
   }
 
-  private portAdd(port: WorkerPort): void {
-    const tap = port.kind === 'tap';
+  private portAdd({ portNo, kind, fd }: WorkerPort): void {
+    this.engine.egress.portAdd(portNo, kind === 'tap' ? PORT_TAP : PORT_PACKET, fd);
+  }
+
+  private portDel(portNo: number): void {
+    this.letGo(portNo, -1);
+    this.engine.egress.portDel(portNo);
+  }
+
+  private queueAdd(queue: WorkerQueue): void {
+    const { portNo, rxq, ringBytes, fd } = queue;
     let ringOffset = 0;
     try {
-      if (!tap) {
-        ringOffset = this.space.take(port.ringBytes);
+      if (queue.kind === 'packet') {
+        ringOffset = this.space.take(ringBytes);
         if (ringOffset < 0) throw new Error('no address space left for its receive ring');
-        this.native.ringMap(port.fd, this.memory.arena, ringOffset, port.ringBytes);
+        this.native.ringMap(fd, this.memory.arena, ringOffset, ringBytes);
       }
-      this.loop.add(
-        new ReceiveQueue(
-          tap ? KIND_TAP : KIND_RING,
-          port.portNo,
-          port.fd,
-          ringOffset,
-          port.ringBytes,
-          port.slots,
-          port.slotBytes,
-        ),
-      );
-      this.engine.egress.portAdd(port.portNo, tap ? PORT_TAP : PORT_PACKET, port.fd);
+      const kind = queue.kind === 'tap' ? KIND_TAP : KIND_RING;
+      this.loop.add(new PolledQueue(kind, queue, ringOffset));
     } catch (error) {
-      const report: WorkerReport = {
-        type: 'portFailed',
-        portNo: port.portNo,
-        message: error instanceof Error ? error.message : String(error),
-      };
+      const message = error instanceof Error ? error.message : String(error);
+      const report: WorkerReport = { type: 'queueFailed', portNo, rxq, message };
       this.init.port.postMessage(report);
     }
   }
 
-  private portDel(portNo: number): void {
-    for (const queue of this.loop.remove(portNo)) {
+  /** Gives up a queue of a port, or all of them (-1). */
+  private letGo(portNo: number, rxq: number): void {
+    for (const queue of this.loop.remove(portNo, rxq)) {
+      queue.storePosition();
       if (queue.kind !== KIND_RING) continue;
       this.native.ringUnmap(this.memory.arena, queue.ringOffset, queue.ringBytes);
       this.space.give(queue.ringOffset, queue.ringBytes);
     }
-    this.engine.egress.portDel(portNo);
   }
 }
 

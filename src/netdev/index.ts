@@ -16,6 +16,13 @@ export {
 } from './netdev.js';
 export { PatchNetdev } from './patch-netdev.js';
 export { PcapWriter } from './pcap-writer.js';
+export {
+  DEFAULT_QUEUE_LENGTH,
+  DEFAULT_QUEUE_SETTINGS,
+  type Discipline,
+  type PortQueueSettings,
+  type TrafficClasses,
+} from './queue-settings.js';
 export { randomMac } from './random-mac.js';
 export {
   type NetdevFactory,

@@ -11,6 +11,8 @@
  * Devices are opened by the registry (registry.ts). Everything here runs on the main thread.
  */
 
+import type { PortQueueSettings } from './queue-settings.js';
+
 /** A receive and transmit queue of a real device: what a forwarding worker needs of it. */
 export interface DatapathQueue {
   kind: 'packet' | 'tap';
@@ -67,6 +69,8 @@ export interface Netdev {
   readonly dpifType: string;
   /** For type 'patch': the peer's port name. */
   readonly patchPeer?: string | null;
+  /** How its queues are to be: the datapath takes it up when it is configured next. */
+  queueSettings?: PortQueueSettings;
 
   /** Applies Interface.options, where the type has any. @throws TapswitchError */
   setOptions?(options: Readonly<Record<string, string>>): void;

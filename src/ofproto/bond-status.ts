@@ -4,6 +4,7 @@
  */
 import { NEVER } from '../common/clock.js';
 import type { Bond, BondMember, LacpStatus } from './bond.js';
+import type { BondEvent } from './bond-events.js';
 import type { Bundle } from './bundle.js';
 import { macFromBytes, macText } from './flow-access.js';
 import type { LacpMember, LacpMemberStatus } from './lacp.js';
@@ -22,6 +23,8 @@ export interface BondReport {
   /** Milliseconds until buckets may move; null where they never do. */
   rebalanceMs: number | null;
   members: MemberReport[];
+  /** What happened lately, the newest last. */
+  events: readonly BondEvent[];
 }
 
 export interface MemberReport {
@@ -59,6 +62,7 @@ export function bondReport(ofproto: Ofproto, bundle: Bundle, bond: Bond, now: nu
     active: bond.active?.link.name ?? null,
     rebalanceMs: bond.isBalanced ? Math.max(0, Math.ceil(bond.nextRebalanceMs - now)) : null,
     members: [...bond.members.values()].map((m) => memberReport(ofproto, bundle, bond, m, now)),
+    events: bundle.bondEvents?.recent() ?? [],
   };
 }
 

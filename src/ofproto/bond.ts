@@ -105,17 +105,22 @@ export class Bond {
     if (settings.activeMemberMac !== null && this.activeMac === 0) {
       this.activeMac = macFromBytes(settings.activeMemberMac);
     }
-    const changed =
+    const respread =
       old.mode !== settings.mode ||
       old.basis !== settings.basis ||
-      old.lacpFallbackAb !== settings.lacpFallbackAb ||
-      old.rebalanceIntervalMs !== settings.rebalanceIntervalMs ||
+      old.lacpFallbackAb !== settings.lacpFallbackAb;
+    const newInterval = old.rebalanceIntervalMs !== settings.rebalanceIntervalMs;
+    const changed =
+      respread ||
+      newInterval ||
       old.primary !== settings.primary ||
       old.allMembersActive !== settings.allMembersActive ||
       old.useLbOutput !== settings.useLbOutput;
     if (changed) this.revalidate = true;
     for (const m of this.members.values()) m.isPrimary = m.link.name === settings.primary;
-    if (changed || this.buckets === null) this.resetBuckets();
+    // What does not change where flows belong leaves each where it is.
+    if (respread || this.buckets === null) this.resetBuckets();
+    else if (newInterval) this.nextRebalanceMs = this.now() + settings.rebalanceIntervalMs;
   }
 
   /** Makes a link a member, or looks again at one that is. */

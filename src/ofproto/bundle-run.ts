@@ -14,9 +14,10 @@ import {
   ETH_TYPE_VLAN_8021Q,
   newFlow,
 } from '../packet/flow-layout.js';
-import type { Bond, BondLink } from './bond.js';
+import type { Bond, BondLink, BondMember } from './bond.js';
 import { bondRebalance } from './bond-rebalance.js';
 import { BondRecirc } from './bond-recirc.js';
+import { memberWhy } from './bond-status.js';
 import type { Bundle } from './bundle.js';
 import { type MacNumber, macToBytes, setDlSrc } from './flow-access.js';
 import { MAC_SLOW_PROTOCOLS } from './lacp-pdu.js';
@@ -40,9 +41,13 @@ export function bundleRun(ofproto: Ofproto, bundle: Bundle): void {
   const recirc = bondRecirc(ofproto, bundle, bond);
   if (bond.isBalanced && ofproto.clock.now() >= bond.nextRebalanceMs) {
     accountBond(ofproto, bundle);
-    bondRebalance(bond, ofproto.clock.now());
+    const before = (bond.buckets ?? []).map(({ member }) => member);
+    if (bondRebalance(bond, ofproto.clock.now())) bundle.bondEvents?.moved(before, bond);
   }
   recirc?.update();
+  const heard = [...(lacp?.members.values() ?? [])].some(({ status }) => status === 'current');
+  const why = (member: BondMember) => memberWhy(bundle, bond, member, ofproto.clock.now());
+  bundle.bondEvents?.look(bond, why, heard);
   if (bond.takeRevalidate()) ofproto.markRevalidate();
   if (bond.takeLearning()) sendLearningPackets(ofproto, bundle);
 }
@@ -121,6 +126,8 @@ function sendLearningPackets(ofproto: Ofproto, bundle: Bundle): void {
     if (includesVlan(bundle, tags)) sent += sendLearning(ofproto, bundle, entry.mac, tags) ? 1 : 0;
   }
   log.dbg(`bond ${bundle.name}: sent ${sent} gratuitous learning packets`);
+  if (sent > 0)
+    bundle.bondEvents?.note(`told the peer of ${sent} address${sent === 1 ? '' : 'es'}`);
 }
 
 function sendLearning(ofproto: Ofproto, bundle: Bundle, mac: MacNumber, tags: Tags): boolean {

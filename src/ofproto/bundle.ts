@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../common/clock.js';
 import { Bond, type LacpStatus } from './bond.js';
+import { BondEvents } from './bond-events.js';
 import type { BondRecirc } from './bond-recirc.js';
 import { Lacp } from './lacp.js';
 import type { OfPort } from './port.js';
@@ -33,6 +34,8 @@ export class Bundle {
   mirrorDst = 0;
   mirrorOut = 0;
   bond: Bond | null = null;
+  /** What happened to the bond lately; null without one. */
+  bondEvents: BondEvents | null = null;
   /** How the datapath spreads packets over the bond's buckets. */
   bondRecirc: BondRecirc | null = null;
   lacp: Lacp | null = null;
@@ -90,6 +93,7 @@ export class Bundle {
       return;
     }
     this.bond ??= new Bond(settings.name, () => this.clock.now());
+    this.bondEvents ??= new BondEvents(this.clock);
     this.bond.name = settings.name;
     this.bond.configure(settings.bond);
     for (const port of this.ports) this.bond.register(port.device);
@@ -99,6 +103,7 @@ export class Bundle {
     this.bondRecirc?.close();
     this.bondRecirc = null;
     this.bond = null;
+    this.bondEvents = null;
   }
 
   private removePort(port: OfPort): void {

@@ -5,6 +5,7 @@
  * right to the packet. Semantics: OpenFlow 1.5 sections 6.4 and 7.3.4.2; ovs-actions(7) where 1.0
  * differs.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { OFPP } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import type { Match } from '../openflow/match.js';
@@ -33,8 +34,17 @@ export interface RuleFilter {
  * @throws OfpError; the tables are unchanged then
  */
 export function executeFlowMod(ofproto: Ofproto, mod: FlowMod): void {
+  checkFlowModTable(mod);
+  ofproto.connmgr.notices.during(null, () => changeTables(ofproto, mod));
+}
+
+/** What can be said of a flow-mod before its turn. @throws OfpError */
+export function checkFlowModTable(mod: FlowMod): void {
   if (mod.table !== TBL_ALL && mod.table >= N_TABLES) fail('OFPFMFC_BAD_TABLE_ID');
   if (mod.table === TBL_INTERNAL) fail('OFPBRC_EPERM');
+}
+
+function changeTables(ofproto: Ofproto, mod: FlowMod): void {
   switch (mod.command) {
     case 'add':
       addFlow(ofproto, mod);
@@ -91,7 +101,9 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
   rule.onTimes = () => ofproto.ruleTimes(rule);
   ofproto.ruleTimes(rule);
   ofproto.tablesChanged();
+  ofproto.connmgr.notices.flowChanged(rule, 'added', old?.actions ?? null);
   if (old !== null) ofproto.learnedCookies.remove(old.actions);
+  else ofproto.connmgr.notices.vacancyChanged(table);
 }
 
 /** Gives an entry up for a new one. @throws OfpError when there is none that may go */
@@ -112,14 +124,18 @@ function modifyFlows(ofproto: Ofproto, mod: FlowMod, rules: readonly Rule[]): vo
   for (const rule of rules) checkActions(mod.actions, { table: rule.tableId, ofproto });
   ofproto.backer.pushStats();
   const now = ofproto.clock.now();
+  const { monitored } = ofproto.connmgr.notices;
   for (const rule of rules) {
     ofproto.learnedCookies.add(mod.actions);
-    const before = rule.actions;
+    const { actions: before, cookie } = rule;
     rule.setActions(mod.actions);
-    ofproto.learnedCookies.remove(before);
     rule.modifiedMs = now;
     if (mod.newCookie !== null && mod.keepCookie !== true) rule.cookie = mod.newCookie;
     if (mod.flags.resetCounts) rule.resetCounts();
+    if (monitored && (rule.cookie !== cookie || !isDeepStrictEqual(before, mod.actions))) {
+      ofproto.connmgr.notices.flowChanged(rule, 'modified', before);
+    }
+    ofproto.learnedCookies.remove(before);
   }
   ofproto.tablesChanged();
 }
@@ -131,12 +147,20 @@ export function deleteRules(
   reason: RemovedReason = 'delete',
 ): void {
   if (rules.length === 0) return;
+  ofproto.connmgr.notices.during(null, () => takeOut(ofproto, rules, reason));
+}
+
+function takeOut(ofproto: Ofproto, rules: readonly Rule[], reason: RemovedReason): void {
+  const { connmgr } = ofproto;
   if (rules.some((rule) => rule.flags.sendFlowRem)) ofproto.backer.pushStats();
   for (const rule of rules) {
     if (rule.removed) continue;
     rule.removed = true;
-    ofproto.tables[rule.tableId].cls.remove(rule);
-    if (rule.flags.sendFlowRem && !rule.hidden) ofproto.connmgr.sendFlowRemoved(rule, reason);
+    const table = ofproto.tables[rule.tableId];
+    table.cls.remove(rule);
+    if (rule.flags.sendFlowRem && !rule.hidden) connmgr.sendFlowRemoved(rule, reason);
+    connmgr.notices.flowChanged(rule, 'removed', null, reason);
+    connmgr.notices.vacancyChanged(table);
   }
   ofproto.tablesChanged();
   for (const rule of rules) ofproto.learnedCookies.remove(rule.actions);

@@ -40,21 +40,42 @@ export class FlowTable {
   /** Packets that matched, and that did not. */
   nMatched = 0;
   nMissed = 0;
-  name = '';
+  private configName = '';
+  /** Given by a controller; the configuration's goes first. */
+  openflowName = '';
   maxFlows = MAX_FLOWS_DEFAULT;
   miss: TableMiss = 'default';
   /** A full table gives an entry up for a new one (eviction.ts). */
-  evicts = false;
+  private configEvicts = false;
+  /** OpenFlow's table-mod may ask for it as well. */
+  openflowEvicts = false;
+  /** VACANCY.DOWN or UP: what is told next; 0: nothing. */
+  vacancyEvent = 0;
+  /** Percent of the table that is free. */
+  vacancy = { down: 0, up: 0 };
   /** What makes entries one group for that. */
   groups: readonly SubField[] = [];
 
   constructor(readonly id: number) {}
 
   configure(settings: TableSettings): void {
-    this.name = settings.name;
+    this.configName = settings.name;
     this.maxFlows = settings.maxFlows ?? MAX_FLOWS_DEFAULT;
-    this.evicts = settings.evicts;
+    this.configEvicts = settings.evicts;
     this.groups = settings.groups;
+  }
+
+  get name(): string {
+    return this.configName || this.openflowName;
+  }
+
+  /** A controller may call the table so. */
+  mayBeNamed(name: string): boolean {
+    return this.configName === '' || this.configName === name;
+  }
+
+  get evicts(): boolean {
+    return this.configEvicts || this.openflowEvicts;
   }
 
   get hidden(): boolean {

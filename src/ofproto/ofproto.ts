@@ -16,11 +16,14 @@ import { OFPP, type OfAction } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import { matchAny } from '../openflow/match.js';
 import type { FlowMod, FlowStatsRequest, PortMod } from '../openflow/messages.js';
+import type { CtFlush, CtFlushZone } from '../openflow/messages-extension.js';
+import type { IpfixStatsEntry } from '../openflow/messages-stats.js';
 import type { OfprotoBacker } from './backer.js';
 import type { Bond } from './bond.js';
 import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
+import type { OfConn } from './connmgr/ofconn.js';
 import { expireRules } from './expiry.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
@@ -46,6 +49,7 @@ import type {
   OfprotoDesc,
   PortDevice,
 } from './settings.js';
+import { TlvTable } from './tlv-table.js';
 
 /** Highest OpenFlow number of an ordinary port (1.0 has 16 bits for it). */
 const PORT_NO_MAX = 0xfeff;
@@ -79,6 +83,11 @@ export class Ofproto {
   readonly meters = new OfMeters(this);
   readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
+  readonly tlvTable = new TlvTable();
+  /** Forgets tracked connections; null: there is no connection tracking. */
+  ctFlush: ((what: CtFlush | CtFlushZone) => void) | null = null;
+  /** What the bridge's, or the flows', IPFIX exporters have counted; null: there are none. */
+  ipfixStats: (bridge: boolean) => IpfixStatsEntry[] | null = () => null;
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
   /** Names the bridge in cookies of sampled packets. */
@@ -116,6 +125,7 @@ export class Ofproto {
       ...options.desc,
     };
     this.macs = new MacLearning<Bundle>(() => Math.floor(this.clock.now() / SECOND_MS));
+    this.macs.onEvict = (entry) => backer.macChanged(this, entry);
     this.missRule = this.internalRule([
       { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 0 },
     ]);
@@ -203,8 +213,12 @@ export class Ofproto {
     return null;
   }
 
-  /** OpenFlow's port-mod. @throws OfpError */
-  portMod(mod: PortMod): void {
+  /**
+   * OpenFlow's port-mod.
+   * @param source the connection that asked, if any
+   * @throws OfpError
+   */
+  portMod(mod: PortMod, source: OfConn | null = null): void {
     const port = this.portByNo(mod.portNo) ?? fail('OFPPMFC_BAD_PORT');
     const address = port.device.etherAddr();
     if (!mod.hwAddr.every((byte, i) => byte === address[i])) fail('OFPPMFC_BAD_HW_ADDR');
@@ -214,8 +228,9 @@ export class Ofproto {
       port.device.setAdminUp((config & OFPPC.PORT_DOWN) === 0);
     }
     port.config = config;
+    if ((config & OFPPC.PORT_DOWN) !== 0) port.state &= ~OFPPS.LIVE;
     this.markRevalidate();
-    this.connmgr.sendPortStatus(port, 'modify');
+    this.connmgr.sendPortStatus(port, 'modify', { source });
   }
 
   // Bundles.
@@ -272,7 +287,7 @@ export class Ofproto {
     const { bundle } = sighting;
     if (this.bundlesByKey.get(bundle.key) !== bundle) return false;
     const news = this.macs.update({ ...sighting, isBond: bundle.bond !== null });
-    if (news) this.markRevalidate();
+    if (news) this.backer.macChanged(this, sighting);
     return news;
   }
 
@@ -426,6 +441,7 @@ export class Ofproto {
 
   run(now: number): void {
     if (this.closed) return;
+    this.exporters.run(now);
     for (const port of this.portsByNo.values()) this.portRun(port);
     for (const bundle of this.bundlesByKey.values()) bundleRun(this, bundle);
     if (now >= this.nextExpiryMs) this.nextExpiryMs = expireRules(this, now);
@@ -436,7 +452,6 @@ export class Ofproto {
       if (this.macs.run()) this.markRevalidate();
     }
     this.connmgr.run(now);
-    this.exporters.run(now);
   }
 
   private portRun(port: OfPort): void {
@@ -448,7 +463,7 @@ export class Ofproto {
     port.state = state;
     port.config = (port.config & ~OFPPC.PORT_DOWN) | down;
     this.markRevalidate();
-    this.connmgr.sendPortStatus(port, 'modify', liveOnly);
+    this.connmgr.sendPortStatus(port, 'modify', { liveOnly });
   }
 
   nextWake(): number {

@@ -54,6 +54,7 @@ export class OfPort {
 
   currentState(): number {
     if (!this.device.carrier()) return OFPPS.LINK_DOWN;
+    if (!this.device.adminUp()) return 0;
     const lacp = this.bundle?.lacp ?? null;
     return lacp === null || lacp.mayEnable(this.device) ? OFPPS.LIVE : 0;
   }

@@ -63,6 +63,9 @@ export class Rule implements ClassifierRule {
   /** Called when its timeouts became shorter. */
   onTimes: (() => void) | null = null;
   removed = false;
+  /** When it was added and changed last, in the order of all changes (connmgr/flow-monitors.ts). */
+  addSeqno = 0;
+  modifySeqno = 0;
 
   constructor(spec: RuleSpec, nowMs: number) {
     this.match = spec.match;
@@ -150,7 +153,8 @@ export class Rule implements ClassifierRule {
   }
 }
 
-function actionsOutputTo(actions: readonly OfAction[], port: number): boolean {
+/** Some action, nested ones included, outputs to `port`. */
+export function actionsOutputTo(actions: readonly OfAction[], port: number): boolean {
   return actions.some((a) => {
     switch (a.type) {
       case 'output':

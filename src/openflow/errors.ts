@@ -73,6 +73,11 @@ export function errorNumbers(error: string, ofVersion: number): ErrorNumbers {
   return (table.get(error) ?? table.get('NXBRC_UNENCODABLE_ERROR')) as ErrorNumbers;
 }
 
+/** As errorNumbers; undefined for errors that the version does not have. */
+export function errorNumbersExact(error: string, ofVersion: number): ErrorNumbers | undefined {
+  return numbersByVersion[ofVersion]?.get(error);
+}
+
 /** The name of an error given its numbers, or undefined when it is unknown. */
 export function errorName(
   ofVersion: number,

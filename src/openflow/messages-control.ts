@@ -124,12 +124,6 @@ export interface QueueGetConfigReply {
   queues: PortConfigQueue[];
 }
 
-export interface TableMod {
-  type: 'table_mod';
-  table: number;
-  config: number;
-}
-
 /** A vendor message that the codec carries without understanding it. */
 export interface Experimenter {
   type: 'experimenter';
@@ -150,5 +144,4 @@ export type ControlMessage =
   | AsyncConfig
   | SetAsyncProperties
   | QueueGetConfigRequest
-  | QueueGetConfigReply
-  | TableMod;
+  | QueueGetConfigReply;

@@ -11,8 +11,9 @@ export interface StatsRequest {
     | 'desc_stats_request'
     | 'table_stats_request'
     | 'group_features_request'
-    | 'table_features_request'
-    | 'table_desc_request';
+    | 'table_desc_request'
+    | 'ipfix_bridge_stats_request'
+    | 'ipfix_flow_stats_request';
 }
 
 export interface DescStatsReply {
@@ -48,6 +49,10 @@ export interface TableStatsEntry {
   active: number;
   lookups: bigint;
   matched: bigint;
+  /** OpenFlow 1.1 and 1.2: what a miss does, controller 0, continue 1, drop 2. */
+  missConfig?: number;
+  /** OpenFlow 1.1 and 1.2: no other table can be reached from it. */
+  last?: boolean;
 }
 
 export interface TableStatsReply {
@@ -102,26 +107,49 @@ export interface QueueStatsReply {
   entries: QueueStatsEntry[];
 }
 
-/** A property of table features: what a table can match, do or set. */
-export interface TableFeaturesProperty {
-  type: number;
-  data: Uint8Array;
+/** Since 1.4, in place of queue_get_config_request. */
+export interface QueueDescRequest {
+  type: 'queue_desc_request';
+  /** OFPP.NONE: every port. */
+  port: number;
+  /** 0xffffffff: every queue. */
+  queue: number;
 }
 
-export interface TableFeaturesEntry {
-  table: number;
-  name: string;
-  metadataMatch: bigint;
-  metadataWrite: bigint;
-  config: number;
-  maxEntries: number;
-  properties: TableFeaturesProperty[];
+export interface QueueDescEntry {
+  port: number;
+  queue: number;
+  /** Tenths of a percent; undefined: not limited. */
+  minRate?: number;
+  maxRate?: number;
 }
 
-export interface TableFeaturesReply {
-  type: 'table_features_reply';
+export interface QueueDescReply {
+  type: 'queue_desc_reply';
   more?: boolean;
-  entries: TableFeaturesEntry[];
+  entries: QueueDescEntry[];
+}
+
+/** Nicira: what a bridge's IPFIX exporters have counted. */
+export interface IpfixStatsEntry {
+  totalFlows: bigint;
+  currentFlows: bigint;
+  packets: bigint;
+  ipv4Packets: bigint;
+  ipv6Packets: bigint;
+  errorPackets: bigint;
+  ipv4ErrorPackets: bigint;
+  ipv6ErrorPackets: bigint;
+  txPackets: bigint;
+  txErrors: bigint;
+  /** 0: the bridge's own. */
+  collectorSet: number;
+}
+
+export interface IpfixStatsReply {
+  type: 'ipfix_bridge_stats_reply' | 'ipfix_flow_stats_reply';
+  more?: boolean;
+  entries: IpfixStatsEntry[];
 }
 
 export type StatsMessage =
@@ -136,4 +164,6 @@ export type StatsMessage =
   | PortDescReply
   | QueueStatsRequest
   | QueueStatsReply
-  | TableFeaturesReply;
+  | QueueDescRequest
+  | QueueDescReply
+  | IpfixStatsReply;

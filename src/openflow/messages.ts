@@ -9,8 +9,11 @@ import type { OfAction } from './actions.js';
 import type { Match } from './match.js';
 import type { BundleMessage } from './messages-bundle.js';
 import type { ControlMessage } from './messages-control.js';
+import type { ExtensionMessage } from './messages-extension.js';
 import type { GroupMessage } from './messages-groups.js';
+import type { MonitorMessage } from './messages-monitor.js';
 import type { StatsMessage } from './messages-stats.js';
+import type { TableMessage } from './messages-tables.js';
 
 /** Protocol versions as on the wire. */
 export const OFP_VERSION = {
@@ -91,6 +94,8 @@ export interface PacketOut {
   inPort: number;
   data: Uint8Array;
   actions: OfAction[];
+  /** 1.5: what else the packet is to carry: tunnel, registers, metadata. */
+  metadata?: Match;
 }
 
 export interface PacketIn {
@@ -226,4 +231,7 @@ export type OfMessage =
   | ControlMessage
   | GroupMessage
   | BundleMessage
+  | MonitorMessage
+  | TableMessage
+  | ExtensionMessage
   | StatsMessage;

@@ -17,10 +17,13 @@
  * Source: OpenFlow 1.3.5 section 6.3.1 (connection setup).
  */
 import type { Socket } from 'node:net';
+import { getLogger } from '../common/log.js';
 import { type CodecOptions, decodeMessage, encodeReplies, HEADER_LENGTH } from './codec/index.js';
 import type { OfErrorName } from './errors.js';
 import type { OfError, OfMessage } from './messages.js';
 import type { Hello } from './messages-control.js';
+import { formatMessage } from './syntax/message-format.js';
+import { NO_NAMES } from './syntax/names.js';
 
 /** Transaction ids; several connections of one program may share a counter. */
 export class XidCounter {
@@ -40,6 +43,8 @@ export interface OfConnectionOptions {
   /** Protocol versions to offer (wire numbers). */
   versions: readonly number[];
   xids?: XidCounter;
+  /** How the debug log of the module 'vconn' calls it. Default 'unix'. */
+  name?: string;
   /** Frames waiting for the peer beyond this many bytes are refused. Default 64 MiB. */
   queueBytesMax?: number;
   /** The version is agreed; messages may be sent from now on. */
@@ -52,6 +57,8 @@ export interface OfConnectionOptions {
   onBadFrame?(error: OfErrorName, xid: number, frame: Uint8Array): boolean;
   /** The queue became empty after having been congested. */
   onDrain?(): void;
+  /** The peer has taken everything that had to wait. */
+  onEmpty?(): void;
   onClose?(reason: CloseReason): void;
 }
 
@@ -68,7 +75,10 @@ interface Waiter {
   reject(error: Error): void;
 }
 
+const log = getLogger('vconn');
+
 const OFPT_ERROR = 1;
+const VERSION_MAX = 6;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Above this many queued bytes producers of long replies should wait for onDrain. */
 const CONGESTED_BYTES = 256 * 1024;
@@ -95,6 +105,8 @@ export class OfConnection {
   /** Frames refused because the queue was full. */
   framesRefused = 0;
   readonly counts = { received: 0, sent: 0 };
+  /** Bytes given to the socket since the beginning. */
+  bytesQueued = 0;
   /** Told of every frame after the greeting, in either direction (for snooping). */
   readonly taps = new Set<(frame: Uint8Array) => void>();
 
@@ -136,6 +148,11 @@ export class OfConnection {
     return this.socket.writableLength;
   }
 
+  /** Bytes since the beginning that the system has taken over. */
+  get bytesTaken(): number {
+    return this.bytesQueued - this.socket.writableLength;
+  }
+
   /** True while producers of long replies should wait for onDrain. */
   get congested(): boolean {
     return this.socket.writableLength > CONGESTED_BYTES;
@@ -166,6 +183,8 @@ export class OfConnection {
       return false;
     }
     this.socket.write(frame);
+    this.bytesQueued += frame.length;
+    this.logFrame('sent (Success)', frame);
     this.counts.sent++;
     for (const tap of this.taps) tap(frame);
     if (this.congested) this.wasCongested = true;
@@ -174,7 +193,12 @@ export class OfConnection {
 
   /** Sends the error that a received frame deserves. */
   sendError(error: string, xid: number, frame: Uint8Array): void {
-    this.send({ type: 'error', error, data: frame.slice(0, ERROR_DATA_BYTES) }, xid);
+    const data = frame.slice(0, ERROR_DATA_BYTES);
+    // In the words of the version that was used, even where it is not the agreed one.
+    const version = frame[0] >= 1 && frame[0] <= VERSION_MAX ? frame[0] : this.version;
+    for (const out of encodeReplies(version, { type: 'error', error, data }, xid)) {
+      this.sendFrame(out);
+    }
   }
 
   /** Sends a request and waits for its reply, all parts of it, or for an error message. */
@@ -255,9 +279,11 @@ export class OfConnection {
   }
 
   private drained(): void {
-    if (!this.wasCongested) return;
-    this.wasCongested = false;
-    this.options.onDrain?.();
+    if (this.wasCongested) {
+      this.wasCongested = false;
+      this.options.onDrain?.();
+    }
+    this.options.onEmpty?.();
   }
 
   private receive(chunk: Buffer): void {
@@ -293,6 +319,7 @@ export class OfConnection {
 
   private handle(frame: Uint8Array): void {
     this.counts.received++;
+    this.logFrame('received', frame);
     this.options.onFrame?.(frame);
     for (const tap of this.taps) tap(frame);
     const decoded = decodeMessage(this.version, frame, this.codec);
@@ -336,6 +363,15 @@ export class OfConnection {
     return true;
   }
 
+  private logFrame(what: string, frame: Uint8Array): void {
+    if (!log.enabled('dbg')) return;
+    log.dbg(`${this.logName}: ${what}: ${formatMessage(frame, NO_NAMES, 1)}`);
+  }
+
+  private get logName(): string {
+    return this.options.name ?? 'unix';
+  }
+
   private negotiate(msg: OfMessage | undefined, xid: number, frame: Uint8Array): void {
     if (msg === undefined || msg.type !== 'hello') {
       const what = msg?.type === 'error' ? `error ${msg.error}` : `message type ${frame[1]}`;
@@ -355,6 +391,10 @@ export class OfConnection {
       return;
     }
     this.version = Math.max(...common);
+    log.dbg(
+      `${this.logName}: negotiated OpenFlow version ${hexVersion(this.version)} (we support ` +
+        `${versionNames(this.options.versions)}, peer supports ${versionNames(msg.versions)})`,
+    );
     this.resolveOpen(this.version);
     this.options.onOpen?.(this.version);
   }
@@ -378,8 +418,13 @@ export class OfConnection {
   }
 }
 
-/** 'version 0x01' or 'versions 0x01, 0x04'. */
+const hexVersion = (v: number): string => `0x${v.toString(16).padStart(2, '0')}`;
+
+/** 'version 0x01', 'version 0x06 and earlier' or 'versions 0x01, 0x04'. */
 function versionNames(versions: readonly number[]): string {
-  const names = versions.map((v) => `0x${v.toString(16).padStart(2, '0')}`);
-  return `${names.length === 1 ? 'version' : 'versions'} ${names.join(', ')}`;
+  const names = [...versions].sort((a, b) => a - b).map(hexVersion);
+  const last = names[names.length - 1];
+  if (names.length === 1) return `version ${last}`;
+  if (Math.max(...versions) === versions.length) return `version ${last} and earlier`;
+  return `versions ${names.join(', ')}`;
 }

@@ -14,6 +14,7 @@ import { OvsdbError } from './error.js';
 import { applyRecord, changesToText, tablesToJson } from './file-transaction.js';
 import { ObjectParser } from './object-parser.js';
 import { type Execution, OPERATIONS, WaitUnsatisfied } from './operations.js';
+import { roleAccess } from './rbac.js';
 import type { DatabaseSchema } from './schema.js';
 import { Table } from './table.js';
 import { type RowChange, Transaction } from './transaction.js';
@@ -44,6 +45,9 @@ export interface ExecutionContext {
   /** Milliseconds since the request came. */
   elapsedMs?: number;
   ownsLock?(name: string): boolean;
+  /** The client's role, and its name; '' and undefined: it may change everything. */
+  role?: string;
+  clientId?: string | null;
 }
 
 /** Results for the client, or a wait that must be tried again after a commit or at its timeout. */
@@ -59,11 +63,13 @@ export type Outcome =
 export interface DatabaseOptions {
   /** Milliseconds since 1970, for the dates in the file. */
   wallNow?: () => number;
-  /** Commits that are remembered for clients that come back; 0: none. */
+  /**
+   * Commits that are remembered for clients that come back. Default 0: none, as ovsdb-server has it
+   * for all but clusters and relays; a client that comes back is then told everything anew.
+   */
   historyLength?: number;
 }
 
-const HISTORY_LENGTH = 100;
 /** Rows in the history, beyond as many as the database has. */
 const HISTORY_ROWS_MIN = 1000;
 
@@ -82,7 +88,7 @@ export class Database {
     this.schema = schema;
     this.tables = emptyTables(schema);
     this.wallNow = options.wallNow ?? (() => 0);
-    this.historyLength = options.historyLength ?? HISTORY_LENGTH;
+    this.historyLength = options.historyLength ?? 0;
   }
 
   get name(): string {
@@ -109,6 +115,7 @@ export class Database {
       symbols: new SymbolTable(),
       elapsedMs: context.elapsedMs ?? 0,
       ownsLock: context.ownsLock ?? (() => false),
+      access: roleAccess(this.tables, context.role ?? '', context.clientId ?? null),
       durable: false,
     };
     const results: JsonValue[] = [];
@@ -203,7 +210,7 @@ export class Database {
     const commit: Commit = {
       database: this,
       sequence: this.sequence,
-      transactionId: randomUuid(),
+      transactionId: this.historyLength > 0 ? randomUuid() : ZERO_UUID,
       changes,
     };
     this.remember(commit);
@@ -256,7 +263,7 @@ export class Database {
    * Throws OvsdbError when they do not fit; the database is then as it was.
    */
   convert(schema: DatabaseSchema): void {
-    const converted = new Database(schema, { wallNow: this.wallNow, historyLength: 0 });
+    const converted = new Database(schema, { wallNow: this.wallNow });
     converted.replay(this.snapshot()[1], true);
     this.storage?.replace(converted.snapshot('converted by ovsdb-server'));
     this.schema = schema;

@@ -12,6 +12,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { errnoText } from '../common/errno-text.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { type JsonValue, stringifyJson } from '../common/json.js';
 import { getLogger } from '../common/log.js';
@@ -153,14 +154,14 @@ export class LogFile {
 
   /** Appends a record. Throws OvsdbError (I/O error); the file is then as it was before. */
   append(json: string): void {
-    if (this.broken) throw ioError(this.broken);
+    if (this.broken) throw this.fault('write failed', this.broken);
     const bytes = composeRecord(json);
     try {
       writeFully(this.fd, bytes, this.sizeBytes);
     } catch (error) {
-      log.warn(`${this.shown}: write failed (${errorMessage(error)})`);
+      log.warn(`${this.shown}: write failed (${reason(error)})`);
       this.restore();
-      throw ioError(error);
+      throw this.fault('write failed', error);
     }
     this.sizeBytes += bytes.length;
     this.records += 1;
@@ -174,9 +175,14 @@ export class LogFile {
     }
   }
 
+  /** @param what e.g. `write failed` */
+  private fault(what: string, error: unknown): OvsdbError {
+    return new OvsdbError('I/O error', `${this.shown}: ${what} (${reason(error)})`);
+  }
+
   /** Resolves when everything appended so far is on the disk. Rejects with OvsdbError. */
   sync(): Promise<void> {
-    if (this.broken) return Promise.reject(ioError(this.broken));
+    if (this.broken) return Promise.reject(this.fault('fsync failed', this.broken));
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject });
       if (this.syncFd !== null || this.syncScheduled) return;
@@ -220,7 +226,7 @@ export class LogFile {
       this.broken = error;
     }
     for (const waiter of served) {
-      if (this.broken) waiter.reject(ioError(this.broken));
+      if (this.broken) waiter.reject(this.fault('fsync failed', this.broken));
       else waiter.resolve();
     }
   }
@@ -253,7 +259,7 @@ export class LogFile {
       this.records = records.length;
       this.broken = null;
     } catch (error) {
-      throw ioError(error);
+      throw this.fault('cannot be rewritten', error);
     }
   }
 
@@ -296,6 +302,10 @@ function writeNewFile(name: string, records: JsonValue[]): number {
       size += bytes.length;
     }
     fs.fsyncSync(fd);
+  } catch (error) {
+    // On a full disk what is there of it takes the last room.
+    fs.rmSync(temporary, { force: true });
+    throw error;
   } finally {
     fs.closeSync(fd);
   }
@@ -317,8 +327,8 @@ function freeName(base: string): string {
   for (let i = 1; ; i++) if (!fs.existsSync(`${base}.${i}`)) return `${base}.${i}`;
 }
 
-function ioError(error: unknown): OvsdbError {
-  return new OvsdbError('I/O error', errorMessage(error));
+function reason(error: unknown): string {
+  return errnoText((error as NodeJS.ErrnoException).code) ?? errorMessage(error);
 }
 
 function fileError(name: string, error: unknown): TapswitchError {

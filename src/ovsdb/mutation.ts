@@ -19,7 +19,7 @@ type Mutator = ArithmeticMutator | 'insert' | 'delete';
 /** One parsed mutation. */
 export class Mutation {
   private constructor(
-    private readonly column: ColumnSchema,
+    readonly column: ColumnSchema,
     private readonly mutator: Mutator,
     private readonly argument: Datum,
   ) {}

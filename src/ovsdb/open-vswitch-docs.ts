@@ -32,7 +32,7 @@ const externalIds: ColumnDoc = {
   text: 'Names and values that belong to whoever manages the switch.',
 };
 const noOtherConfig = keeps('Further settings; none is known here.');
-const samplingRate = keeps('One packet in so many is sampled.');
+const samplingRate = acts('One packet in so many is sampled; 400.');
 
 const settings: Pick<
   { [T in keyof OpenVSwitchTables]: TableDoc<T> },
@@ -72,9 +72,9 @@ const settings: Pick<
       mcast_snooping_enable: keeps('Multicast goes only where somebody asked for it.'),
       ports: acts('The ports of the bridge.'),
       mirrors: acts('Copies of traffic, for watching it.'),
-      netflow: keeps('Where NetFlow records go.'),
-      sflow: keeps('Where sFlow samples go.'),
-      ipfix: keeps('Where IPFIX records go.'),
+      netflow: acts('Where NetFlow records go.'),
+      sflow: acts('Where sFlow samples go.'),
+      ipfix: acts('Where IPFIX records go.'),
       controller: acts('OpenFlow controllers; without any the bridge learns MAC addresses.'),
       protocols: acts('OpenFlow versions that may be spoken.'),
       fail_mode: acts('Without its controllers: standalone forwards as a switch, secure does not.'),
@@ -205,44 +205,46 @@ const attached: Omit<{ [T in keyof OpenVSwitchTables]: TableDoc<T> }, keyof type
   NetFlow: {
     text: 'Where NetFlow records go.',
     columns: {
-      targets: keeps('Collectors, as ADDRESS:PORT.'),
-      engine_type: keeps('Engine type in the records.'),
-      engine_id: keeps('Engine id in the records.'),
-      add_id_to_interface: keeps('Whether port numbers hold the engine id too.'),
-      active_timeout: keeps('Seconds between records of a flow that lasts; -1: none.'),
+      targets: acts('Collectors, as ADDRESS:PORT.'),
+      engine_type: acts('Engine type in the records.'),
+      engine_id: acts('Engine id in the records.'),
+      add_id_to_interface: acts('Whether port numbers hold the engine id too.'),
+      active_timeout: acts('Seconds between records of a flow that lasts; 0: 600, -1: none.'),
       external_ids: externalIds,
     },
   },
   sFlow: {
     text: 'Where sFlow samples go.',
     columns: {
-      targets: keeps('Collectors, as ADDRESS:PORT.'),
+      targets: acts('Collectors, as ADDRESS[:PORT]; the port is 6343.'),
       sampling: samplingRate,
-      polling: keeps('Seconds between counters.'),
-      header: keeps('Bytes of each packet that are sent.'),
-      agent: keeps('Device whose address the agent has.'),
+      polling: acts('Seconds between counters; 30. 0: none.'),
+      header: acts('Bytes of each packet that are sent; 128.'),
+      agent: acts('Device whose address the agent has, or the address.'),
       external_ids: externalIds,
     },
   },
   IPFIX: {
     text: 'Where IPFIX records go.',
     columns: {
-      targets: keeps('Collectors, as ADDRESS:PORT.'),
+      targets: acts('Collectors, as ADDRESS[:PORT]; the port is 4739.'),
       sampling: samplingRate,
-      obs_domain_id: keeps('Observation domain.'),
-      obs_point_id: keeps('Observation point.'),
-      cache_active_timeout: keeps('Seconds that a record is gathered for at most.'),
-      cache_max_flows: keeps('Records that are gathered at one time.'),
-      other_config: noOtherConfig,
+      obs_domain_id: acts('Observation domain.'),
+      obs_point_id: acts('Observation point.'),
+      cache_active_timeout: acts(
+        'Seconds that a record is gathered for at most; 0: each sample is one.',
+      ),
+      cache_max_flows: acts('Records that are gathered at one time.'),
+      other_config: acts('enable-input-sampling, enable-output-sampling (true), virtual_obs_id.'),
       external_ids: externalIds,
     },
   },
   Flow_Sample_Collector_Set: {
     text: 'Collectors that the OpenFlow action sample names by a number.',
     columns: {
-      id: keeps('The number; unique within a bridge.'),
-      bridge: keeps('The bridge whose flows name it.'),
-      ipfix: keeps('Where the samples go.'),
+      id: acts('The number; unique within a bridge.'),
+      bridge: acts('The bridge whose flows name it.'),
+      ipfix: acts('Where the samples go.'),
       external_ids: externalIds,
     },
   },

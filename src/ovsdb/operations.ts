@@ -13,6 +13,7 @@ import { Datum } from './datum.js';
 import { OvsdbError, syntaxError } from './error.js';
 import { Mutation } from './mutation.js';
 import type { ObjectParser } from './object-parser.js';
+import type { RoleAccess } from './rbac.js';
 import { COLUMN_UUID, type ColumnSchema, columnSetFromJson } from './schema.js';
 import type { Row, Table } from './table.js';
 import type { Transaction } from './transaction.js';
@@ -27,6 +28,8 @@ export interface Execution {
   readonly elapsedMs: number;
   /** Does the client hold the lock? */
   ownsLock(name: string): boolean;
+  /** What the client's role lets it change; null: everything. */
+  readonly access: RoleAccess | null;
   /** Set by commit. */
   durable: boolean;
 }
@@ -70,6 +73,7 @@ function insert(execution: Execution, parser: ObjectParser): Result {
   const row = table.newRow(uuid);
   fillRow(row, rowJson, execution.symbols);
   for (const { index, type } of table.unfitDefaults) row.fields[index].check(type);
+  execution.access?.check('insert', table, [row]);
   execution.transaction.insert(row);
   return { uuid: ['uuid', uuid] };
 }
@@ -146,6 +150,14 @@ function update(execution: Execution, parser: ObjectParser): Result {
     );
   }
   const rows = query(table, Condition.fromJson(table.schema, where, execution.symbols));
+  const { access } = execution;
+  if (access)
+    access.check(
+      'update',
+      table,
+      rows,
+      values.map(([column]) => column),
+    );
   for (const row of rows) {
     if (values.every(([{ index }, datum]) => datum.equals(row.fields[index]))) continue;
     const copy = execution.transaction.modify(row);
@@ -163,6 +175,14 @@ function mutate(execution: Execution, parser: ObjectParser): Result {
     Mutation.fromJson(table.schema, json, execution.symbols),
   );
   const rows = query(table, Condition.fromJson(table.schema, where, execution.symbols));
+  const { access } = execution;
+  if (access)
+    access.check(
+      'mutate',
+      table,
+      rows,
+      mutations.map(({ column }) => column),
+    );
   for (const row of rows) {
     const copy = execution.transaction.modify(row);
     for (const mutation of mutations) mutation.apply(copy);
@@ -175,6 +195,7 @@ function deleteRows(execution: Execution, parser: ObjectParser): Result {
   const table = tableOf(execution, parser);
   parser.finish();
   const rows = query(table, Condition.fromJson(table.schema, where, execution.symbols));
+  execution.access?.check('delete', table, rows);
   for (const row of rows) execution.transaction.delete(row);
   return { count: rows.length };
 }

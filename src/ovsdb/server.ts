@@ -66,6 +66,10 @@ export interface AcceptOptions {
   probeIntervalMs?: number;
   /** It may look, not change. */
   readOnly?: boolean;
+  /** The RBAC_Role that says what it may change; '': everything. */
+  role?: string;
+  /** The name in its certificate. */
+  clientId?: string | null;
 }
 
 export class OvsdbServer implements SessionHost {
@@ -73,7 +77,7 @@ export class OvsdbServer implements SessionHost {
   readonly locks = new SessionLocks();
   readonly databases = new Map<string, Database>();
   conditionalMonitors = true;
-  private readonly serverDatabase = new MemoryDatabase(serverSchema(), { historyLength: 0 });
+  private readonly serverDatabase = new MemoryDatabase(serverSchema());
   private readonly sessions = new Set<Session>();
   private readonly listeners = new Set<Listener>();
   private readonly waiting = new Set<Trigger>();
@@ -267,6 +271,8 @@ export class OvsdbServer implements SessionHost {
       log: this.peerLog,
     });
     session.readOnly = readOnly;
+    session.role = options.role ?? '';
+    session.clientId = options.clientId ?? null;
     this.sessions.add(session);
     this.schedule();
     this.options.onWake?.();

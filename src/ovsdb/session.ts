@@ -48,6 +48,10 @@ export class Session implements LockHolder, TriggerOwner {
   databaseChangeAware = false;
   /** The client may look, not change. */
   readOnly = false;
+  /** What it may change then: an RBAC_Role's name; '': everything. */
+  role = '';
+  /** The name in its certificate. */
+  clientId: string | null = null;
 
   constructor(
     socket: RpcSocket,
@@ -120,6 +124,13 @@ export class Session implements LockHolder, TriggerOwner {
       throw new OvsdbError(
         'not allowed',
         'convert operation not allowed when database server is in read only mode',
+      );
+    }
+    if (this.role !== '') {
+      throw new OvsdbError(
+        'permission error',
+        `RBAC rules for client "${this.clientId ?? '(null)'}" role "${this.role}" prohibit ` +
+          `"convert" of database ${database.name} (only the root role may convert databases)`,
       );
     }
     const schema = DatabaseSchema.fromJson(params[1]);

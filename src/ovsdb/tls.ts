@@ -4,7 +4,8 @@
  * Not for: where the names of the files come from (options, or the database's SSL table).
  */
 import * as fs from 'node:fs';
-import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import type { Socket } from 'node:net';
+import { type SecureContextOptions, type SecureVersion, TLSSocket } from 'node:tls';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 
 /** PEM files and what may be negotiated. */
@@ -49,6 +50,13 @@ export function secureContextOptions(files: TlsFiles): SecureContextOptions {
     ...(minVersion && { minVersion }),
     ...(maxVersion && { maxVersion }),
   };
+}
+
+/** The name in the certificate that a peer has shown (its CN); null when it showed none. */
+export function commonName(socket: Socket): string | null {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
+  const { subject } = socket.getPeerCertificate();
+  return typeof subject?.CN === 'string' ? subject.CN : null;
 }
 
 function certificateChain({ certificate, peerCaCert }: TlsFiles): Buffer | undefined {

@@ -13,6 +13,8 @@ import { OvsdbError } from './error.js';
 /** What a trigger needs of its session. */
 export interface TriggerOwner {
   readonly readOnly: boolean;
+  readonly role: string;
+  readonly clientId: string | null;
   ownsLock(name: string): boolean;
   /** The trigger is over; `results` is the answer. */
   triggerDone(trigger: Trigger, results: JsonValue[]): void;
@@ -42,6 +44,8 @@ export class Trigger {
       readOnly: this.owner.readOnly,
       elapsedMs: Math.floor(now - this.createdMs),
       ownsLock: (name) => this.owner.ownsLock(name),
+      role: this.owner.role,
+      clientId: this.owner.clientId,
     });
     if (outcome.kind === 'wait') {
       this.deadlineMs = this.createdMs + (outcome.timeoutMs ?? Number.POSITIVE_INFINITY);

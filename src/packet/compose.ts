@@ -30,6 +30,10 @@ class Builder {
     for (let i = 0; i < count; i++) this.u32(flow[word + i]);
     return this;
   }
+  put(data: Uint8Array): this {
+    for (const byte of data) this.u8(byte);
+    return this;
+  }
   zeros(count: number): this {
     for (let i = 0; i < count; i++) this.u8(0);
     return this;
@@ -42,13 +46,13 @@ class Builder {
 /**
  * Composes a frame.
  *
- * @param payloadBytes length of what TCP, UDP and ICMP echo carry: bytes that count up
+ * @param payload what TCP, UDP and ICMP echo carry, or its length: bytes that count up
  * @param totalBytes makes the frame this long with zeros at its end, inside of IP's length; null
  *   when headers and payload alone are longer
  */
 export function composeFrame(
   flow: L.FlowWords,
-  payloadBytes: number,
+  payload: number | Uint8Array,
   totalBytes?: number,
 ): Uint8Array | null {
   const out = new Builder();
@@ -64,7 +68,7 @@ export function composeFrame(
   }
   out.u16(dlType);
   const l3 = out.length;
-  composeNetwork(out, flow, dlType, payloadBytes);
+  composeNetwork(out, flow, dlType, typeof payload === 'number' ? counting(payload) : payload);
   const frame = pad(Uint8Array.from(out.bytes), totalBytes);
   if (frame !== null) finishNetwork(frame, flow, dlType, l3);
   return frame;
@@ -78,12 +82,7 @@ function pad(frame: Uint8Array, totalBytes: number | undefined): Uint8Array | nu
   return longer;
 }
 
-function composeNetwork(
-  out: Builder,
-  flow: L.FlowWords,
-  dlType: number,
-  payloadBytes: number,
-): void {
+function composeNetwork(out: Builder, flow: L.FlowWords, dlType: number, data: Uint8Array): void {
   const proto = flow[L.W_NW] >>> 24;
   const tos = (flow[L.W_NW] >>> 16) & 0xff;
   const ttl = (flow[L.W_NW] >>> 8) & 0xff;
@@ -94,13 +93,13 @@ function composeNetwork(
       const fragOff = (frag & L.NW_FRAG_ANY) !== 0 ? 0x2000 | later : 0;
       out.u8(0x45).u8(tos).u32(0).u16(fragOff).u8(ttl).u8(proto).u16(0);
       out.words(flow, L.W_NW_SRC, 2);
-      composeTransport(out, flow, proto, payloadBytes);
+      composeTransport(out, flow, proto, data);
       break;
     }
     case L.ETH_TYPE_IPV6:
       out.u32(0x60000000 | (tos << 20) | (flow[L.W_IPV6_LABEL] & 0xfffff));
       out.u16(0).u8(proto).u8(ttl).words(flow, L.W_IPV6_SRC, 8);
-      composeTransport(out, flow, proto, payloadBytes);
+      composeTransport(out, flow, proto, data);
       break;
     case L.ETH_TYPE_ARP:
     case L.ETH_TYPE_RARP:
@@ -128,11 +127,9 @@ function composeArp(out: Builder, flow: L.FlowWords, opcode: number): void {
   out.u32(flow[L.W_NW_DST]);
 }
 
-function payload(out: Builder, count: number): void {
-  for (let i = 0; i < count; i++) out.u8(i);
-}
+const counting = (count: number): Uint8Array => Uint8Array.from({ length: count }, (_, i) => i);
 
-function composeTransport(out: Builder, flow: L.FlowWords, proto: number, count: number): void {
+function composeTransport(out: Builder, flow: L.FlowWords, proto: number, data: Uint8Array): void {
   const frag = (flow[L.W_DL_TYPE] >>> 8) & 3;
   if ((frag & L.NW_FRAG_LATER) !== 0) return;
   const ports = flow[L.W_TP];
@@ -146,28 +143,28 @@ function composeTransport(out: Builder, flow: L.FlowWords, proto: number, count:
         .zeros(8)
         .u16(0x5000 | flags)
         .zeros(6);
-      if ((flags & TCP_SYN_FIN_RST) === 0) payload(out, count);
+      if ((flags & TCP_SYN_FIN_RST) === 0) out.put(data);
       break;
     }
     case 17:
       out
         .u32(ports)
-        .u16(8 + count)
+        .u16(8 + data.length)
         .u16(0);
-      payload(out, count);
+      out.put(data);
       break;
     case 132:
       out.u32(ports).zeros(8);
       break;
     case 1:
       out.u8(type).u8(code).zeros(6);
-      if ((type === 8 || type === 0) && code === 0) payload(out, count);
+      if ((type === 8 || type === 0) && code === 0) out.put(data);
       break;
     case 2:
       out.u8(type).u8(code).u16(0).u32(flow[L.W_IGMP]);
       break;
     case 58:
-      composeIcmp6(out, flow, type, code, count);
+      composeIcmp6(out, flow, type, code, data);
   }
 }
 
@@ -176,11 +173,11 @@ function composeIcmp6(
   flow: L.FlowWords,
   type: number,
   code: number,
-  count: number,
+  data: Uint8Array,
 ): void {
   out.u8(type).u8(code).u16(0).u32(flow[L.W_IGMP]);
   if (code !== 0) return;
-  if (type === 128 || type === 129) payload(out, count);
+  if (type === 128 || type === 129) out.put(data);
   if (type !== 135 && type !== 136) return;
   out.words(flow, L.W_ND_TARGET, 4);
   const [first, middle, last] = flow.subarray(L.W_ARP_SHA, L.W_ARP_SHA + 3);

@@ -9,8 +9,10 @@
  * and the next `apply` tries again. Not for: reading rows (read-config.ts) or writing them
  * (status.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
+import { BridgeExport } from '../export/index.js';
 import type { Netdev } from '../netdev/index.js';
 import { lacpMemberDefaults } from '../ofproto/bundle.js';
 import type { Ofproto } from '../ofproto/index.js';
@@ -46,6 +48,7 @@ export class Bridge {
   readonly ifaces = new Map<string, IfaceState>();
   /** Ports as last applied, by name. */
   readonly ports = new Map<string, PortConfig>();
+  private readonly exporters: BridgeExport;
   /** The local port's and datapath's MAC, as last chosen. */
   mac: Uint8Array;
 
@@ -57,6 +60,7 @@ export class Bridge {
     private readonly defaultMac: Uint8Array,
   ) {
     this.mac = defaultMac;
+    this.exporters = new BridgeExport(ofproto, ofproto.clock);
   }
 
   get name(): string {
@@ -78,6 +82,7 @@ export class Bridge {
       if (next && !mustReopen(iface, next)) {
         if (!sameOptions(iface.config, next)) iface.device?.setOptions?.(optionsOf(next));
         iface.config = next;
+        setQueues(iface.device, next);
       } else this.closeIface(iface);
     }
   }
@@ -90,6 +95,7 @@ export class Bridge {
     this.applyMtu();
     for (const port of config.ports) this.applyPort(port);
     this.ofproto.mirrors.configure(config.mirrors);
+    this.exporters.configure(config.exports);
     this.applySettings();
   }
 
@@ -106,6 +112,8 @@ export class Bridge {
   }
 
   close(): void {
+    this.ofproto.backer.pushStats();
+    this.exporters.close();
     for (const name of this.ports.keys()) this.ofproto.bundleSet(name, null);
     this.ports.clear();
     for (const iface of [...this.ifaces.values()]) this.closeIface(iface);
@@ -123,6 +131,7 @@ export class Bridge {
         throw new TapswitchError('E_PORT_EXISTS', `${config.name} is already in bridge ${owner}`);
       }
       device = this.host.openDevice(config);
+      setQueues(device, config);
       const local = config.name === this.name;
       iface.ofport = this.ofproto.portAdd(
         device,
@@ -266,7 +275,7 @@ function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
 
 /** Whether going to the other configuration needs another device. */
 function mustReopen({ config: from, device }: IfaceState, to: IfaceConfig): boolean {
-  if (from.type !== to.type || from.nQueues !== to.nQueues) return true;
+  if (from.type !== to.type) return true;
   if (to.ofportRequest !== null && to.ofportRequest !== from.ofportRequest) return true;
   if (sameOptions(from, to)) return false;
   return device?.setOptions === undefined || !acceptsOptions(to);
@@ -279,9 +288,15 @@ function acceptsOptions(config: IfaceConfig): boolean {
 }
 
 function sameOptions(from: IfaceConfig, to: IfaceConfig): boolean {
-  if (from.options.size !== to.options.size) return false;
-  for (const [key, value] of to.options) if (from.options.get(key) !== value) return false;
-  return true;
+  const keys = new Set([...from.options.keys(), ...to.options.keys()]);
+  // The number of queues changes while the device is open.
+  keys.delete('n_rxq');
+  return [...keys].every((key) => from.options.get(key) === to.options.get(key));
+}
+
+/** The same object as long as nothing changes: the datapath compares by identity. */
+function setQueues(device: Netdev | null, { queues }: IfaceConfig): void {
+  if (device && !isDeepStrictEqual(device.queueSettings, queues)) device.queueSettings = queues;
 }
 
 function optionsOf(config: IfaceConfig): Record<string, string> {

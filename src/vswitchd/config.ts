@@ -5,6 +5,9 @@
  * They hold no reference to rows, so a configuration can be compared, logged and made in tests by
  * hand.
  */
+
+import type { ExportSettings } from '../export/index.js';
+import type { PortQueueSettings } from '../netdev/index.js';
 import type { TableSettings } from '../ofproto/flow-table.js';
 import type {
   BundleSettings,
@@ -25,8 +28,8 @@ export interface IfaceConfig {
   /** Wanted MAC, 6 bytes (internal ports), or null. */
   mac: Uint8Array | null;
   mtuRequest: number | null;
-  /** Transmit and receive queues asked for (options:n_rxq), or null for the default. */
-  nQueues: number | null;
+  /** Receive and transmit queues. */
+  queues: PortQueueSettings;
   /** other_config's LACP settings. */
   lacp: IfaceLacpConfig;
   options: ReadonlyMap<string, string>;
@@ -78,6 +81,7 @@ export interface BridgeConfig {
   ports: PortConfig[];
   /** By the row's UUID. */
   mirrors: ReadonlyMap<string, MirrorSettings>;
+  exports: ExportSettings;
 }
 
 export interface SwitchConfig {

@@ -69,15 +69,15 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       idl,
       clock,
       registry,
-      openDpif: (type, { vlanLimit, pmdCpus, flowLimit }) =>
+      openDpif: (type, { vlanLimit, pmdCpus, rxAssign, flowLimit }) =>
         createDpif(overridden(options) ? 'dummy' : type, {
           name: `${type}@ovs-${type}`,
           clock,
           native: type === 'dummy' || overridden(options) ? undefined : loadNative(),
           pmdCpuMask: pmdCpus ?? undefined,
-          workers: pmdCpus?.length,
           flowLimit,
-          settings: { vlanLimit },
+          settings: { vlanLimit, rxAssign },
+          wake,
         }),
       openDevice: (iface, datapathType) => {
         const type = overridden(options) ? 'dummy' : datapathType;

@@ -6,6 +6,8 @@
  */
 
 import { getLogger } from '../common/log.js';
+import type { RxAssignment } from '../datapath/rx-assign.js';
+import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {
   type ControllerSettings,
   defaultUdpifSettings,
@@ -13,9 +15,11 @@ import {
 } from '../ofproto/settings.js';
 import type { Idl, IdlRow } from '../ovsdb/idl/index.js';
 import type { BridgeConfig, IfaceConfig, PortConfig, SwitchConfig } from './config.js';
+import { readExporters } from './read-exporters.js';
 import { readFlowTables } from './read-flow-tables.js';
 import { readMirrors } from './read-mirrors.js';
 import { readIfaceLacp, readPortSettings } from './read-port.js';
+import { parseCpuMask, readQueueSettings } from './read-queues.js';
 import {
   isUnicastMac,
   mapBool,
@@ -47,6 +51,7 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
   if (!root) return null;
   const seen = new Set<string>();
   const bridges: BridgeConfig[] = [];
+  const rows: IdlRow[] = [];
   for (const row of rowRefs(root, 'bridges')) {
     const name = rowString(row, 'name');
     if (name.includes('/') || name === '' || seen.has(name)) {
@@ -55,12 +60,25 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
     }
     seen.add(name);
     bridges.push(readBridge(row, warn));
+    rows.push(row);
   }
+  setExports(idl, bridges, rows, warn);
   return {
     bridges: bridges.sort(byName),
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
     otherConfig: rowMap(root, 'other_config'),
   };
+}
+
+/** sFlow's agents are numbered over all bridges, and collector sets name their bridge. */
+function setExports(idl: Idl, bridges: BridgeConfig[], rows: IdlRow[], warn: Warn): void {
+  const sets = [...idl.table('Flow_Sample_Collector_Set')];
+  let agents = 0;
+  for (const [i, bridge] of bridges.entries()) {
+    const say: Warn = (message) => warn(`bridge ${bridge.name}: ${message}`);
+    bridge.exports = readExporters(rows[i], sets, agents, say);
+    if (bridge.exports.sflow !== null) agents += 1;
+  }
 }
 
 /** Open_vSwitch other_config: how many megaflows, and how long they stay. */
@@ -82,6 +100,8 @@ export interface DatapathSettings {
   vlanLimit: number;
   /** CPUs for forwarding workers, or null: the switch chooses. */
   pmdCpus: number[] | null;
+  rxAssign: RxAssignment;
+  rxIsolate: boolean;
   flowLimit: number;
   /** Whether the kernel forwards what it can. */
   kernelForwarding: boolean;
@@ -95,25 +115,27 @@ export function readDatapathSettings(
   const limit = mapInt(other, 'vlan-limit', { min: 0, max: 2, fallback: 1 }, warn);
   return {
     vlanLimit: limit === 0 ? 2 : limit,
-    pmdCpus: parseCpuMask(other.get('pmd-cpu-mask'), warn),
+    pmdCpus: readPmdCpus(other.get('pmd-cpu-mask'), warn),
+    rxAssign: readRxAssign(other.get('pmd-rxq-assign'), warn),
+    rxIsolate: mapBool(other, 'pmd-rxq-isolate', true),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
     kernelForwarding: other.get('hw-offload') === 'true',
   };
 }
 
-/** CPU numbers of a hexadecimal mask ('0x6' or '6': CPUs 1 and 2). */
-function parseCpuMask(text: string | undefined, warn: Warn): number[] | null {
+function readPmdCpus(text: string | undefined, warn: Warn): number[] | null {
   if (text === undefined) return null;
-  const digits = text.replace(/^0x/i, '');
-  if (!/^[0-9a-f]{1,256}$/i.test(digits)) {
-    warn(`pmd-cpu-mask '${text}' is not a hexadecimal mask, ignored`);
-    return null;
+  const cpus = parseCpuMask(text);
+  if (cpus === null) warn(`pmd-cpu-mask '${text}' is not a hexadecimal mask, ignored`);
+  return cpus?.length ? cpus : null;
+}
+
+function readRxAssign(text: string | undefined, warn: Warn): RxAssignment {
+  if (text === 'roundrobin' || text === 'group' || text === 'cycles') return text;
+  if (text !== undefined) {
+    warn("Unsupported Rxq to PMD assignment mode in pmd-rxq-assign. Defaulting to 'cycles'.");
   }
-  const cpus: number[] = [];
-  for (let mask = BigInt(`0x${digits}`), cpu = 0; mask !== 0n; mask >>= 1n, cpu++) {
-    if (mask & 1n) cpus.push(cpu);
-  }
-  return cpus.length ? cpus : null;
+  return 'cycles';
 }
 
 function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
@@ -140,6 +162,7 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     flowTables: readFlowTables(row, say),
     ports,
     mirrors: readMirrors(row, new Set(ports.map((port) => port.name)), say),
+    exports: { netflow: null, sflow: null, ipfix: null },
   };
 }
 
@@ -222,9 +245,6 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
   const options = rowMap(row, 'options');
   const request = rowNumber(row, 'ofport_request');
   const usable = request !== null && request >= 1 && request <= OFPORT_MAX;
-  const queues = mapInt(options, 'n_rxq', { min: 1, max: 64, fallback: 0 }, (m) =>
-    warn(`interface ${name}: ${m}`),
-  );
   return {
     uuid: row.uuid,
     name,
@@ -232,7 +252,9 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
     ofportRequest: usable ? request : null,
     mac: parseMac(row.get<string | null>('mac')),
     mtuRequest: rowNumber(row, 'mtu_request'),
-    nQueues: queues || null,
+    queues: readQueueSettings(options, rowMap(row, 'other_config'), (m) =>
+      warn(`interface ${name}: ${m}`),
+    ),
     lacp: readIfaceLacp(row),
     options,
   };
@@ -246,7 +268,7 @@ function localPort(name: string): PortConfig {
     ofportRequest: null,
     mac: null,
     mtuRequest: null,
-    nQueues: null,
+    queues: DEFAULT_QUEUE_SETTINGS,
     lacp: { portId: null, portPriority: null, key: 0 },
     options: new Map(),
   };

@@ -32,6 +32,8 @@ const log = getLogger('bridge');
 
 /** other_config:stats-update-interval, milliseconds. */
 const STATS_INTERVAL = { min: 5000, max: 0x7fffffff, fallback: 5000 };
+/** other_config:bundle-idle-timeout, seconds; 0: the default. */
+const BUNDLE_IDLE_SEC = { min: 0, max: 0x7fffffff, fallback: 0 };
 /** Link changes are written this long after the first, so that a burst is one transaction. */
 const LINK_STATUS_DELAY_MS = 20;
 
@@ -216,8 +218,14 @@ export class Vswitch implements BridgeHost {
     this.removeUnwanted(config);
     for (const bridge of config.bridges) this.applyBridge(bridge);
     this.deps.registry.setUdpifSettings(readUdpifSettings(otherConfig, warn));
-    const { vlanLimit, kernelForwarding } = this.datapathSettings;
-    for (const { dpif } of this.backers.values()) dpif.configure({ vlanLimit, kernelForwarding });
+    const bundleIdleSec = mapInt(otherConfig, 'bundle-idle-timeout', BUNDLE_IDLE_SEC, warn);
+    for (const { ofproto } of this.bridges.values()) {
+      ofproto.connmgr.bundleIdleMs = bundleIdleSec * 1000;
+    }
+    const { vlanLimit, pmdCpus, rxAssign, rxIsolate, kernelForwarding } = this.datapathSettings;
+    for (const { dpif } of this.backers.values()) {
+      dpif.configure({ vlanLimit, pmdCpus, rxAssign, rxIsolate, kernelForwarding });
+    }
     void this.finish(config.nextCfg);
   }
 

@@ -86,7 +86,7 @@ class World {
           expect(`${sw.name}, ${time} time:\n${got}`).toBe(allowed.join('\nor\n'));
         }
         const meant = outcomes.filter((_, i) => allowed[i] === got);
-        if (meant.length > 1) this.countable = false;
+        if (meant.length > 1 || !meant[0].countable) this.countable = false;
         else sw.countHits(meant[0].hits);
       }
     }

@@ -13,6 +13,7 @@ import { parseGroupMod } from '../../src/openflow/syntax/group-parse.js';
 import { formatMessage } from '../../src/openflow/syntax/message-format.js';
 import { parseMeter } from '../../src/openflow/syntax/meter-parse.js';
 import { NO_NAMES } from '../../src/openflow/syntax/names.js';
+import { monitoringMessages } from './openflow-monitoring.js';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60_000);
 
@@ -54,6 +55,7 @@ function corpus(): Uint8Array[] {
     { type: 'port_desc_request', port: OFPP.NONE },
     { type: 'table_features_request' },
     { type: 'error', error: 'OFPBRC_BAD_TYPE', data: new Uint8Array(20) },
+    ...monitoringMessages(),
   ];
   const frames: Uint8Array[] = [];
   for (const version of [1, 2, 3, 4, 5, 6]) {

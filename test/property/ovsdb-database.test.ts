@@ -68,7 +68,7 @@ function checkIntegrity(database: Database): void {
 
 /** A replica that knows only what a version 2 monitor tells it. */
 class Replica {
-  readonly database = new Database(houseSchema());
+  readonly database = new Database(houseSchema(), { historyLength: 100 });
 
   update(text: string | null): void {
     if (text === null) return;

@@ -27,15 +27,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   datapath: ['netdev', 'packet', 'native', 'common'],
   openflow: ['packet', 'common'],
   ofproto: ['openflow', 'datapath', 'netdev', 'packet', 'native', 'common'],
+  export: ['ofproto', 'openflow', 'datapath', 'packet', 'common'],
   ovsdb: ['common'],
   unixctl: ['common'],
   vswitchd: [
-    ...['ovsdb', 'openflow', 'unixctl', 'ofproto', 'datapath', 'netdev', 'packet', 'native'],
-    'common',
+    ...['ovsdb', 'openflow', 'unixctl', 'export', 'ofproto', 'datapath', 'netdev', 'packet'],
+    ...['native', 'common'],
   ],
   cli: [
-    ...['vswitchd', 'ovsdb', 'openflow', 'unixctl', 'ofproto', 'datapath', 'netdev', 'packet'],
-    ...['native', 'common'],
+    ...['vswitchd', 'ovsdb', 'openflow', 'unixctl', 'export', 'ofproto', 'datapath', 'netdev'],
+    ...['packet', 'native', 'common'],
   ],
 };
 

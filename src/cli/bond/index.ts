@@ -79,7 +79,8 @@ function parse(argv: string[]): WatchOptions | null {
 
 async function watch(options: WatchOptions, io: CliIo): Promise<number> {
   const { bond, intervalMs, count, json, target } = options;
-  const terminal = !json && (io.stdout as { isTTY?: boolean }).isTTY === true;
+  const out = io.stdout as { isTTY?: boolean; columns?: number; rows?: number };
+  const terminal = !json && out.isTTY === true;
   const ended = new AbortController();
   // A reader that went away (`| head`) ends the watch.
   const end = (): void => ended.abort();
@@ -91,7 +92,11 @@ async function watch(options: WatchOptions, io: CliIo): Promise<number> {
       const text = await ask(target, bond, io);
       if (text === null) return 1;
       const now: Sample = { atMs: performance.now(), bonds: JSON.parse(text) as BondReport[] };
-      const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, { color: terminal });
+      // A terminal that does not know its size says 0.
+      const known = { columns: out.columns || undefined, rows: out.rows || undefined };
+      const size = terminal ? known : {};
+      const look = { color: terminal, repeatEvents: terminal, ...size };
+      const picture = json ? `${text.trimEnd()}\n` : bondTable(now, before, look);
       io.stdout.write(terminal ? HOME_AND_CLEAR + picture : picture);
       before = now;
     }

@@ -3,7 +3,7 @@
  *
  *     parent  ── spawn, own session ──>  child: the same command line, with TAPSWITCH_READY_FD=3
  *       │ <── standard error, passed on ───┤  (messages and errors of starting)
- *       │ <── "ready" on descriptor 3 ─────┤
+ *       │ <── its pid on descriptor 3 ──────┤
  *       exit 0                             └─ goes on without a terminal
  *
  * A child that ends before it is ready gives the parent its exit status, and has told why.
@@ -13,9 +13,8 @@ import { closeSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type CliIo, printError } from '../io.js';
 
-const READY_VARIABLE = 'TAPSWITCH_READY_FD';
-const READY_FD = 3;
-const READY_TEXT = 'ready\n';
+export const READY_VARIABLE = 'TAPSWITCH_READY_FD';
+export const READY_FD = 3;
 
 /** Whether this process is the child of `--detach`. */
 export function isDetachedChild(env: NodeJS.ProcessEnv): boolean {
@@ -25,7 +24,7 @@ export function isDetachedChild(env: NodeJS.ProcessEnv): boolean {
 /**
  * Runs this very command line again in the background.
  *
- * @param onReady told the child's process id when it is up
+ * @param onReady told the daemon's process id when it is up
  * @returns the exit status for this process: 0 once the child is ready
  */
 export function detach(io: CliIo, onReady: (pid: number) => void): Promise<number> {
@@ -38,11 +37,11 @@ export function detach(io: CliIo, onReady: (pid: number) => void): Promise<numbe
   const readiness = child.stdio[READY_FD] as Readable;
   messages.on('data', (chunk) => io.stderr.write(chunk));
   return new Promise((resolve) => {
-    readiness.once('data', () => {
+    readiness.once('data', (chunk) => {
       messages.destroy();
       readiness.destroy();
       child.unref();
-      onReady(child.pid as number);
+      onReady(Number(String(chunk)));
       resolve(0);
     });
     child.once('error', (error) => {
@@ -62,7 +61,7 @@ export function reportReady(env: NodeJS.ProcessEnv): void {
   const fd = Number(env[READY_VARIABLE]);
   delete env[READY_VARIABLE];
   try {
-    writeSync(fd, READY_TEXT);
+    writeSync(fd, `${process.pid}\n`);
     closeSync(fd);
   } catch {
     // The parent was interrupted: nobody waits any more, and the daemon is up all the same.

@@ -9,6 +9,7 @@
  *
  * Not for: what is served: the switch (run.ts), a database alone (../ovsdb-server).
  */
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WarpClock } from '../../common/clock.js';
 import { errorMessage } from '../../common/errors.js';
@@ -23,7 +24,9 @@ import { type CliIo, printError } from '../io.js';
 import { versionText } from '../version.js';
 import { detach, isDetachedChild, reportReady } from './detach.js';
 import { ensureDirectory } from './dirs.js';
+import { KeptState } from './kept-state.js';
 import { DaemonLogs } from './logging.js';
+import { CRASH_STATUS, isMonitor, monitorDaemon, takeStateFd } from './monitor.js';
 import type { DaemonFlags } from './options.js';
 import { PidFile } from './pidfile.js';
 import { StopRequest, watchProcess } from './signals.js';
@@ -44,6 +47,8 @@ export interface DaemonContext {
   coverage: Coverage;
   memory: MemoryReport;
   stop: StopRequest;
+  /** What the process before left, when --monitor starts this one in its place. */
+  kept: KeptState;
 }
 
 export type StartService = (context: DaemonContext) => Promise<Service>;
@@ -70,10 +75,31 @@ export async function runDaemon(
   if (flags.detach && !isDetachedChild(io.env)) return background(flags, io);
   const undo: UndoStack = [];
   try {
+    nameProcess(flags.program);
+    if (isMonitor(flags, io.env)) return await watchOver(flags, io, undo);
     return await live(flags, io, startService, undo);
   } finally {
     for (const step of undo.reverse()) await step();
   }
+}
+
+/** Scripts around Open vSwitch know a daemon's process by the program's name. */
+function nameProcess(program: string): void {
+  try {
+    writeFileSync('/proc/self/comm', program);
+  } catch {
+    // Without /proc there is nobody to look there.
+  }
+}
+
+/** Watches over the daemon in a process of its own. @returns the exit status */
+function watchOver(flags: DaemonFlags, io: CliIo, undo: UndoStack): Promise<number> {
+  const clock = new WarpClock();
+  const logs = new DaemonLogs(clock, flags.program);
+  undo.push(() => logs.close());
+  if (flags.logFile !== null) ensureDirectory(dirname(flags.logFile), 'OVS_LOGDIR');
+  logs.configure(flags);
+  return monitorDaemon(io, clock);
 }
 
 /** Hands the daemon to the background. @returns the exit status of this process */
@@ -104,7 +130,9 @@ async function live(
   undo.push(watchProcess(stop, logs, pidFile));
   const loop = new PollLoop(clock);
   undo.push(() => loop.stop());
-  const context = await startControl(flags, logs, clock, loop, stop);
+  const stateFd = takeStateFd(io.env);
+  const kept = new KeptState(stateFd);
+  const context = { ...(await startControl(flags, logs, clock, loop, stop)), kept };
   undo.push(() => context.unixctl.close());
   loop.start();
 
@@ -114,7 +142,7 @@ async function live(
   if (isDetachedChild(io.env)) becomeBackground(flags, io, logs, stop);
   const status = await stop.requested;
   if (stop.error) printError(io, stop.error);
-  return status;
+  return stop.crashed && stateFd !== null ? CRASH_STATUS : status;
 }
 
 function acquirePidFile(flags: DaemonFlags): PidFile | null {
@@ -134,7 +162,7 @@ async function startControl(
   clock: WarpClock,
   loop: PollLoop,
   stop: StopRequest,
-): Promise<DaemonContext> {
+): Promise<Omit<DaemonContext, 'kept'>> {
   const { program } = flags;
   const unixctl = new UnixctlServer(versionText(program));
   const coverage = new Coverage(clock.now());

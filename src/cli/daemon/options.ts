@@ -16,6 +16,8 @@ export interface DaemonFlags {
   /** With `detach`: print one line that tells the pid and where the messages go. */
   announce: boolean;
   chdir: boolean;
+  /** Start the daemon again when it crashes. */
+  monitor: boolean;
   /** null: no pid file. */
   pidFile: string | null;
   overwritePidFile: boolean;
@@ -52,6 +54,7 @@ export function defaultFlags(program: string, env: NodeJS.ProcessEnv): DaemonFla
     detach: false,
     announce: false,
     chdir: true,
+    monitor: false,
     pidFile: null,
     overwritePidFile: false,
     logFile: null,
@@ -77,6 +80,9 @@ type Setter = (flags: DaemonFlags, value: string) => void;
 const SETTERS: Readonly<Record<string, Setter>> = {
   detach: (flags) => {
     flags.detach = true;
+  },
+  monitor: (flags) => {
+    flags.monitor = true;
   },
   'no-chdir': (flags) => {
     flags.chdir = false;
@@ -118,6 +124,7 @@ export function daemonOptionsUsage(flags: DaemonFlags): string {
 Daemon options:
   --detach                return when the daemon is up, and leave it in background
   --no-chdir              with --detach: do not change to directory /
+  --monitor               start it again when it crashes
   --pidfile[=FILE]        pid file (default: ${runDir}/${program}.pid)
   --overwrite-pidfile     start even if the pid file belongs to a live process
   --unixctl=SOCKET        control socket (default: ${runDir}/${program}.PID.ctl)

@@ -14,6 +14,8 @@ export class StopRequest {
   cleanup = false;
   /** Why, when it is for an error. */
   error: Error | null = null;
+  /** Was that an error that nobody expected? */
+  crashed = false;
   private resolve!: (status: number) => void;
   private made = false;
 
@@ -65,6 +67,7 @@ export function watchProcess(
   const onFault = (error: unknown): void => {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     getLogger('daemon').emer(`unexpected error, ending: ${detail}`);
+    stop.crashed = true;
     stop.fail(error instanceof Error ? error : new Error(String(error)));
   };
   process.on('SIGTERM', onStop);

@@ -8,7 +8,7 @@
  * Nothing after `post:` is the match of every packet.
  * Not for: errors (errors.ts).
  */
-import { LogPatterns } from '../../common/log-pattern.js';
+import { getLogger } from '../../common/log.js';
 import type { Match } from '../../openflow/match.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
 import { formatMatch } from '../../openflow/syntax/match-format.js';
@@ -17,36 +17,23 @@ import type { Session } from './session.js';
 /** How many flows of one command are told of, as in Open vSwitch: a file may hold thousands. */
 const NOTICES_MAX = 5;
 
-/** Lines and notices written so far. */
-const written = new WeakMap<Session, { lines: number; notices: number }>();
+const log = getLogger('ofp_match');
+
+/** Notices written so far. */
+const written = new WeakMap<Session, number>();
 
 /**
  * Says so when the switch will drop parts of a match because the fields that they depend on are
  * missing: `tp_dst=80` without `tcp` means every packet. What is sent stays as it was typed.
  */
 export function noteNormalization(s: Session, match: Match): void {
-  if (s.options.quiet) return;
+  if (!log.enabled('info')) return;
   const copy = { flow: match.flow.slice(), mask: match.mask.slice() };
   if (!normalizeMatch(copy)) return;
-  const so = written.get(s) ?? { lines: 0, notices: 0 };
-  written.set(s, so);
-  if (++so.notices > NOTICES_MAX) return;
-  const messages = [
-    'normalization changed ofp_match, details:',
-    ` pre: ${formatMatch(match)}`,
-    `post: ${formatMatch(copy)}`,
-  ];
-  const patterns = new LogPatterns();
-  for (const message of messages) {
-    const line = patterns.format('console', {
-      sequence: ++so.lines,
-      module: 'ofp_match',
-      level: 'info',
-      message,
-      program: s.io.programName,
-      wallMs: Date.now(),
-      uptimeMs: performance.now(),
-    });
-    s.io.stderr.write(`${line}\n`);
-  }
+  const notices = (written.get(s) ?? 0) + 1;
+  written.set(s, notices);
+  if (notices > NOTICES_MAX) return;
+  log.info('normalization changed ofp_match, details:');
+  log.info(` pre: ${formatMatch(match)}`);
+  log.info(`post: ${formatMatch(copy)}`);
 }

@@ -7,11 +7,14 @@ import {
   protocolsOfVersion,
   protocolsToString,
 } from '../../openflow/protocols.js';
+import type { TlsFiles } from '../../ovsdb/tls.js';
 import { type Field, fieldByName } from '../../packet/fields.js';
 import { getopt, LOG_OPTIONS, type OptionSpec } from '../getopt.js';
 import { fatal } from './errors.js';
+import type { LogOptions } from './logging.js';
 
-const OPTIONS: readonly OptionSpec[] = [
+/** In the order in which --option lists them. */
+export const OPTIONS: readonly OptionSpec[] = [
   { name: 'timeout', short: 't', arg: 'required' },
   { name: 'strict', arg: 'none' },
   { name: 'readd', arg: 'none' },
@@ -25,16 +28,40 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'no-names', arg: 'none' },
   { name: 'stats', arg: 'none' },
   { name: 'no-stats', arg: 'none' },
+  { name: 'unixctl', arg: 'required' },
   { name: 'help', short: 'h', arg: 'none' },
+  { name: 'option', short: 'o', arg: 'none' },
   { name: 'bundle', arg: 'none' },
   { name: 'color', arg: 'optional' },
   { name: 'may-create', arg: 'none' },
+  { name: 'pcap', arg: 'none' },
   { name: 'raw', arg: 'none' },
   { name: 'read-only', arg: 'none' },
-  { name: 'protocols', short: 'O', arg: 'required' },
+  { name: 'detach', arg: 'none' },
+  { name: 'no-self-confinement', arg: 'none' },
+  { name: 'no-chdir', arg: 'none' },
+  { name: 'pidfile', arg: 'optional' },
+  { name: 'overwrite-pidfile', arg: 'none' },
+  { name: 'monitor', arg: 'none' },
+  { name: 'user', arg: 'required' },
   { name: 'version', short: 'V', arg: 'none' },
+  { name: 'protocols', short: 'O', arg: 'required' },
   ...LOG_OPTIONS,
+  { name: 'private-key', short: 'p', arg: 'required' },
+  { name: 'certificate', short: 'c', arg: 'required' },
+  { name: 'ca-cert', short: 'C', arg: 'required' },
+  { name: 'ssl-protocols', arg: 'required' },
+  { name: 'ssl-ciphers', arg: 'required' },
 ];
+
+/** What `--option` prints: one way to write an option per line. */
+export function optionLines(): string {
+  return OPTIONS.map(({ name, short, arg }) => {
+    const long = { none: '', required: '=ARG', optional: '=[ARG]' }[arg];
+    const after = { none: '', required: 'ARG', optional: '[ARG]' }[arg];
+    return `--${name}${long}\n${short === undefined ? '' : `-${short} ${after}\n`}`;
+  }).join('');
+}
 
 /** One criterion of --sort; no field: the priority. */
 export interface SortCriterion {
@@ -43,7 +70,7 @@ export interface SortCriterion {
 }
 
 export interface OfctlOptions {
-  action: 'run' | 'help' | 'version';
+  action: 'run' | 'help' | 'version' | 'option';
   /** Milliseconds; null: wait for ever. */
   timeoutMs: number | null;
   strict: boolean;
@@ -62,8 +89,12 @@ export interface OfctlOptions {
   verbosity: number;
   timestamp: boolean;
   raw: boolean;
-  /** -v asked for less than notices. */
-  quiet: boolean;
+  /** compose-packet writes a capture. */
+  pcap: boolean;
+  log: LogOptions;
+  tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] };
+  /** monitor, snoop: options of daemons, as they were typed. */
+  daemon: { name: string; value?: string }[];
   sort: SortCriterion[];
   /** Undefined: as the terminal suggests. */
   names?: boolean;
@@ -80,12 +111,16 @@ const VERSION_NAMES: Record<string, number> = {
   openflow15: 6,
 };
 
+/** `OpenFlow13` as wire number. */
+export const versionFromName = (name: string): number | undefined =>
+  VERSION_NAMES[name.toLowerCase()];
+
 /** `OpenFlow10,OpenFlow13` as wire numbers. */
 function parseVersions(text: string): number[] {
   const versions = text
     .split(/[, ]+/)
     .filter((word) => word !== '')
-    .map((word) => VERSION_NAMES[word.toLowerCase()] ?? unknownVersion(word));
+    .map((word) => versionFromName(word) ?? unknownVersion(word));
   return [...new Set(versions)].sort((a, b) => a - b);
 }
 
@@ -123,6 +158,17 @@ function parseTimeout(text: string): number {
   if (seconds === 0) fatal(`value ${text} on -t or --timeout is invalid`);
   return seconds * 1000;
 }
+
+/** Taken, although nothing here is coloured. */
+const COLOR_WORDS = [...['always', 'yes', 'force', 'never', 'no', 'none', 'auto', 'tty', 'if-tty']];
+const DAEMON_WORDS = ['detach', 'no-chdir', 'pidfile', 'overwrite-pidfile', 'unixctl', 'monitor'];
+const TLS_KEYS: Readonly<Record<string, Exclude<keyof TlsFiles, 'bootstrap'>>> = {
+  'private-key': 'privateKey',
+  certificate: 'certificate',
+  'ca-cert': 'caCert',
+  'ssl-protocols': 'protocols',
+  'ssl-ciphers': 'ciphers',
+};
 
 /** What each option with an effect on the settings does. */
 const SETTERS: Record<string, (o: OfctlOptions, value: string | undefined) => void> = {
@@ -178,7 +224,18 @@ const SETTERS: Record<string, (o: OfctlOptions, value: string | undefined) => vo
     o.bundle = true;
   },
   verbose: (o, v) => {
-    o.quiet = /(^|[\s:,])(off|emer|err|warn)\b/i.test(v ?? '');
+    o.log.verbosity.push(v ?? null);
+  },
+  'log-file': (o, v) => {
+    o.log.logFile = v ?? null;
+  },
+  color: (_o, v) => {
+    if (v !== undefined && !COLOR_WORDS.includes(v.toLowerCase())) {
+      fatal(`incorrect value \`${v}' for --color`);
+    }
+  },
+  pcap: (o) => {
+    o.pcap = true;
   },
   'may-create': (o) => {
     o.mayCreate = true;
@@ -195,11 +252,16 @@ export function parseOptions(argv: string[]): OfctlOptions {
     ...{ action: 'run', timeoutMs: null, strict: false, readd: false, readOnly: false },
     ...{ bundle: false, mayCreate: false },
     ...{ allowed: P_ANY, versions: [1], packetInFormat: null, verbosity: 0, timestamp: false },
-    ...{ raw: false, quiet: false, sort: [], stats: true, args: parsed.args },
+    ...{ raw: false, pcap: false, sort: [], stats: true, args: parsed.args },
+    ...{ log: { verbosity: [] }, tls: {}, daemon: [] },
   };
   for (const { name, value } of parsed.options) {
-    if (name === 'help' || name === 'version') return { ...options, action: name };
-    SETTERS[name]?.(options, value);
+    if (name === 'help' || name === 'version' || name === 'option') {
+      return { ...options, action: name };
+    }
+    if (DAEMON_WORDS.includes(name)) options.daemon.push({ name, value });
+    else if (name in TLS_KEYS) options.tls[TLS_KEYS[name]] = value ?? '';
+    else SETTERS[name]?.(options, value);
   }
   // A last pass by priority, so that equal flows come in the order in which they are looked up.
   if (options.sort.length > 0) options.sort.push({ field: null, descending: true });

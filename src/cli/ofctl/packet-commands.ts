@@ -1,5 +1,5 @@
 /**
- * Commands about the connection and packets: probe, ping, packet-out, monitor.
+ * Commands about the connection and packets: probe, ping, benchmark, packet-out.
  */
 import { randomBytes } from 'node:crypto';
 import { parseActions } from '../../openflow/syntax/action-parse.js';
@@ -11,7 +11,6 @@ import { connectForFlows } from './flow-connection.js';
 import { syntaxOrFail } from './flow-source.js';
 import { packetFromHex, packetOut, parsePacketOut } from './packet-out.js';
 import type { Session } from './session.js';
-import { fetchConfig } from './show-commands.js';
 
 export async function probe(s: Session, [name]: string[]): Promise<void> {
   const sw = await s.connect(name);
@@ -41,6 +40,27 @@ export async function ping(s: Session, [name, size]: string[]): Promise<void> {
   sw.close();
 }
 
+/** Echo round trips one after another: how many a second. */
+export async function benchmark(s: Session, [name, size, times]: string[]): Promise<void> {
+  const payload = atoi(size) >>> 0;
+  if (payload > MAX_PAYLOAD) fatal(`payload must be between 0 and ${MAX_PAYLOAD} bytes`);
+  const count = atoi(times);
+  const bytes = payload + 8;
+  const total = (count * bytes) >>> 0;
+  s.print(`Sending ${count} packets * ${bytes} bytes (with header) = ${total} bytes total\n`);
+  const sw = await s.connect(name);
+  const data = new Uint8Array(payload);
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < count; i++) await sw.request({ type: 'echo_request', data });
+  const ms = Number(process.hrtime.bigint() - start) / 1e6;
+  sw.close();
+  const perSecond = (n: number): string => (n / (ms / 1000)).toFixed(0);
+  s.print(
+    `Finished in ${ms.toFixed(1)} ms (${perSecond(count)} packets/s) ` +
+      `(${perSecond(total)} bytes/s)\n`,
+  );
+}
+
 export async function sendPacket(s: Session, args: string[]): Promise<void> {
   const [name, second, actionText, ...packets] = args;
   const names = await s.namesToAccept(name);
@@ -57,61 +77,4 @@ export async function sendPacket(s: Session, args: string[]): Promise<void> {
   const sw = await connectForFlows(s, name, usable);
   for (const hex of packets) await sw.transact([packetOut(inPort, actions, packetFromHex(hex))]);
   sw.close();
-}
-
-/** Formats of packet-ins in the order in which they are wanted. */
-const NXT2 = 2;
-const NXT = 1;
-
-/** Prints what a switch sends, until it closes the connection. */
-export async function monitor(s: Session, [name, ...args]: string[]): Promise<void> {
-  let printing = false;
-  const names = await s.namesToShow(name);
-  let closed: () => void = () => {};
-  const end = new Promise<void>((resolve) => {
-    closed = resolve;
-  });
-  const onFrame = (frame: Uint8Array): void => {
-    if (!printing) return;
-    if (s.options.timestamp) s.io.stderr.write(`${timestamp(new Date())}: `);
-    s.io.stderr.write(formatMessage(frame, names, s.options.verbosity + 2));
-  };
-  const sw = await s.connect(name, { onFrame, onClose: closed });
-  for (const arg of args) {
-    const config = await fetchConfig(sw);
-    if (/^\d/.test(arg)) {
-      const missSendLen = atoi(arg) & 0xffff;
-      await sw.transact([{ ...config, type: 'set_config', missSendLen }]);
-    } else if (arg === 'invalid_ttl') {
-      await sw.transact([{ ...config, type: 'set_config', invalidTtlToController: true }]);
-    } else fatal(`${arg}: unsupported "monitor" argument`);
-  }
-  const wanted = s.options.packetInFormat;
-  if (wanted !== null) await sw.transact([{ type: 'nx_set_packet_in_format', format: wanted }]);
-  else if (await sw.tryTransact([{ type: 'nx_set_packet_in_format', format: NXT2 }])) {
-    if (sw.version === 1) {
-      await sw.tryTransact([{ type: 'nx_set_packet_in_format', format: NXT }]);
-    }
-  }
-  printing = true;
-  await end;
-  fatal('vconn_recv (End of file)');
-}
-
-/** Prints what a controller and the switch say to each other, until either goes. */
-export async function snoop(s: Session, [name]: string[]): Promise<void> {
-  const names = await s.namesToShow(name);
-  await new Promise<void>((resolve, reject) => {
-    const onFrame = (frame: Uint8Array): void => {
-      if (s.options.timestamp) s.io.stderr.write(`${timestamp(new Date())}: `);
-      s.io.stderr.write(formatMessage(frame, names, s.options.verbosity + 2));
-    };
-    s.connect(name, { onFrame, onClose: resolve }, 'snoop').catch(reject);
-  });
-  fatal('vconn_recv (End of file)');
-}
-
-/** `2024-01-31 12:34:56.789` */
-function timestamp(now: Date): string {
-  return now.toISOString().replace('T', ' ').replace('Z', '');
 }

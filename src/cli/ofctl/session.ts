@@ -1,8 +1,11 @@
 /**
  * What every command of ofctl works with: options, output, connections to switches and their names.
  */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { getLogger } from '../../common/log.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { OfMessage, PortDesc } from '../../openflow/messages.js';
 import { P, protocolOfVersion } from '../../openflow/protocols.js';
@@ -15,6 +18,7 @@ import {
   parsePort,
 } from '../../openflow/syntax/names.js';
 import { OfConnection, type Reply, XidCounter } from '../../openflow/vconn.js';
+import { secureContextOptions } from '../../ovsdb/tls.js';
 import { directories } from '../daemon/dirs.js';
 import type { CliIo } from '../io.js';
 import { errorCode, errorText, fatal, OfctlExit, OfctlNoSwitch } from './errors.js';
@@ -22,9 +26,18 @@ import type { OfctlOptions } from './options.js';
 
 const DEFAULT_PORT = 6653;
 
+/** What must be given before one may connect with TLS, as errors call it. */
+const TLS_OPTIONS = {
+  'Private key': 'privateKey',
+  Certificate: 'certificate',
+  'CA certificate': 'caCert',
+} as const;
+
 /** A connection together with the flow format in use on it. */
 export class SwitchConnection {
   protocol: number;
+  /** Told of messages that nobody waits for. */
+  onMessage: (msg: OfMessage) => void = () => {};
 
   constructor(
     readonly connection: OfConnection,
@@ -105,10 +118,19 @@ export class Session {
   private readonly tableMaps = new Map<string, NameMap>();
   private readonly sockets = new Map<string, string>();
 
+  private monitorIds = 0;
+
   constructor(
     readonly options: OfctlOptions,
     readonly io: CliIo,
+    /** Takes this command's log sinks away. */
+    readonly stopLogging: () => void = () => {},
   ) {}
+
+  /** A number for a flow monitor, 0 first. */
+  takeMonitorId(): number {
+    return this.monitorIds++;
+  }
 
   print(text: string): void {
     this.io.stdout.write(text);
@@ -130,10 +152,12 @@ export class Session {
     suffix: 'mgmt' | 'snoop' = 'mgmt',
   ): Promise<SwitchConnection> {
     const socket = await this.openTarget(name, suffix);
+    let sw: SwitchConnection | undefined;
     const connection = new OfConnection(socket, {
       versions: this.options.versions,
       xids: this.xids,
       onFrame: handlers.onFrame,
+      onMessage: (msg) => sw?.onMessage(msg),
       onClose: () => {
         this.open.delete(connection);
         handlers.onClose?.();
@@ -145,7 +169,8 @@ export class Session {
     } catch (e) {
       fatal(`${name}: failed to connect to socket (${errorText(e)})`);
     }
-    return new SwitchConnection(connection, name, this);
+    sw = new SwitchConnection(connection, name, this);
+    return sw;
   }
 
   private async openTarget(name: string, suffix: string): Promise<Socket> {
@@ -172,20 +197,38 @@ export class Session {
 
   private async openMethod(name: string): Promise<Socket> {
     const unix = /^unix:(.*)$/.exec(name);
-    const tcp = /^tcp:(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(name);
+    const tcp = /^(tcp|ssl):(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(name);
     try {
       if (unix !== null) {
         const { runDir } = directories(this.io.env);
         return await dial({ path: unix[1].startsWith('/') ? unix[1] : `${runDir}/${unix[1]}` });
       }
       if (tcp !== null) {
-        const host = tcp[1].replace(/^\[|\]$/g, '');
-        return await dial({ host, port: tcp[2] === undefined ? DEFAULT_PORT : Number(tcp[2]) });
+        const host = tcp[2].replace(/^\[|\]$/g, '');
+        const port = tcp[3] === undefined ? DEFAULT_PORT : Number(tcp[3]);
+        return await (tcp[1] === 'tcp' ? dial({ host, port }) : this.dialTls(host, port));
       }
     } catch (e) {
       fatal(`connecting to ${name} (${errorText(e)})`);
     }
     return fatal(`connecting to ${name} (Address family not supported by protocol)`);
+  }
+
+  /** Connects under the keys of the options; the peer must be known to the CA. */
+  private async dialTls(host: string, port: number): Promise<Socket> {
+    const { tls } = this.options;
+    const missing = Object.entries(TLS_OPTIONS).filter(([, file]) => tls[file] === undefined);
+    for (const [name] of missing) {
+      getLogger('stream_ssl').err(`${name} must be configured to use SSL`);
+    }
+    if (missing.length > 0) {
+      throw Object.assign(new Error('Protocol not available'), { code: 'ENOPROTOOPT' });
+    }
+    const context = secureContextOptions(tls);
+    const socket = connectTls({ ...context, host, port, checkServerIdentity: () => undefined });
+    await once(socket, 'secureConnect');
+    socket.setNoDelay(true);
+    return socket;
   }
 
   /** Whether names are shown: when asked for, or when a person looks. */

@@ -9,6 +9,7 @@ import type { Clock } from '../../common/clock.js';
 import { getLogger } from '../../common/log.js';
 import {
   type Database,
+  OvsdbError,
   type OvsdbServer,
   openDatabaseFile,
   openVSwitchSchema,
@@ -39,6 +40,11 @@ export class Databases {
 
   names(): string[] {
     return [...this.open.keys()].sort();
+  }
+
+  /** Where the files are, absolute. */
+  paths(): string[] {
+    return [...this.open.values()].map(({ path }) => path);
   }
 
   get(name: string): Database | undefined {
@@ -98,7 +104,11 @@ export class Databases {
       const database = this.get(one);
       if (!database) throw new UnixctlError('no database by that name');
       log.info(`compacting ${one} database by user request`);
-      database.compact();
+      try {
+        database.compact();
+      } catch (error) {
+        throw error instanceof OvsdbError ? new UnixctlError(error.message) : error;
+      }
     }
   }
 

@@ -24,6 +24,12 @@ const log = getLogger('ovsdb_server');
  */
 const HEAP_FLAGS = '--semi-space-growth-factor=16';
 
+/** What is served, as a process that --monitor starts again finds it. */
+interface Served {
+  readonly files: readonly string[];
+  readonly remotes: readonly string[];
+}
+
 /** Runs `ovsdb-server ARGV`. */
 export async function runOvsdbServer(argv: string[], io: CliIo): Promise<number> {
   try {
@@ -44,7 +50,7 @@ export async function runOvsdbServer(argv: string[], io: CliIo): Promise<number>
 }
 
 async function startServer(flags: ServerFlags, context: DaemonContext): Promise<Service> {
-  const { clock, loop, unixctl, memory } = context;
+  const { clock, loop, unixctl, memory, kept } = context;
   setFlagsFromString(HEAP_FLAGS);
   const server = new OvsdbServer({ databases: [], clock, onWake: () => loop.wake() });
   const { runDir } = flags.daemon.dirs;
@@ -55,16 +61,22 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
     await server.close();
     databases.close();
   };
+  const { files, remotes: targets } = (kept.load() as Served | undefined) ?? {
+    files: flags.files,
+    remotes: flags.remotes,
+  };
   try {
-    for (const file of flags.files) databases.add(file, true);
-    for (const remote of flags.remotes) await remotes.add(remote);
+    for (const file of files) databases.add(file, true);
+    for (const target of targets) await remotes.add(target);
   } catch (error) {
     await close();
     throw error;
   }
   const leave = [loop.add(server), loop.add(remotes)];
   memory.addSource(() => server.memory());
-  registerCommands(unixctl, remotes, databases);
+  registerCommands(unixctl, remotes, databases, () => {
+    kept.save({ files: databases.paths(), remotes: remotes.list() } satisfies Served);
+  });
   // For tests of clients, as ovsdb-server has it.
   unixctl.register('ovsdb-server/disable-monitor-cond', '', 0, 0, () => {
     server.disableConditionalMonitors();
@@ -97,6 +109,7 @@ function registerCommands(
   unixctl: DaemonContext['unixctl'],
   remotes: Remotes,
   databases: Databases,
+  changed: () => void,
 ): void {
   const list = (names: string[]): string => names.map((name) => `${name}\n`).join('');
   unixctl.register('ovsdb-server/list-dbs', '', 0, 0, () =>
@@ -104,10 +117,12 @@ function registerCommands(
   );
   unixctl.register('ovsdb-server/add-db', 'DB', 1, 1, (_command, [file]) => {
     databases.add(file, false);
+    changed();
     return '';
   });
   unixctl.register('ovsdb-server/remove-db', 'DB', 1, 1, (_command, [name]) => {
     databases.remove(name);
+    changed();
     return '';
   });
   unixctl.register('ovsdb-server/compact', '', 0, 1, (_command, [name]) => {
@@ -125,10 +140,12 @@ function registerCommands(
   unixctl.register('ovsdb-server/list-remotes', '', 0, 0, () => list(remotes.list()));
   unixctl.register('ovsdb-server/add-remote', 'REMOTE', 1, 1, async (_command, [remote]) => {
     await remotes.add(remote);
+    changed();
     return '';
   });
   unixctl.register('ovsdb-server/remove-remote', 'REMOTE', 1, 1, async (_command, [remote]) => {
     if (!(await remotes.remove(remote))) throw new UnixctlError('no such remote');
+    changed();
     return '';
   });
 }

@@ -55,7 +55,7 @@ export function readBackup(bytes: Buffer): Database {
   for (let read = readRecord(bytes, 0); read; read = readRecord(bytes, at)) {
     if ('damage' in read) throw new ClientError(`the backup is damaged: ${read.damage}`);
     if (database) database.replay(read.json);
-    else database = new Database(DatabaseSchema.fromJson(read.json), { historyLength: 0 });
+    else database = new Database(DatabaseSchema.fromJson(read.json));
     at = read.end;
   }
   if (!database) throw new ClientError('the backup is empty');

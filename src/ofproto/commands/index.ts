@@ -6,6 +6,7 @@ import type { OfprotoCommand } from './command.js';
 import { dpifCommands } from './dpif-commands.js';
 import { fdbCommands } from './fdb-commands.js';
 import { lacpCommands } from './lacp-commands.js';
+import { pmdCommands } from './pmd-commands.js';
 import { traceCommands } from './trace-commands.js';
 import { upcallCommands } from './upcall-commands.js';
 
@@ -18,6 +19,7 @@ export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     ...lacpCommands(registry),
     ...fdbCommands(registry),
     ...dpifCommands(registry),
+    ...pmdCommands(registry),
     ...traceCommands(registry),
     ...upcallCommands(registry),
   ];

@@ -20,7 +20,8 @@ import {
   type BundleType,
 } from '../../openflow/messages-bundle.js';
 import { type GroupMod, OFPG } from '../../openflow/messages-groups.js';
-import { rulesOf } from '../flow-mod.js';
+import { checkFlowModTable, rulesOf } from '../flow-mod.js';
+import type { Forwarded } from './notices.js';
 import type { OfConn } from './ofconn.js';
 import { TableJournal } from './table-journal.js';
 
@@ -28,7 +29,7 @@ import { TableJournal } from './table-journal.js';
 const BUNDLES_MAX = 64;
 const BYTES_MAX = 256 * 1024 * 1024;
 const MESSAGES_MAX = 1_000_000;
-/** A bundle to which nothing was added for so long is given up. */
+/** A bundle to which nothing was added for so long is given up, unless configured otherwise. */
 export const BUNDLE_IDLE_MS = 10_000;
 
 type Bundlable = FlowMod | GroupMod | PortMod | PacketOut;
@@ -37,6 +38,18 @@ interface Entry {
   msg: Bundlable;
   frame: Uint8Array;
   xid: number;
+}
+
+interface Failure {
+  entry: Entry;
+  error: OfErrorName;
+}
+
+/** What a commit has done so far, and has yet to do. */
+interface Run {
+  undo: (() => void)[];
+  packets: (() => void)[];
+  forwarded: Forwarded[];
 }
 
 interface Bundle {
@@ -50,8 +63,12 @@ interface Bundle {
   entries: Entry[];
 }
 
-/** Carries out one message of a bundle, as if it had come alone. Throws OfpError. */
-export type Execute = (conn: OfConn, msg: Bundlable) => void;
+export interface BundleHandlers {
+  /** Carries out one message of a bundle, as if it had come alone. Throws OfpError. */
+  execute(conn: OfConn, msg: Exclude<Bundlable, PacketOut>, xid: number): Forwarded | null;
+  /** Finds out what becomes of a packet now; it goes when the result is called. Throws OfpError. */
+  prepare(conn: OfConn, msg: PacketOut): () => void;
+}
 
 export class Bundles {
   private readonly bundles = new Map<number, Bundle>();
@@ -60,8 +77,12 @@ export class Bundles {
 
   constructor(
     private readonly conn: OfConn,
-    private readonly execute: Execute,
+    private readonly handlers: BundleHandlers,
   ) {}
+
+  private get idleMs(): number {
+    return this.conn.ofproto.connmgr.bundleIdleMs;
+  }
 
   get size(): number {
     return this.bundles.size;
@@ -142,6 +163,8 @@ export class Bundles {
     }
     const { msg } = decoded;
     if (!BUNDLABLE.has(msg.type)) fail('OFPBFC_MSG_UNSUP');
+    // What is refused here is no part of the bundle.
+    if (msg.type === 'flow_mod') checkFlowModTable(msg);
     const full = this.messages >= MESSAGES_MAX || this.bytes + add.frame.length > BYTES_MAX;
     if (full) fail('OFPBFC_MSG_TOO_MANY');
     this.messages++;
@@ -162,44 +185,51 @@ export class Bundles {
   }
 
   /** Executes messages in order, or none of them. @returns the first that was refused, or null */
-  private executeAll(entries: readonly Entry[]): { entry: Entry; error: OfErrorName } | null {
-    const { ofproto } = this.conn;
-    ofproto.backer.pushStats();
-    const undo: (() => void)[] = [];
-    const journal = new TableJournal(ofproto);
-    const events = ofproto.connmgr.holdEvents();
-    const packets: Entry[] = [];
-    let failed: { entry: Entry; error: OfErrorName } | null = null;
-    try {
-      for (const entry of entries) {
-        // Packets go once it is certain that everything else is in force.
-        if (entry.msg.type === 'packet_out') packets.push(entry);
-        else failed = this.executeOne(entry, journal, undo);
-        if (failed !== null) break;
+  private executeAll(entries: readonly Entry[]): Failure | null {
+    const { connmgr, backer } = this.conn.ofproto;
+    backer.pushStats();
+    return connmgr.notices.during(null, () => {
+      const run: Run = { undo: [], packets: [], forwarded: [] };
+      const journal = new TableJournal(this.conn.ofproto);
+      const events = connmgr.holdEvents();
+      let failed: Failure | null = null;
+      try {
+        for (const entry of entries) {
+          failed = this.executeOne(entry, journal, run);
+          if (failed !== null) break;
+        }
+      } finally {
+        journal.close();
       }
-    } finally {
-      journal.close();
-    }
-    if (failed !== null) {
-      for (const step of undo.reverse()) step();
-      journal.undo();
-      events.discard();
-      return failed;
-    }
-    events.release();
-    for (const { msg } of packets) this.execute(this.conn, msg);
-    return null;
+      if (failed !== null) {
+        for (const step of run.undo.reverse()) step();
+        journal.undo();
+        connmgr.notices.discard();
+        events.discard();
+        return failed;
+      }
+      events.release();
+      for (const done of run.forwarded) connmgr.notices.forward(this.conn, done);
+      // Packets go once it is certain that everything else is in force.
+      for (const send of run.packets) send();
+      return null;
+    });
   }
 
-  private executeOne(entry: Entry, journal: TableJournal, undo: (() => void)[]) {
-    const { msg } = entry;
+  private executeOne(entry: Entry, journal: TableJournal, run: Run): Failure | null {
+    const { msg, xid } = entry;
     const { ofproto } = this.conn;
     try {
+      if (msg.type === 'packet_out') {
+        run.packets.push(this.handlers.prepare(this.conn, msg));
+        return null;
+      }
       if (msg.type === 'flow_mod') {
         if (msg.command.startsWith('modify')) journal.keep(rulesOf(ofproto, anyOutput(msg)));
-      } else if (msg.type === 'group_mod') undo.push(this.groupUndo(msg));
-      else if (msg.type === 'port_mod') undo.push(this.portUndo(msg));
-      this.execute(this.conn, msg);
+      } else if (msg.type === 'group_mod') run.undo.push(this.groupUndo(msg));
+      else run.undo.push(this.portUndo(msg));
+      const done = this.handlers.execute(this.conn, msg, xid);
+      if (done !== null) run.forwarded.push(done);
       return null;
     } catch (error) {
       if (error instanceof OfpError) return { entry, error: error.error };
@@ -231,7 +261,7 @@ export class Bundles {
   /** Gives bundles up that nobody adds to; the peer is told. */
   run(now: number): void {
     for (const bundle of [...this.bundles.values()]) {
-      if (now < bundle.usedMs + BUNDLE_IDLE_MS) continue;
+      if (now < bundle.usedMs + this.idleMs) continue;
       this.drop(bundle);
       this.conn.connection.sendError('OFPBFC_TIMEOUT', bundle.openXid, bundle.openFrame);
     }
@@ -240,7 +270,7 @@ export class Bundles {
   /** Clock milliseconds at which the next one is to be given up, or Infinity. */
   nextWake(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { usedMs } of this.bundles.values()) next = Math.min(next, usedMs + BUNDLE_IDLE_MS);
+    for (const { usedMs } of this.bundles.values()) next = Math.min(next, usedMs + this.idleMs);
     return next;
   }
 }

@@ -23,10 +23,12 @@ import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import { type RemovedReason, Rule } from '../rule.js';
 import type { ControllerSettings, ControllerStatus, FailMode } from '../settings.js';
+import { BUNDLE_IDLE_MS } from './bundles.js';
 import { Controller } from './controller.js';
 import { durationBetween } from './duration.js';
 import { type GroupService, NO_GROUPS } from './group-handlers.js';
 import { isPassive, OfListener } from './listener.js';
+import { Notices, REMOVED_REASONS } from './notices.js';
 import { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { continuationOf } from './resume.js';
@@ -39,17 +41,10 @@ const VERSIONS_DEFAULT: readonly number[] = [1, 2, 3, 4, 5, 6];
 /** Above everything that a controller can add. */
 const FAIL_OPEN_PRIORITY = 0xf0f0f0;
 const PROBE_DEFAULT_MS = 5000;
-const REMOVED_REASONS: readonly RemovedReason[] = [
-  'idle',
-  'hard',
-  'delete',
-  'group_delete',
-  'meter_delete',
-  'eviction',
-];
 const PORT_REASONS = ['add', 'delete', 'modify'] as const;
 const OF13 = 4;
 const OF14 = 5;
+const OF15 = 6;
 /** OFPR_ACTION; OFPR_INVALID_TTL, the last one that 1.3 has. */
 const REASON_ACTION = 1;
 const REASON_MAX_OF13 = 2;
@@ -60,6 +55,13 @@ const WIDE_FIELDS: readonly number[] = [W_METADATA, W_TUN_ID];
 function wireReason({ miss, reason }: ControllerActionState, version: number): number {
   if (miss === 'explicit' && version < OF13) return REASON_ACTION;
   return reason > REASON_MAX_OF13 && version < OF14 ? REASON_ACTION : reason;
+}
+
+/** As the module vconn names who connected. */
+function peerName({ remoteAddress, remotePort }: Socket, number: number): string {
+  if (remoteAddress === undefined) return `unix#${number}`;
+  const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
+  return `tcp:${host}:${remotePort}`;
 }
 
 export class Connmgr {
@@ -80,6 +82,11 @@ export class Connmgr {
   private held: [OfConn, OfMessage][] | null = null;
   /** Groups and meters of the bridge; set by what has them. */
   groups: GroupService = NO_GROUPS;
+  private bundleIdle = BUNDLE_IDLE_MS;
+  readonly notices = new Notices(
+    () => this.all(),
+    (conn, msg) => this.tell(conn, msg),
+  );
 
   constructor(private readonly ofproto: Ofproto) {}
 
@@ -119,6 +126,16 @@ export class Connmgr {
     if (next.join() === this.versions.join()) return;
     this.versions = next;
     this.reconnectAll();
+  }
+
+  /** After how many milliseconds without news a bundle is given up. */
+  get bundleIdleMs(): number {
+    return this.bundleIdle;
+  }
+
+  /** 0: the default; otherwise a second at least. */
+  set bundleIdleMs(ms: number) {
+    this.bundleIdle = ms === 0 ? BUNDLE_IDLE_MS : Math.max(1000, ms);
   }
 
   setFailMode(mode: FailMode): void {
@@ -194,6 +211,7 @@ export class Connmgr {
       kind: 'service',
       versions: this.versions,
       name: `${this.ofproto.name}<->${from}#${this.nConns}`,
+      vconnName: peerName(socket, this.nConns),
       onOpen: () => this.connectionsChanged(),
       onClose: () => {
         this.conns.delete(conn);
@@ -236,8 +254,15 @@ export class Connmgr {
   /** Only one connection is primary at a time. */
   demoteOthers(winner: OfConn): void {
     for (const conn of this.all()) {
-      if (conn !== winner && conn.role === 'primary') conn.role = 'secondary';
+      if (conn === winner || conn.role !== 'primary') continue;
+      conn.role = 'secondary';
+      this.notices.roleLost(conn, this.generation);
     }
+  }
+
+  /** Of the last role request that had one. */
+  get generationId(): bigint | undefined {
+    return this.generation ?? undefined;
   }
 
   /** Takes a role request's generation over. @returns false when it is older than the last */
@@ -331,11 +356,19 @@ export class Connmgr {
     }
   }
 
-  /** @param liveOnly nothing but OFPPS_LIVE changed, which OpenFlow 1.0 does not have */
-  sendPortStatus(port: OfPort, why: (typeof PORT_REASONS)[number], liveOnly = false): void {
+  /**
+   * @param how.liveOnly nothing but OFPPS_LIVE changed, which OpenFlow 1.0 does not have
+   * @param how.source whose port-mod it was; before 1.5 it is not told of that
+   */
+  sendPortStatus(
+    port: OfPort,
+    why: (typeof PORT_REASONS)[number],
+    how: { liveOnly?: boolean; source?: OfConn | null } = {},
+  ): void {
     const reason = PORT_REASONS.indexOf(why);
     for (const conn of this.all()) {
-      if (!conn.wants('portStatus', reason) || (liveOnly && conn.version === 1)) continue;
+      if (!conn.wants('portStatus', reason) || (how.liveOnly && conn.version === 1)) continue;
+      if (conn === how.source && conn.version < OF15) continue;
       this.tell(conn, { type: 'port_status', reason, desc: portDesc(port) });
     }
   }

@@ -134,6 +134,7 @@ export class Controller {
       kind: 'primary',
       versions: this.versions(),
       name: this.label,
+      vconnName: this.settings.target,
       onOpen: () => {
         log.info(`${this.label}: connected`);
         this.enter('ACTIVE');

@@ -17,6 +17,7 @@ import type {
   MeterMod,
   MeterStatsEntry,
 } from '../../openflow/messages-groups.js';
+import type { Forwarded } from './notices.js';
 import type { OfConn } from './ofconn.js';
 
 /** Groups and meters of a bridge. Methods throw OfpError to refuse. */
@@ -57,6 +58,9 @@ export const NO_GROUPS: GroupService = {
   }),
 };
 
+/** Commands that every version has. */
+const PLAIN_COMMANDS: ReadonlySet<GroupMod['command']> = new Set(['add', 'modify', 'delete']);
+
 /** Requests that this file answers. */
 export type GroupRequestMessage = Exclude<GroupMessage, { type: `${string}_reply` }>;
 
@@ -94,18 +98,28 @@ function sendList<E>(
   return rest();
 }
 
+/** Carries a group-mod out. @returns what others are told. @throws OfpError */
+export function groupMod(service: GroupService, msg: GroupMod, xid: number): Forwarded {
+  const needed = !PLAIN_COMMANDS.has(msg.command);
+  const existed = needed && service.groupDesc(msg.group).length > 0;
+  service.groupMod(msg);
+  const buckets = needed ? (service.groupDesc(msg.group)[0]?.buckets ?? []) : msg.buckets;
+  return { msg, xid, buckets, existed };
+}
+
 export function handleGroups(
   conn: OfConn,
   msg: GroupRequestMessage,
   xid: number,
 ): Promise<void> | null {
-  const service = conn.ofproto.connmgr.groups;
+  const { groups: service, notices } = conn.ofproto.connmgr;
   switch (msg.type) {
     case 'group_mod':
-      service.groupMod(msg);
+      notices.forward(conn, groupMod(service, msg, xid));
       return null;
     case 'meter_mod':
       service.meterMod(msg);
+      notices.forward(conn, { msg, xid });
       return null;
     case 'group_stats_request':
       return sendList(conn, xid, service.groupStats(msg.group), (entries, more) => {

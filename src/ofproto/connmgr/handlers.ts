@@ -7,7 +7,6 @@
 
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
-import type { Match } from '../../openflow/match.js';
 import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { RoleMessage, SwitchConfig } from '../../openflow/messages-control.js';
 import type { GroupMod } from '../../openflow/messages-groups.js';
@@ -20,12 +19,16 @@ import { OFPPC } from '../port.js';
 import { tableMod } from '../table-config.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
-import { handleGroups, isGroupRequest } from './group-handlers.js';
+import { groupMod, handleGroups, isGroupRequest } from './group-handlers.js';
+import type { PartialRequest } from './multipart.js';
+import type { Forwarded } from './notices.js';
 import type { OfConn, Request } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { queueConfig } from './queue-handlers.js';
 import { resumePacket } from './resume.js';
 import { handleStats, isStatsRequest } from './stats-handlers.js';
+import { tableFeatures } from './table-features.js';
+import { setTableFeatures } from './table-features-set.js';
 
 const ETH_HEADER_BYTES = 14;
 const OF10 = 1;
@@ -63,9 +66,24 @@ export function handleMessage(conn: OfConn, request: Request): Promise<void> | n
     else conn.bundles.add(msg, xid, frame);
     return null;
   }
+  if (msg.type === 'flow_monitor_request' || msg.type === 'table_features_request') {
+    const whole = conn.multipart.take(msg, xid, frame);
+    return whole === null ? null : handleInParts(conn, whole, xid);
+  }
   const pending = handleControl(conn, msg, xid);
   if (SUBSCRIPTIONS.has(msg.type)) conn.ofproto.connmgr.connectionsChanged();
   return pending;
+}
+
+function handleInParts(conn: OfConn, msg: PartialRequest, xid: number): Promise<void> | null {
+  if (msg.type === 'flow_monitor_request') return conn.monitors.request(msg, xid);
+  const { ofproto, version } = conn;
+  if (msg.entries !== undefined && msg.entries.length > 0) {
+    setTableFeatures(ofproto, msg.entries, version);
+  }
+  const entries = tableFeatures(ofproto.tables, version);
+  conn.reply({ type: 'table_features_reply', entries }, xid);
+  return null;
 }
 
 function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void> | null {
@@ -81,10 +99,13 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       setConfig(conn, msg);
       return null;
     case 'flow_mod':
-    case 'packet_out':
     case 'port_mod':
       rejectSecondary(conn);
-      executeBundled(conn, msg);
+      executeBundled(conn, msg, xid);
+      return null;
+    case 'packet_out':
+      rejectSecondary(conn);
+      preparePacketOut(conn, msg)();
       return null;
     case 'nx_resume':
       rejectSecondary(conn);
@@ -92,7 +113,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'table_mod':
       rejectSecondary(conn);
-      tableMod(ofproto, msg.table, msg.config, conn.version);
+      tableMod(ofproto, msg, conn.version);
       return null;
     case 'barrier_request':
       return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
@@ -100,7 +121,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       conn.reply(role(conn, msg), xid);
       return null;
     case 'set_async':
-      conn.asyncMasks = msg;
+      conn.setAsync(msg);
       return null;
     case 'set_async_properties':
       conn.changeAsync(msg.changes);
@@ -124,6 +145,21 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'nx_flow_age':
       return null;
+    case 'flow_monitor_cancel':
+      conn.monitors.cancel(msg.id);
+      return null;
+    case 'nx_tlv_table_mod':
+      rejectSecondary(conn);
+      ofproto.tlvTable.mod(msg);
+      return null;
+    case 'nx_tlv_table_request':
+      conn.reply(ofproto.tlvTable.reply(), xid);
+      return null;
+    case 'nx_ct_flush':
+    case 'nx_ct_flush_zone':
+      if (ofproto.ctFlush === null) fail('OFPBRC_BAD_SUBTYPE', 'no connection tracking');
+      ofproto.ctFlush(msg);
+      return null;
     case 'queue_get_config_request':
       conn.reply(queueConfig(ofproto, msg.port), xid);
       return null;
@@ -135,33 +171,35 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
   }
 }
 
-/** Executes a message that may also be part of a bundle. */
-export function executeBundled(conn: OfConn, msg: FlowMod | PacketOut | PortMod | GroupMod): void {
+/**
+ * Executes a message that may also be part of a bundle.
+ * @returns what other controllers may want to hear of
+ */
+export function executeBundled(
+  conn: OfConn,
+  msg: FlowMod | PortMod | GroupMod,
+  xid: number,
+): Forwarded | null {
   const { ofproto } = conn;
+  const { connmgr } = ofproto;
   switch (msg.type) {
-    case 'flow_mod':
-      ofproto.flowMod({ ...msg, match: normalized(msg.match) });
-      return;
-    case 'packet_out':
-      packetOut(conn, msg);
-      return;
+    case 'flow_mod': {
+      // The message came off the wire for this alone: it may be changed in its place.
+      normalizeMatch(msg.match);
+      connmgr.notices.during({ conn, xid }, () => ofproto.flowMod(msg));
+      return null;
+    }
     case 'port_mod':
       if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
-      ofproto.portMod(msg);
-      return;
+      ofproto.portMod(msg, conn);
+      return null;
     case 'group_mod':
-      ofproto.connmgr.groups.groupMod(msg);
+      return groupMod(connmgr.groups, msg, xid);
   }
 }
 
 function rejectSecondary(conn: OfConn): void {
   if (conn.role === 'secondary') fail('OFPBRC_IS_SECONDARY');
-}
-
-function normalized(match: Match): Match {
-  const copy = { flow: match.flow.slice(), mask: match.mask.slice() };
-  normalizeMatch(copy);
-  return copy;
 }
 
 function capabilities(version: number): number {
@@ -207,19 +245,28 @@ function role(conn: OfConn, msg: RoleMessage): OfMessage {
     if (msg.generationId !== undefined && !connmgr.takeGeneration(msg.generationId)) {
       fail('OFPRRFC_STALE');
     }
-    if (msg.role === 'primary') connmgr.demoteOthers(conn);
+    if (msg.role === 'primary' && conn.role !== 'primary') connmgr.demoteOthers(conn);
   }
   if (msg.role !== 'nochange') conn.role = msg.role;
-  return { type: 'role_reply', role: conn.role, generationId: msg.generationId };
+  return { type: 'role_reply', role: conn.role, generationId: connmgr.generationId };
 }
 
-/** Executes a controller's packet: its own actions, or the tables. */
-function packetOut(conn: OfConn, msg: PacketOut): void {
+/**
+ * Finds out what a controller's packet meets: its own actions, or the tables.
+ * @returns what sends it
+ */
+export function preparePacketOut(conn: OfConn, msg: PacketOut): () => void {
   const { ofproto } = conn;
   if (msg.bufferId !== 0xffffffff) fail('OFPBRC_BUFFER_UNKNOWN');
   if (msg.data.length < ETH_HEADER_BYTES) fail('OFPBRC_BAD_PACKET');
   checkActions(msg.actions, { table: null, ofproto });
   const flow = extractFlow(msg.data);
+  const { metadata } = msg;
+  if (metadata !== undefined) {
+    for (const [i, mask] of metadata.mask.entries()) {
+      if (mask !== 0) flow[i] = metadata.flow[i] & mask;
+    }
+  }
   const inPort = msg.inPort === OFPP.CONTROLLER || msg.inPort === OFPP.NONE ? msg.inPort : null;
   if (inPort === null && msg.inPort >= OFPP.MAX && msg.inPort !== OFPP.LOCAL) {
     fail('OFPBRC_BAD_PORT');
@@ -233,10 +280,12 @@ function packetOut(conn: OfConn, msg: PacketOut): void {
     sideEffects: true,
     hasPacket: true,
   });
-  const usedMs = ofproto.clock.now();
-  pushStats(out.cache, { packets: 1, bytes: msg.data.length, usedMs });
-  if (out.actions.length === 0) return;
-  const key = flow.slice();
-  key[W_IN_PORT] = ofproto.portByNo(msg.inPort)?.odpPort ?? 0;
-  ofproto.backer.dpif.execute({ data: msg.data }, key, out.actions);
+  return () => {
+    const usedMs = ofproto.clock.now();
+    pushStats(out.cache, { packets: 1, bytes: msg.data.length, usedMs });
+    if (out.actions.length === 0) return;
+    const key = flow.slice();
+    key[W_IN_PORT] = ofproto.portByNo(msg.inPort)?.odpPort ?? 0;
+    ofproto.backer.dpif.execute({ data: msg.data }, key, out.actions);
+  };
 }

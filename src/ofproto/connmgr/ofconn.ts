@@ -18,7 +18,9 @@ import type { AsyncChange, Role } from '../../openflow/messages-control.js';
 import { OfConnection } from '../../openflow/vconn.js';
 import type { Ofproto } from '../ofproto.js';
 import { Bundles } from './bundles.js';
-import { executeBundled, handleMessage } from './handlers.js';
+import { FlowMonitors } from './flow-monitors.js';
+import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
+import { MultipartRequests } from './multipart.js';
 
 const log = getLogger('connmgr');
 
@@ -30,13 +32,19 @@ const MISS_SEND_LEN_DEFAULT = 128;
 /** Unanswered bytes after which packet-ins and the like are dropped for a slow peer. */
 const ASYNC_BACKLOG_MAX = 1024 * 1024;
 const OF13 = 4;
+const OF14 = 5;
+/** Bit of the reason 'action', which 1.4 divides further: action_set, group, packet_out. */
+const REASON_ACTION = 1 << 1;
+const REASONS_ACTION14 = 0b111010;
+/** Reasons of removal by version: 1.3 knows of groups, 1.4 of meters and eviction. */
+const REMOVED_ALL = 0x3f;
+const REMOVED_DEFAULT: Record<number, number> = { 1: 7, 2: 7, 3: 7, 4: 0xf };
 
 /** Bits by reason: [primary or equal, secondary]. */
 export interface AsyncMasks {
   packetIn: [number, number];
   portStatus: [number, number];
   flowRemoved: [number, number];
-  /** Kept for those who ask; nothing of these kinds is sent. */
   roleStatus?: [number, number];
   tableStatus?: [number, number];
   requestForward?: [number, number];
@@ -53,6 +61,8 @@ export interface OfConnOptions {
   versions: readonly number[];
   /** The name in logs: 'br0<->unix#3'. */
   name: string;
+  /** Its name in the module vconn's debug log: 'unix#3', 'tcp:10.0.0.1:6653'. */
+  vconnName: string;
   onOpen?(): void;
   onClose?(reason: Error | null): void;
 }
@@ -69,7 +79,9 @@ export class OfConn {
   asyncMasks: AsyncMasks | null = null;
   /** Clock time of the last frame received. */
   lastReceivedMs: number;
-  readonly bundles = new Bundles(this, executeBundled);
+  readonly bundles = new Bundles(this, { execute: executeBundled, prepare: preparePacketOut });
+  readonly monitors = new FlowMonitors(this);
+  readonly multipart = new MultipartRequests(this);
   private readonly queue: Request[] = [];
   private busy = false;
   private drainWaiters: (() => void)[] = [];
@@ -87,12 +99,14 @@ export class OfConn {
     this.lastReceivedMs = ofproto.clock.now();
     this.connection = new OfConnection(socket, {
       versions: options.versions,
+      name: options.vconnName,
       onOpen: () => options.onOpen?.(),
       onFrame: () => {
         this.lastReceivedMs = ofproto.clock.now();
       },
       onMessage: (msg, xid, frame) => this.enqueue({ msg, xid, frame }),
       onDrain: () => this.drained(),
+      onEmpty: () => this.monitors.drained(),
       onClose: (reason) => {
         this.drained();
         this.options.onClose?.(reason);
@@ -142,18 +156,35 @@ export class OfConn {
     }
   }
 
+  /**
+   * Sends what must not be lost.
+   * @returns its length in bytes, or null when the peer has left so much unread that it is refused
+   */
+  sendCounted(msg: OfMessage, xid = 0): number | null {
+    const { connection } = this;
+    const { bytesQueued, framesRefused } = connection;
+    try {
+      if (!connection.closed) connection.send(msg, xid);
+    } catch (error) {
+      log.dbg(`${this.name}: ${msg.type} not sent: ${errorMessage(error)}`);
+    }
+    return connection.framesRefused > framesRefused ? null : connection.bytesQueued - bytesQueued;
+  }
+
   /** Whether this connection wants asynchronous messages of a kind and reason. */
-  wants(kind: 'packetIn' | 'portStatus' | 'flowRemoved', reason: number): boolean {
+  wants(kind: keyof AsyncMasks, reason: number): boolean {
     // Local tools hear only what they ask for.
     if (!this.open || (this.kind === 'service' && this.missSendLen === 0)) return false;
     const masks = this.asyncMasks ?? this.defaultMasks();
-    return (masks[kind][this.role === 'secondary' ? 1 : 0] & (1 << reason)) !== 0;
+    const mask = masks[kind]?.[this.role === 'secondary' ? 1 : 0] ?? 0;
+    return (mask & (1 << reason)) !== 0;
   }
 
   defaultMasks(): AsyncMasks {
     // All reasons but invalid_ttl, which set_config asks for: those of 1.4 read 'action' before.
     const packetIn = 0b111011 | (this.invalidTtlToController ? 1 << 2 : 0);
-    return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [0x3f, 0] };
+    const flowRemoved = REMOVED_DEFAULT[this.version] ?? REMOVED_ALL;
+    return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [flowRemoved, 0] };
   }
 
   /** Changes single settings; the others stay as they are. */
@@ -164,7 +195,19 @@ export class OfConn {
       const [primary, other] = masks[kind] ?? [0, 0];
       masks[kind] = secondary ? [primary, mask] : [mask, other];
     }
-    this.asyncMasks = masks;
+    this.setAsync(masks);
+  }
+
+  /** Whoever says what it wants to hear is told of it, local tools too. */
+  setAsync(masks: AsyncMasks): void {
+    const { packetIn } = masks;
+    const actions = (mask: number): number =>
+      (mask & REASON_ACTION) !== 0 ? mask | REASONS_ACTION14 : mask;
+    const [primary, secondary] = this.version < OF14 ? packetIn.map(actions) : packetIn;
+    this.asyncMasks = { ...masks, packetIn: [primary, secondary] };
+    if (this.kind === 'service' && this.missSendLen === 0) {
+      this.missSendLen = MISS_SEND_LEN_DEFAULT;
+    }
   }
 
   /** Packets that match no entry go to whoever listens with a version before 1.3. */
@@ -217,10 +260,11 @@ export class OfConn {
 
   run(now: number): void {
     this.bundles.run(now);
+    this.multipart.run(now);
   }
 
   nextWake(): number {
-    return this.bundles.nextWake();
+    return Math.min(this.bundles.nextWake(), this.multipart.nextWake());
   }
 
   close(): void {

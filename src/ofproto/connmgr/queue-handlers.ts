@@ -2,7 +2,11 @@
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
 import type { OfMessage } from '../../openflow/messages.js';
-import type { QueueStatsEntry, QueueStatsRequest } from '../../openflow/messages-stats.js';
+import type {
+  QueueDescRequest,
+  QueueStatsEntry,
+  QueueStatsRequest,
+} from '../../openflow/messages-stats.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 
@@ -43,4 +47,15 @@ export function queueConfig(ofproto: Ofproto, port: number): OfMessage {
     queuesOf(each).map((queue) => ({ port: each.ofPort, queue })),
   );
   return { type: 'queue_get_config_reply', port, queues };
+}
+
+/** @throws OfpError OFPQOFC_BAD_PORT, OFPQOFC_BAD_QUEUE */
+export function queueDescs(ofproto: Ofproto, { port, queue }: QueueDescRequest): OfMessage {
+  const entries = portsOf(ofproto, port).flatMap((each) =>
+    queuesOf(each)
+      .filter((id) => queue === QUEUE_ALL || queue === id)
+      .map((id) => ({ port: each.ofPort, queue: id })),
+  );
+  if (entries.length === 0 && queue !== QUEUE_ALL) fail('OFPQOFC_BAD_QUEUE');
+  return { type: 'queue_desc_reply', entries };
 }

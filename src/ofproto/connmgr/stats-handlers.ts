@@ -8,33 +8,39 @@ import type { FlowStatsEntry, FlowStatsRequest, OfMessage } from '../../openflow
 import type {
   PortDescRequest,
   PortStatsRequest,
+  QueueDescRequest,
   QueueStatsRequest,
   StatsRequest,
   TableStatsEntry,
 } from '../../openflow/messages-stats.js';
+import { TBL_INTERNAL } from '../flow-table.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
+import { missConfig, tableDesc } from '../table-config.js';
 import { durationBetween } from './duration.js';
 import type { OfConn } from './ofconn.js';
 import { portDesc, portStats } from './port-desc.js';
-import { queueStats } from './queue-handlers.js';
-import { tableFeatures, tableName } from './table-features.js';
+import { queueDescs, queueStats } from './queue-handlers.js';
+import { tableName } from './table-features.js';
 
 export type StatsRequestMessage =
   | FlowStatsRequest
   | StatsRequest
   | PortStatsRequest
   | PortDescRequest
-  | QueueStatsRequest;
+  | QueueStatsRequest
+  | QueueDescRequest;
 
 const TYPES: ReadonlySet<string> = new Set([
   'desc_stats_request',
   'flow_stats_request',
   'table_stats_request',
   'group_features_request',
-  'table_features_request',
   'table_desc_request',
+  'queue_desc_request',
+  'ipfix_bridge_stats_request',
+  'ipfix_flow_stats_request',
   'port_stats_request',
   'port_desc_request',
   'queue_stats_request',
@@ -66,9 +72,9 @@ export function handleStats(
     case 'table_stats_request':
       conn.reply({ type: 'table_stats_reply', entries: tables(ofproto) }, xid);
       return null;
-    case 'table_features_request': {
-      const entries = tableFeatures(ofproto.tables, conn.version);
-      conn.reply({ type: 'table_features_reply', entries }, xid);
+    case 'table_desc_request': {
+      const entries = ofproto.tables.filter((table) => !table.hidden).map(tableDesc);
+      conn.reply({ type: 'table_desc_reply', entries }, xid);
       return null;
     }
     case 'group_features_request':
@@ -90,9 +96,23 @@ export function handleStats(
     case 'queue_stats_request':
       conn.reply(queueStats(ofproto, msg), xid);
       return null;
+    case 'queue_desc_request':
+      conn.reply(queueDescs(ofproto, msg), xid);
+      return null;
+    case 'ipfix_bridge_stats_request':
+    case 'ipfix_flow_stats_request':
+      conn.reply(ipfixStats(ofproto, msg.type), xid);
+      return null;
     default:
-      return fail('OFPBRC_BAD_STAT', msg.type);
+      return fail('OFPBRC_BAD_STAT');
   }
+}
+
+/** @throws NXST_NOT_CONFIGURED */
+function ipfixStats(ofproto: Ofproto, type: `ipfix_${'bridge' | 'flow'}_stats_request`): OfMessage {
+  const bridge = type === 'ipfix_bridge_stats_request';
+  const entries = ofproto.ipfixStats(bridge) ?? fail('NXST_NOT_CONFIGURED');
+  return { type: bridge ? 'ipfix_bridge_stats_reply' : 'ipfix_flow_stats_reply', entries };
 }
 
 function desc(ofproto: Ofproto): OfMessage {
@@ -125,6 +145,8 @@ function tables(ofproto: Ofproto): TableStatsEntry[] {
       active: table.cls.size,
       lookups: BigInt(table.nMatched + table.nMissed),
       matched: BigInt(table.nMatched),
+      missConfig: missConfig(table),
+      last: table.id === TBL_INTERNAL - 1,
     }));
 }
 

@@ -4,11 +4,16 @@
  * Source: OpenFlow 1.3.5, section 7.3.5.5. The property numbers' odd ones describe the table-miss
  * entry, which can do all that others can.
  */
-import type { TableFeaturesEntry, TableFeaturesProperty } from '../../openflow/messages-stats.js';
+import {
+  TABLE_CONFIG,
+  type TableFeaturesEntry,
+  type TableFeaturesProperty,
+} from '../../openflow/messages-tables.js';
 import { FIELDS, type Field, fieldHeader } from '../../packet/fields.js';
 import { type FlowTable, TBL_INTERNAL } from '../flow-table.js';
 
-const PROPERTY = {
+/** Numbers of the properties. */
+export const PROPERTY = {
   INSTRUCTIONS: 0,
   NEXT_TABLES: 2,
   WRITE_ACTIONS: 4,
@@ -31,6 +36,10 @@ const INSTRUCTIONS_LAST = [2, 3, 4, 5, 6];
  */
 const ACTIONS = [0, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25];
 const EXPERIMENTER_CLASS = 0xffff;
+const OF14 = 5;
+const OF15 = 6;
+/** Since 1.4: eviction and vacancy events. */
+const CAPABILITIES_OF14 = TABLE_CONFIG.EVICTION | TABLE_CONFIG.VACANCY_EVENTS;
 const ALL_64 = 0xffffffffffffffffn;
 
 /** Fields that the tables match on, in a version. */
@@ -110,7 +119,8 @@ export function tableFeatures(tables: readonly FlowTable[], version: number): Ta
         name: tableName(table),
         metadataMatch: ALL_64,
         metadataWrite: ALL_64,
-        config: 0,
+        config: version >= OF14 ? CAPABILITIES_OF14 : 0,
+        ...(version >= OF15 && { command: 0, features: 0 }),
         maxEntries: table.maxFlows,
         properties: [...instructions(next), ...common],
       };

@@ -57,7 +57,7 @@ function executeBucket(ctx: XlateContext, bucket: GroupBucket): void {
   executeActions(ctx, orderActionSet(bucket.actions));
   ctx.inBucket = inBucket;
   ctx.depth -= 1;
-  if (ctx.freezing) finishFreezing(ctx);
+  if (ctx.freezing) freezeBucket(ctx);
   flow.set(old);
   giveFlow(old);
   ctx.wasMpls = wasMpls;
@@ -65,6 +65,14 @@ function executeBucket(ctx: XlateContext, bucket: GroupBucket): void {
   // A limit ends the whole translation; anything else only this bucket.
   if (ctx.error === 'too-many-mpls-labels') ctx.error = 'ok';
   ctx.leave(trace);
+}
+
+/** What goes on later is the bucket alone: the packet's own action set is not executed with it. */
+function freezeBucket(ctx: XlateContext): void {
+  const { actionSet } = ctx;
+  ctx.actionSet = [];
+  finishFreezing(ctx);
+  ctx.actionSet = actionSet;
 }
 
 function selectBucket(ctx: XlateContext, group: Group): GroupBucket | null {

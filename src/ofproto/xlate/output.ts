@@ -124,10 +124,11 @@ function emitOutput(ctx: XlateContext, odpPort: number, bond: Bond | null): void
   commitActions(ctx);
   if (bond === null) sampleOutput(ctx, odpPort);
   if (ctx.mirrorSnaplen !== 0) ctx.emit({ type: 'trunc', maxLen: ctx.mirrorSnaplen });
+  const basis = bond?.settings.basis ?? 0;
   if (bond === null) ctx.emit({ type: 'output', port: odpPort });
-  else if (bond.lbOutput) ctx.emit({ type: 'lb_output', bond: bond.recircId });
+  else if (bond.lbOutput) ctx.emit({ type: 'lb_output', bond: bond.recircId, basis });
   else {
-    ctx.emit({ type: 'hash', algorithm: 'l4', basis: bond.settings.basis });
+    ctx.emit({ type: 'hash', algorithm: 'l4', basis });
     ctx.emit({ type: 'recirc', id: bond.recircId });
   }
 }

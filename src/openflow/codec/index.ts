@@ -14,11 +14,16 @@ import type { CodecOptions, MessageClass, MessageContext, MessageRow } from './m
 import { ASYNC_ROWS } from './messages-async.js';
 import { BUNDLE_ROWS } from './messages-bundle.js';
 import { CONTROL_ROWS } from './messages-control.js';
+import { EXTENSION_ROWS } from './messages-extension.js';
 import { FLOW_ROWS } from './messages-flow.js';
 import { GROUP_ROWS } from './messages-group.js';
 import { METER_ROWS } from './messages-meter.js';
+import { MONITOR_ROWS } from './messages-monitor.js';
+import { NOTICE_ROWS } from './messages-notice.js';
 import { PACKET_ROWS } from './messages-packet.js';
+import { QUEUE_ROWS } from './messages-queue.js';
 import { STATS_ROWS } from './messages-stats.js';
+import { TABLE_ROWS } from './messages-table.js';
 import { PORT_ROWS } from './ports.js';
 
 export type { CodecOptions, MessageClass } from './message-row.js';
@@ -44,6 +49,11 @@ const ROWS: readonly MessageRow[] = [
   ...METER_ROWS,
   ...BUNDLE_ROWS,
   ...ASYNC_ROWS,
+  ...QUEUE_ROWS,
+  ...TABLE_ROWS,
+  ...MONITOR_ROWS,
+  ...NOTICE_ROWS,
+  ...EXTENSION_ROWS,
 ];
 const byNumber = new Map<string, MessageRow[]>();
 const byType = new Map<string, MessageRow[]>();
@@ -85,10 +95,10 @@ function getPlace(r: Reader, version: number, type: number): Place {
   if (version > 1) r.skip(4);
   if (number !== STATS_VENDOR) return { cls: kind, number, more };
   const vendor = r.u32();
-  if (vendor !== NX_VENDOR_ID) fail('OFPBRC_BAD_VENDOR');
+  if (vendor !== NX_VENDOR_ID && vendor !== ONF_VENDOR_ID) fail('OFPBRC_BAD_VENDOR');
   const subtype = r.u32();
   if (version === 1) r.skip(4);
-  return { cls: `nx_${kind}`, number: subtype, more };
+  return { cls: `${vendor === NX_VENDOR_ID ? 'nx' : 'onf'}_${kind}`, number: subtype, more };
 }
 
 const UNKNOWN: Record<MessageClass, OfErrorName> = {
@@ -99,6 +109,8 @@ const UNKNOWN: Record<MessageClass, OfErrorName> = {
   stats_reply: 'OFPBRC_BAD_STAT',
   nx_stats_request: 'OFPBRC_BAD_SUBTYPE',
   nx_stats_reply: 'OFPBRC_BAD_SUBTYPE',
+  onf_stats_request: 'OFPBRC_BAD_SUBTYPE',
+  onf_stats_reply: 'OFPBRC_BAD_SUBTYPE',
 };
 
 function lengthFits(r: MessageRow, left: number): boolean {
@@ -190,11 +202,11 @@ function putHead(w: Writer, r: MessageRow, version: number, xid: number, more: b
     else if (r.cls === 'onf') w.u32(ONF_VENDOR_ID).u32(r.number);
     return;
   }
-  const vendor = r.cls.startsWith('nx_');
+  const vendor = r.cls.includes('_stats_');
   w.u16(vendor ? STATS_VENDOR : r.number).u16(more ? STATS_MORE : 0);
   if (version > 1) w.zeros(4);
   if (vendor) {
-    w.u32(NX_VENDOR_ID).u32(r.number);
+    w.u32(r.cls.startsWith('nx_') ? NX_VENDOR_ID : ONF_VENDOR_ID).u32(r.number);
     if (version === 1) w.zeros(4);
   }
 }
@@ -250,7 +262,7 @@ export function encodeReplies(
   const { encodeEntry } = r;
   if (encodeEntry !== undefined) {
     const bare = w.length;
-    for (const entry of (msg as unknown as { entries: never[] }).entries) {
+    for (const entry of (msg as unknown as { entries?: never[] }).entries ?? []) {
       const before = w.length;
       encodeEntry(w, entry, ctx);
       if (w.length <= MAX_LENGTH || before === bare) continue;

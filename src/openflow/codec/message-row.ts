@@ -28,7 +28,9 @@ export type MessageClass =
   | 'stats_request'
   | 'stats_reply'
   | 'nx_stats_request'
-  | 'nx_stats_reply';
+  | 'nx_stats_reply'
+  | 'onf_stats_request'
+  | 'onf_stats_reply';
 
 type MessageOf<T, M = OfMessage> = M extends { type: infer U } ? (T extends U ? M : never) : never;
 

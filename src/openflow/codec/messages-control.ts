@@ -3,10 +3,9 @@
  * roles, asynchronous settings and Nicira's per-connection switches.
  * Source: OpenFlow 1.0 sections 5.3 and 5.5; OpenFlow 1.3 section 7.3 and 7.5.
  */
-import { portFrom16, portTo16 } from '../../packet/fields.js';
 import { errorName, errorNumbers, fail, NX_VENDOR_ID } from '../errors.js';
 import type { OfError } from '../messages.js';
-import type { AsyncConfig, PortConfigQueue, Role, Simple } from '../messages-control.js';
+import type { AsyncConfig, Role, Simple } from '../messages-control.js';
 import type { Reader, Writer } from './buffer.js';
 import { type MessageClass, type MessageRow, row } from './message-row.js';
 
@@ -181,85 +180,6 @@ function configRow(type: 'get_config_reply' | 'set_config', number: number): Mes
   });
 }
 
-const QUEUE_PROP_MIN_RATE = 1;
-const QUEUE_PROP_MAX_RATE = 2;
-
-function getQueue(r: Reader, version: number): PortConfigQueue {
-  const queue: PortConfigQueue = { queue: r.u32() };
-  if (version >= 3) r.skip(4);
-  const length = r.u16();
-  r.skip(version >= 3 ? 6 : 2);
-  const header = version >= 3 ? 16 : 8;
-  if (length < header) fail('OFPBRC_BAD_LEN');
-  const props = r.sub(length - header);
-  while (props.left > 0) {
-    const type = props.u16();
-    const size = props.u16();
-    if (size < 8) fail('OFPBRC_BAD_LEN');
-    const body = props.skip(4).sub(size - 8);
-    if (type === QUEUE_PROP_MIN_RATE) queue.minRate = body.u16();
-    else if (type === QUEUE_PROP_MAX_RATE) queue.maxRate = body.u16();
-  }
-  return queue;
-}
-
-function putQueue(w: Writer, queue: PortConfigQueue, port: number, version: number): void {
-  const start = w.length;
-  w.u32(queue.queue);
-  if (version >= 3) w.u32(port);
-  const lengthAt = w.length;
-  w.u16(0).zeros(version >= 3 ? 6 : 2);
-  const put = (type: number, rate: number | undefined): void => {
-    if (rate !== undefined) w.u16(type).u16(16).zeros(4).u16(rate).zeros(6);
-  };
-  put(QUEUE_PROP_MIN_RATE, queue.minRate);
-  if (version >= 3) put(QUEUE_PROP_MAX_RATE, queue.maxRate);
-  w.setU16(lengthAt, w.length - start);
-}
-
-function queueRows(request: number, reply: number, min: number, max: number): MessageRow[] {
-  const wide = min > 1;
-  return [
-    row({
-      type: 'queue_get_config_request',
-      cls: 'msg',
-      number: request,
-      min,
-      max,
-      body: wide ? 8 : 4,
-      decode: (r) => ({
-        type: 'queue_get_config_request',
-        port: wide ? r.u32() : portFrom16(r.u16()),
-      }),
-      encode(w, msg) {
-        if (wide) w.u32(msg.port).zeros(4);
-        else w.u16(portTo16(msg.port)).zeros(2);
-      },
-    }),
-    row({
-      type: 'queue_get_config_reply',
-      cls: 'msg',
-      number: reply,
-      min,
-      max,
-      body: 8,
-      unit: 8,
-      decode(r, ctx) {
-        const port = wide ? r.u32() : portFrom16(r.u16());
-        r.skip(wide ? 4 : 6);
-        const queues: PortConfigQueue[] = [];
-        while (r.left > 0) queues.push(getQueue(r, ctx.version));
-        return { type: 'queue_get_config_reply', port, queues };
-      },
-      encode(w, msg, ctx) {
-        if (wide) w.u32(msg.port).zeros(4);
-        else w.u16(portTo16(msg.port)).zeros(6);
-        for (const queue of msg.queues) putQueue(w, queue, msg.port, ctx.version);
-      },
-    }),
-  ];
-}
-
 export const CONTROL_ROWS: readonly MessageRow[] = [
   row({
     type: 'hello',
@@ -308,8 +228,6 @@ export const CONTROL_ROWS: readonly MessageRow[] = [
   simple('barrier_request', 'msg', 20, 2, 6),
   simple('barrier_reply', 'msg', 19, 1, 1),
   simple('barrier_reply', 'msg', 21, 2, 6),
-  ...queueRows(20, 21, 1, 1),
-  ...queueRows(22, 23, 2, 4),
   ...roleRows('role_request', 24, 10),
   ...roleRows('role_reply', 25, 11),
   simple('get_async_request', 'msg', 26, 4, 6),
@@ -357,15 +275,5 @@ export const CONTROL_ROWS: readonly MessageRow[] = [
     body: 8,
     decode: (r) => ({ type: 'nx_set_controller_id', id: r.skip(6).u16() }),
     encode: (w, msg) => void w.zeros(6).u16(msg.id),
-  }),
-  row({
-    type: 'table_mod',
-    cls: 'msg',
-    number: 17,
-    min: 2,
-    max: 4,
-    body: 8,
-    decode: (r) => ({ type: 'table_mod', table: r.u8(), config: r.skip(3).u32() }),
-    encode: (w, msg) => void w.u8(msg.table).zeros(3).u32(msg.config),
   }),
 ];

@@ -199,8 +199,7 @@ const RESUME_ROW: MessageRow = row({
   body: 0,
   unit: 8,
   decode(r) {
-    const { data, metadata, continuation } = getPacketIn2(r);
-    if (continuation === undefined) fail('OFPBRC_BAD_LEN');
+    const { data, metadata, continuation = new Uint8Array(0) } = getPacketIn2(r);
     return { type: 'nx_resume', data, metadata, continuation };
   },
   encode(w, msg, ctx) {
@@ -215,6 +214,30 @@ function checkInPort(port: number): number {
     return port;
   }
   return fail('OFPBRC_BAD_PORT');
+}
+
+/** Words of the packet itself, which a controller's packet brings along. */
+const PACKET_WORDS = { from: L.W_DL_DST, to: L.W_IGMP } as const;
+
+/** What a match says besides the port, or null. @throws OFPBRC_PIPELINE_FIELDS_ONLY */
+function beyondInPort(match: Match): Match | null {
+  const { from, to } = PACKET_WORDS;
+  if (match.mask.subarray(from, to + 1).some((word) => word !== 0)) {
+    fail('OFPBRC_PIPELINE_FIELDS_ONLY');
+  }
+  const rest = { flow: match.flow.slice(), mask: match.mask.slice() };
+  rest.flow[L.W_IN_PORT] = 0;
+  rest.mask[L.W_IN_PORT] = 0;
+  return rest.mask.some((word) => word !== 0) ? rest : null;
+}
+
+function packetOutMatch({ inPort, metadata }: PacketOut): Match {
+  const port = inPortMatch(inPort);
+  if (metadata === undefined) return port;
+  const match = { flow: metadata.flow.slice(), mask: metadata.mask.slice() };
+  match.flow[L.W_IN_PORT] = port.flow[L.W_IN_PORT];
+  match.mask[L.W_IN_PORT] = -1;
+  return match;
 }
 
 function finishPacketOut(r: Reader, bufferId: number, inPort: number, length: number, v: number) {
@@ -283,12 +306,15 @@ const PACKET_OUT_ROWS: MessageRow[] = [
       const [bufferId, length] = [r.u32(), r.u16()];
       const match = getOxmMatch(r.skip(2), true);
       if (match.mask[L.W_IN_PORT] === 0) fail('OFPBRC_BAD_PORT');
-      return finishPacketOut(r, bufferId, match.flow[L.W_IN_PORT] >>> 0, length, ctx.version);
+      const inPort = match.flow[L.W_IN_PORT] >>> 0;
+      const msg = finishPacketOut(r, bufferId, inPort, length, ctx.version);
+      const metadata = beyondInPort(match);
+      return metadata === null ? msg : { ...msg, metadata };
     },
     encode(w, msg, ctx) {
       w.u32(msg.bufferId).u16(0).zeros(2);
       const lengthAt = w.length - 4;
-      putOxmMatch(w, inPortMatch(msg.inPort), ctx.version);
+      putOxmMatch(w, packetOutMatch(msg), ctx.version);
       const start = w.length;
       putActions(w, msg.actions, ctx.version);
       w.setU16(lengthAt, w.length - start);

@@ -1,17 +1,12 @@
 /**
- * Rows for statistics: description, flows, aggregates, tables, queues and table features.
- * Port statistics are in ports.ts.
+ * Rows for statistics: description, flows, aggregates and tables. Not here: ports (ports.ts),
+ * queues (messages-queue.ts), what tables can do (messages-table.ts).
  * Source: OpenFlow 1.0 section 5.3.5; OpenFlow 1.3 section 7.3.5; Nicira extensions.
  */
 import { portFrom16, portTo16 } from '../../packet/fields.js';
 import { fail } from '../errors.js';
 import type { FlowStatsEntry, FlowStatsRequest } from '../messages.js';
-import type {
-  FlowStatsReply,
-  QueueStatsEntry,
-  TableFeaturesEntry,
-  TableStatsEntry,
-} from '../messages-stats.js';
+import type { FlowStatsReply, TableStatsEntry } from '../messages-stats.js';
 import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader, Writer } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
@@ -272,6 +267,11 @@ const ACTIONS_11 = 0x01ffe7ff;
 const ACTIONS_12 = 0x03ff8001;
 /** The fields of 1.2, by their numbers. */
 const FIELDS_12 = 0xfffffffffn;
+/** Of these, eth_type and ip_proto cannot be set. */
+const SETTABLE_12 = FIELDS_12 & ~((1n << 5n) | (1n << 10n));
+/** Bits by number: goto_table 1, write_metadata, write_actions, apply_actions, clear_actions 5. */
+const INSTRUCTIONS = 0x3e;
+const INSTRUCTIONS_LAST = 0x3c;
 const ALL64 = 0xffffffffffffffffn;
 
 /** 1.1 and 1.2 also tell what tables can do; that is carried by table features alone here. */
@@ -285,13 +285,15 @@ function getTable11(r: Reader, ctx: MessageContext): TableStatsEntry {
 }
 
 function putTable11(w: Writer, e: TableStatsEntry, ctx: MessageContext): void {
+  const config = e.missConfig ?? 0;
+  const instructions = e.last === true ? INSTRUCTIONS_LAST : INSTRUCTIONS;
   w.u8(e.table).zeros(7).text(e.name, 32);
   if (ctx.version === 2) {
     // Wildcards, match, instructions, write_actions, apply_actions, config.
-    w.u32(0x3ff).u32(0x3ff).u32(0x1f).u32(ACTIONS_11).u32(ACTIONS_11).u32(0);
+    w.u32(0x3ff).u32(0x3ff).u32(instructions).u32(ACTIONS_11).u32(ACTIONS_11).u32(config);
   } else {
     w.u64(FIELDS_12).u64(FIELDS_12).u32(ACTIONS_12).u32(ACTIONS_12);
-    w.u64(FIELDS_12).u64(FIELDS_12).u64(ALL64).u64(ALL64).u32(0x1f).u32(0);
+    w.u64(SETTABLE_12).u64(SETTABLE_12).u64(ALL64).u64(ALL64).u32(instructions).u32(config);
   }
   w.u32(e.maxEntries).u32(e.active).u64(e.lookups).u64(e.matched);
 }
@@ -305,91 +307,6 @@ function getTable13(r: Reader): TableStatsEntry {
 
 function putTable13(w: Writer, e: TableStatsEntry): void {
   w.u8(e.table).zeros(3).u32(e.active).u64(e.lookups).u64(e.matched);
-}
-
-/** Since 1.4, entries have a length and may end in properties. */
-function getQueueStats14(r: Reader, ctx: MessageContext): QueueStatsEntry {
-  const length = r.u16();
-  if (length < 48) fail('OFPBRC_BAD_LEN');
-  return getQueueStats(r.sub(length - 2).skip(6), ctx);
-}
-
-function putQueueStats14(w: Writer, e: QueueStatsEntry, ctx: MessageContext): void {
-  w.u16(48).zeros(6);
-  putQueueStats(w, e, ctx);
-}
-
-function getQueueStats(r: Reader, ctx: MessageContext): QueueStatsEntry {
-  let port: number;
-  if (ctx.version === 1) {
-    port = portFrom16(r.u16());
-    r.skip(2);
-  } else port = r.u32();
-  const entry = {
-    ...{ port, queue: r.u32(), txBytes: r.u64(), txPackets: r.u64(), txErrors: r.u64() },
-    ...{ durationSec: 0xffffffff, durationNsec: 0xffffffff },
-  };
-  if (ctx.version < 4) return entry;
-  return { ...entry, durationSec: r.u32(), durationNsec: r.u32() };
-}
-
-function putQueueStats(w: Writer, e: QueueStatsEntry, ctx: MessageContext): void {
-  if (ctx.version === 1) w.u16(portTo16(e.port)).zeros(2);
-  else w.u32(e.port);
-  w.u32(e.queue).u64(e.txBytes).u64(e.txPackets).u64(e.txErrors);
-  if (ctx.version >= 4) w.u32(e.durationSec).u32(e.durationNsec);
-}
-
-function queueRequest(min: number, max: number): MessageRow {
-  return row({
-    ...{ type: 'queue_stats_request', cls: 'stats_request', number: 5, min, max, body: 8 },
-    decode(r) {
-      const port = min === 1 ? portFrom16(r.u16()) : r.u32();
-      if (min === 1) r.skip(2);
-      return { type: 'queue_stats_request', port, queue: r.u32() };
-    },
-    encode(w, msg) {
-      if (min === 1) w.u16(portTo16(msg.port)).zeros(2);
-      else w.u32(msg.port);
-      w.u32(msg.queue);
-    },
-  });
-}
-
-const FEATURES_LENGTH = 64;
-
-function getTableFeatures(r: Reader): TableFeaturesEntry {
-  const length = r.u16();
-  if (length < FEATURES_LENGTH || length % 8 !== 0) fail('OFPTFFC_BAD_FEATURES');
-  const e = r.sub(length - 2);
-  const table = e.u8();
-  const name = e.skip(5).text(32);
-  const [metadataMatch, metadataWrite] = [e.u64(), e.u64()];
-  const [config, maxEntries] = [e.u32(), e.u32()];
-  const properties: TableFeaturesEntry['properties'] = [];
-  while (e.left >= 4) {
-    const type = e.peek16(0);
-    const size = e.peek16(2);
-    const padded = (size + 7) & ~7;
-    if (size < 4 || padded > e.left) fail('OFPBPC_BAD_LEN');
-    const body = e.sub(padded).skip(4);
-    properties.push({ type, data: body.take8(size - 4) });
-  }
-  return { table, name, metadataMatch, metadataWrite, config, maxEntries, properties };
-}
-
-function putTableFeatures(w: Writer, e: TableFeaturesEntry): void {
-  const start = w.length;
-  w.u16(0).u8(e.table).zeros(5).text(e.name, 32).u64(e.metadataMatch).u64(e.metadataWrite);
-  w.u32(e.config).u32(e.maxEntries);
-  for (const p of e.properties) {
-    const at = w.length;
-    w.u16(p.type)
-      .u16(4 + p.data.length)
-      .put(p.data)
-      .align(at);
-  }
-  w.setU16(start, w.length - start);
 }
 
 const DESC_LENGTHS = {
@@ -429,31 +346,4 @@ export const STATS_ROWS: readonly MessageRow[] = [
   listReply('table_stats_reply', { number: 3, min: 2, max: 2, unit: 88 }, getTable11, putTable11),
   listReply('table_stats_reply', { number: 3, min: 3, max: 3, unit: 128 }, getTable11, putTable11),
   listReply('table_stats_reply', { number: 3, min: 4, max: 6, unit: 24 }, getTable13, putTable13),
-  queueRequest(1, 1),
-  queueRequest(2, 6),
-  listReply(
-    'queue_stats_reply',
-    { number: 5, min: 1, max: 3, unit: 32 },
-    getQueueStats,
-    putQueueStats,
-  ),
-  listReply(
-    'queue_stats_reply',
-    { number: 5, min: 4, max: 4, unit: 40 },
-    getQueueStats,
-    putQueueStats,
-  ),
-  listReply(
-    'queue_stats_reply',
-    { number: 5, min: 5, max: 6, unit: 8 },
-    getQueueStats14,
-    putQueueStats14,
-  ),
-  emptyRequest('table_features_request', 12, 4, 6),
-  listReply(
-    'table_features_reply',
-    { number: 12, min: 4, max: 6, unit: 8 },
-    getTableFeatures,
-    putTableFeatures,
-  ),
 ];

@@ -45,6 +45,8 @@ import {
   formatMeterStats,
 } from './group-format.js';
 import { formatMatch } from './match-format.js';
+import { placeName } from './message-names.js';
+import { formatMonitoring } from './monitor-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
 import { formatPacket, hexDump } from './packet-format.js';
 import {
@@ -58,69 +60,6 @@ import {
   formatTableStats,
   queueName,
 } from './port-format.js';
-
-const STATS_NAMES = [
-  ...['DESC', 'FLOW', 'AGGREGATE', 'TABLE', 'PORT', 'QUEUE', 'GROUP', 'GROUP_DESC'],
-  ...['GROUP_FEATURES', 'METER', 'METER_CONFIG', 'METER_FEATURES', 'TABLE_FEATURES', 'PORT_DESC'],
-  ...['TABLE_DESC', 'QUEUE_DESC', 'FLOW_MONITOR'],
-];
-const NXST_NAMES = [
-  ...['FLOW', 'AGGREGATE', 'FLOW_MONITOR', 'IPFIX_BRIDGE', 'IPFIX_FLOW', '5', '6', 'GROUP'],
-  ...['GROUP_DESC', 'GROUP_FEATURES'],
-];
-const NX_NAMES: Record<number, string> = {
-  10: 'ROLE_REQUEST',
-  11: 'ROLE_REPLY',
-  12: 'SET_FLOW_FORMAT',
-  13: 'FLOW_MOD',
-  14: 'FLOW_REMOVED',
-  15: 'FLOW_MOD_TABLE_ID',
-  16: 'SET_PACKET_IN_FORMAT',
-  17: 'PACKET_IN',
-  18: 'FLOW_AGE',
-  19: 'SET_ASYNC_CONFIG',
-  20: 'SET_CONTROLLER_ID',
-  27: 'SET_ASYNC_CONFIG2',
-  30: 'PACKET_IN2',
-  31: 'GROUP_MOD',
-};
-
-function placeName(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
-  switch (place.cls) {
-    case 'onf':
-      return `ONFT_${(msg?.type ?? String(place.number)).toUpperCase()}`;
-    case 'nx':
-      return `NXT_${NX_NAMES[place.number] ?? place.number}`;
-    case 'stats_request':
-      return `OFPST_${STATS_NAMES[place.number]} request`;
-    case 'stats_reply':
-      return `OFPST_${STATS_NAMES[place.number]} reply`;
-    case 'nx_stats_request':
-      return `NXST_${NXST_NAMES[place.number] ?? place.number} request`;
-    case 'nx_stats_reply':
-      return `NXST_${NXST_NAMES[place.number] ?? place.number} reply`;
-    default:
-      return `OFPT_${messageName(msg?.type ?? TYPE_NAMES[type] ?? String(type))}`;
-  }
-}
-
-/** In the protocol's words: properties are but a form of the message. */
-const messageName = (type: string): string => type.replace(/_properties$/, '').toUpperCase();
-
-/** Names of types whose body may fail to decode. */
-const TYPE_NAMES: Record<number, string> = {
-  0: 'hello',
-  1: 'error',
-  6: 'features_reply',
-  8: 'get_config_reply',
-  10: 'packet_in',
-  11: 'flow_removed',
-  12: 'port_status',
-  13: 'packet_out',
-  14: 'flow_mod',
-  27: 'get_async_reply',
-  28: 'set_async',
-};
 
 function header(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
   const { version, xid } = place;
@@ -302,6 +241,13 @@ function formatBundleAdd(m: BundleAdd, names: Names, verbosity: number): string 
   return `\n bundle_id=${hexNumber(m.bundle)} flags=${flags}\n${inner}`;
 }
 
+function formatForwarded(frame: Uint8Array, version: number, names: Names): string {
+  const { msg, error } = decodeMessage(version, frame);
+  if (msg?.type === 'group_mod') return ` reason=group_mod${formatGroupMod(msg, version, names)}`;
+  if (msg?.type === 'meter_mod') return ` reason=meter_mod${formatMeterMod(msg)}`;
+  return ` ***decode error: ${error ?? 'OFPBFC_MSG_UNSUP'}***`;
+}
+
 function formatBody(msg: OfMessage, version: number, names: Names, verbosity: number): string {
   switch (msg.type) {
     case 'hello':
@@ -350,12 +296,18 @@ function formatBody(msg: OfMessage, version: number, names: Names, verbosity: nu
       return formatBundleControl(msg);
     case 'bundle_add_message':
       return formatBundleAdd(msg, names, verbosity);
+    case 'requestforward':
+      return formatForwarded(msg.frame, version, names);
     case 'group_mod':
       return formatGroupMod(msg, version, names);
     case 'meter_mod':
       return formatMeterMod(msg);
     default:
-      return formatGroups(msg, version, names) ?? formatStats(msg, names, verbosity);
+      return (
+        formatGroups(msg, version, names) ??
+        formatMonitoring(msg, version, names) ??
+        formatStats(msg, names, verbosity)
+      );
   }
 }
 

@@ -92,6 +92,13 @@ function checksum(data: Uint8Array, proto: number): string {
   return ` ${row[0]}:${((data[at + row[1]] << 8) | data[at + row[1] + 1]).toString(16)}`;
 }
 
+/** A packet's flow, with the port that it came in by. */
+export function formatFlow(flow: L.FlowWords): string {
+  const match = packetMatch(flow);
+  if (flow[L.W_IN_PORT] !== 0) match.mask[L.W_IN_PORT] = -1;
+  return formatMatch(match);
+}
+
 /** One line, newline included. */
 export function formatPacket(data: Uint8Array): string {
   const flow = extractFlow(data);
@@ -112,7 +119,7 @@ export function hexDump(data: Uint8Array, ascii: boolean): string {
     if (ascii) {
       const chars = Array.from(line, (c) => (c >= 32 && c < 127 ? String.fromCharCode(c) : '.'));
       text = `${text.padEnd(10 + 48)}|${chars.join('').padEnd(16)}|`;
-    } else text = text.replace(/ $/, '');
+    } else text = text.replace(/[ -]$/, '');
     out += `${text}\n`;
   }
   return out;

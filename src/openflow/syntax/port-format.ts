@@ -5,7 +5,7 @@
 import { portTo16 } from '../../packet/fields.js';
 import { formatEth } from '../../packet/ip-text.js';
 import type { PortDesc, PortMod, PortStatsEntry } from '../messages.js';
-import type { QueueGetConfigReply } from '../messages-control.js';
+import type { PortConfigQueue, QueueGetConfigReply } from '../messages-control.js';
 import type {
   QueueStatsEntry,
   QueueStatsReply,
@@ -133,13 +133,15 @@ function rate(name: string, value: number | undefined): string {
   return ` ${name}:${Math.floor(value / 10)}.${value % 10}%`;
 }
 
+/** A queue and its limits, on a line. */
+export function formatQueueRates(q: PortConfigQueue): string {
+  return `queue ${q.queue}:${rate('min_rate', q.minRate)}${rate('max_rate', q.maxRate)}\n`;
+}
+
 export function formatQueueConfig(reply: QueueGetConfigReply, ports: NameMap | null): string {
   if (reply.queues.length === 0) return '';
   const queues = [...reply.queues].sort((a, b) => a.queue - b.queue);
-  const lines = queues.map(
-    (q) => `queue ${q.queue}:${rate('min_rate', q.minRate)}${rate('max_rate', q.maxRate)}\n`,
-  );
-  return ` port=${formatPort(reply.port, ports)}\n${lines.join('')}`;
+  return ` port=${formatPort(reply.port, ports)}\n${queues.map(formatQueueRates).join('')}`;
 }
 
 /** OpenFlow 1.0 wildcard bits, in the order in which their fields are shown. */

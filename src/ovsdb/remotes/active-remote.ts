@@ -15,7 +15,7 @@ import { Backoff } from '../idl/backoff.js';
 import { openRemote } from '../idl/remote.js';
 import type { OvsdbServer } from '../server.js';
 import type { Session } from '../session.js';
-import type { TlsFiles } from '../tls.js';
+import { commonName, type TlsFiles } from '../tls.js';
 import type { RemoteSettings } from './remote-rows.js';
 import type { RemoteStatus } from './remote-status.js';
 
@@ -80,7 +80,11 @@ export class ActiveRemote {
     }
     this.attempt = null;
     const probeIntervalMs = this.target.startsWith('unix:') ? 0 : undefined;
-    const session = this.server.accept(socket, { probeIntervalMs, ...this.settings });
+    const session = this.server.accept(socket, {
+      probeIntervalMs,
+      clientId: commonName(socket),
+      ...this.settings,
+    });
     if (!session) {
       this.failed(new Error('Too many clients'));
       return;
@@ -124,6 +128,7 @@ export class ActiveRemote {
     this.settings = settings;
     if (!this.session) return;
     this.session.readOnly = settings.readOnly ?? false;
+    this.session.role = settings.role ?? '';
     const { probeIntervalMs } = settings;
     if (probeIntervalMs !== undefined) this.session.connection.setProbeInterval(probeIntervalMs);
   }

@@ -10,7 +10,7 @@ import { getLogger } from '../../common/log.js';
 import { type Listener, listenTcp, listenTls, listenUnix, type TlsListener } from '../listen.js';
 import type { OvsdbServer } from '../server.js';
 import type { Session } from '../session.js';
-import type { TlsFiles } from '../tls.js';
+import { commonName, type TlsFiles } from '../tls.js';
 import type { RemoteSettings } from './remote-rows.js';
 import type { RemoteStatus } from './remote-status.js';
 
@@ -53,7 +53,11 @@ export class PassiveRemote {
 
   private accept(socket: Socket): void {
     const probeIntervalMs = this.target.startsWith('punix:') ? 0 : undefined;
-    const session = this.server.accept(socket, { probeIntervalMs, ...this.settings });
+    const session = this.server.accept(socket, {
+      probeIntervalMs,
+      clientId: commonName(socket),
+      ...this.settings,
+    });
     if (!session) return;
     this.clients.set(socket, session);
     socket.once('close', () => this.clients.delete(socket));
@@ -63,6 +67,7 @@ export class PassiveRemote {
     this.settings = settings;
     for (const session of this.clients.values()) {
       session.readOnly = settings.readOnly ?? false;
+      session.role = settings.role ?? '';
       const { probeIntervalMs } = settings;
       if (probeIntervalMs !== undefined) session.connection.setProbeInterval(probeIntervalMs);
     }

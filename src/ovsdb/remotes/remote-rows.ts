@@ -18,6 +18,8 @@ export interface RemoteSettings {
   maxBackoffMs?: number;
   /** Clients may look, not change. */
   readOnly?: boolean;
+  /** The RBAC_Role of clients. */
+  role?: string;
 }
 
 export interface ColumnPlace {
@@ -94,7 +96,9 @@ export function targetOf(row: Row): string | undefined {
 function settingsOf(row: Row): RemoteSettings {
   const probe = soleValue(row, 'inactivity_probe');
   const backoff = soleValue(row, 'max_backoff');
+  const role = soleValue(row, 'role');
   return {
+    ...(typeof role === 'string' && { role }),
     ...(typeof probe === 'number' && probe >= 0 && { probeIntervalMs: probe }),
     ...(typeof backoff === 'number' && backoff > 0 && { maxBackoffMs: backoff }),
     ...(soleValue(row, 'read_only') === true && { readOnly: true }),

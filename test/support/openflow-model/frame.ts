@@ -189,6 +189,7 @@ export function updateChecksums(bytes: Uint8Array, before: Uint8Array): void {
     return;
   }
   fixIpHeader(bytes, h);
+  if (h.proto === 132) throw new Unspecified('a CRC over bytes that are not all there');
   const offset = checksumOffset(h);
   if (offset < 0) return;
   const at = h.transportAt + offset;

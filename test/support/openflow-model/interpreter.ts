@@ -53,6 +53,8 @@ export interface Outcome {
   sent: SentFrame[];
   /** Entries that the packet met, once for each time. */
   hits: ModelEntry[];
+  /** False: the switch credits more entries, since only its datapath knows a packet's length. */
+  countable: boolean;
 }
 
 /** Thrown through all lists: the pipeline ends here. */
@@ -96,6 +98,7 @@ class Run {
   private inBucket = false;
   private steps = 0;
   private depth = 0;
+  private countable = true;
 
   constructor(
     private readonly model: ModelSwitch,
@@ -116,7 +119,7 @@ class Run {
   }
 
   private outcome(): Outcome {
-    return { sent: this.sent, hits: this.hits };
+    return { sent: this.sent, hits: this.hits, countable: this.countable };
   }
 
   private untilExit(work: () => void): void {
@@ -141,12 +144,15 @@ class Run {
 
   private list(actions: readonly OfAction[]): void {
     this.depth += 1;
-    for (const action of actions) {
-      this.steps += 1;
-      if (this.steps > 3000) throw new Unspecified('too many actions');
-      if (!this.action(action)) break;
+    try {
+      for (const action of actions) {
+        this.steps += 1;
+        if (this.steps > 3000) throw new Unspecified('too many actions');
+        if (!this.action(action)) return;
+      }
+    } finally {
+      this.depth -= 1;
     }
-    this.depth -= 1;
   }
 
   /** @returns false when the list ends here */
@@ -211,6 +217,7 @@ class Run {
       case 'check_pkt_larger':
         // What the switch knows of the length does not get out of the list that asked.
         if (this.depth > 1) throw new Unspecified('length asked for in a list within another');
+        this.countable = false;
         this.write(action.dst, packet.bytes.length > action.size ? 1n : 0n);
         return true;
       case 'write_metadata':
@@ -349,9 +356,12 @@ class Run {
     const saved = { entry: this.entry, table: this.table };
     this.entry = entry;
     this.table = table;
-    this.list(entry.actions);
-    this.entry = saved.entry;
-    this.table = saved.table;
+    try {
+      this.list(entry.actions);
+    } finally {
+      this.entry = saved.entry;
+      this.table = saved.table;
+    }
   }
 
   private group(id: number): void {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../../src/cli/main.js';
-import { COMMAND_NAMES } from '../../../src/cli/ofctl/index.js';
+import { COMMAND_NAMES } from '../../../src/cli/ofctl/commands.js';
 import { UnixctlServer } from '../../../src/unixctl/server.js';
 import { MemoryIo } from '../../support/memory-io.js';
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bondSlot } from '../../../src/datapath/bond-buckets.js';
 import { compileActions } from '../../../src/datapath/compile-actions.js';
 import { DROP_REASONS, DropReason } from '../../../src/datapath/drop-reasons.js';
+import { hashL4 } from '../../../src/datapath/flow-hash.js';
 import type { OdpAction } from '../../../src/datapath/odp-actions.js';
 import { BOND_BUCKETS, C_CACHE_HIT, C_LOST, C_MISS } from '../../../src/datapath/shared-stats.js';
 import { crc32cUpdate } from '../../../src/packet/checksum.js';
@@ -182,7 +183,7 @@ describe('Engine', () => {
     const at = bondSlot(7) * BOND_BUCKETS;
     const { bondPorts, bondBytes, drops } = fixture.stats;
     for (let i = 0; i < BOND_BUCKETS; i++) bondPorts[at + i] = 2 + (i & 1);
-    const lbOutput: OdpAction[] = [{ type: 'lb_output', bond: 7 }];
+    const lbOutput: OdpAction[] = [{ type: 'lb_output', bond: 7, basis: 0 }];
     const sent = Array.from({ length: 100 }, (_, i) => fixture.run(udp(i + 1), lbOutput)).flat();
     const byPort = [2, 3].map((port) => sent.filter((s) => s.port === port).length);
     expect(byPort[0] + byPort[1]).toBe(100);
@@ -192,6 +193,21 @@ describe('Engine', () => {
     bondPorts.fill(-1);
     expect(fixture.run(udp(1), lbOutput)).toEqual([]);
     expect(drops[DropReason.pipeline]).toBe(1);
+  });
+
+  it('hashes for lb_output as for hash and recirc, with the basis that is asked for', () => {
+    const fixture = new EngineFixture();
+    const at = bondSlot(7) * BOND_BUCKETS;
+    const { bondPorts } = fixture.stats;
+    for (const basis of [0, 77, 0xffffffff]) {
+      for (let i = 1; i <= 50; i++) {
+        const bucket = hashL4(extractFlow(udp(i)), basis | 0) & (BOND_BUCKETS - 1);
+        bondPorts.fill(3, at, at + BOND_BUCKETS);
+        bondPorts[at + bucket] = 2;
+        const sent = fixture.run(udp(i), [{ type: 'lb_output', bond: 7, basis }]);
+        expect(sent.map(({ port }) => port)).toEqual([2]);
+      }
+    }
   });
 
   it('counts what the kernel refuses and sends the rest', () => {

@@ -83,7 +83,7 @@ describe('the replica', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
         const clock = stoppedClock();
-        const database = new Database(houseSchema());
+        const database = new Database(houseSchema(), { historyLength: 100 });
         const server = new OvsdbServer({ databases: [database], clock });
         const follower = new Follower();
         const connect = (onChange?: (changes: Changes) => void) =>

@@ -58,7 +58,7 @@ export class Client {
 
 export function house() {
   const clock = stoppedClock();
-  const database = new Database(houseSchema());
+  const database = new Database(houseSchema(), { historyLength: 100 });
   const server = new OvsdbServer({ databases: [database], clock });
   return { clock, database, server, client: () => new Client(server) };
 }

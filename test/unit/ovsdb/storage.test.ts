@@ -203,7 +203,10 @@ test('a failed write aborts the transaction and leaves the file as it was', () =
   const results = run(database, insert('attic'));
   full.mockRestore();
   syncBuiltinESMExports();
-  expect(results.at(-1)).toEqual({ error: 'I/O error', details: 'no space left on device' });
+  expect(results.at(-1)).toEqual({
+    error: 'I/O error',
+    details: `${file}: write failed (no space left on device)`,
+  });
   expect(names(database)).toEqual(['hall']);
   run(database, insert('cellar'));
   database.close();

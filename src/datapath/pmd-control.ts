@@ -1,0 +1,61 @@
+/**
+ * What can be seen of forwarding threads, and asked of them, from above (control socket).
+ */
+
+/** A receive queue, as pmd-rxq-show has it. */
+export interface PmdRxQueue {
+  port: string;
+  rxq: number;
+  enabled: boolean;
+  /** Cycles in the last `intervals` intervals. */
+  cycles(intervals: number): number;
+}
+
+/** Counts since the last clear. */
+export interface PmdCounters {
+  received: number;
+  recirculated: number;
+  cacheHits: number;
+  megaflowHits: number;
+  megaflowLookups: number;
+  missed: number;
+  lost: number;
+  sent: number;
+  sendCalls: number;
+  busyRounds: number;
+  idleRounds: number;
+  sleeps: number;
+  /** Cycles of rounds that moved frames (sampled), and all that went by. */
+  busyCycles: number;
+  totalCycles: number;
+  /** Cycles of empty rounds: polled for nothing. */
+  idleCycles: number;
+}
+
+export interface PmdInfo {
+  /** -1: not pinned. */
+  cpu: number;
+  numa: number;
+  alive: boolean;
+  isolated: boolean;
+  queues: readonly PmdRxQueue[];
+  /** Cycles that it was busy in the last `intervals` intervals. */
+  busyCycles(intervals: number): number;
+  counters: PmdCounters;
+  /** Milliseconds since the last clear. */
+  durationMs: number;
+}
+
+export interface PmdControl {
+  /** All threads, by CPU. */
+  info(): PmdInfo[];
+  /** Cycles of one interval; 0 while none is over. */
+  readonly intervalCycles: number;
+  readonly hz: number;
+  /** Counts start anew. @param cpu of one thread, or all */
+  clear(cpu?: number): void;
+  /** Assigns the receive queues anew. */
+  rebalance(): void;
+  /** Ends a thread on purpose, from outside or by an error inside: a test of what follows. */
+  kill(cpu: number, inside: boolean): boolean;
+}

@@ -1,0 +1,53 @@
+/**
+ * A receive queue as a worker polls it: with its number at the port, and what it costs.
+ *
+ * The load lies in shared memory: doubles that the worker writes and the main thread reads.
+ *
+ *     load   cycles | frames | head
+ *
+ * `head` is written once, when the worker gives the queue up: where the next worker reads on.
+ */
+import { ReceiveQueue } from './receive-queue.js';
+
+export const LOAD_CYCLES = 0;
+export const LOAD_FRAMES = 1;
+export const LOAD_HEAD = 2;
+export const LOAD_DOUBLES = 3;
+
+/** What a worker is told of a queue that it is to poll. */
+export interface WorkerQueue {
+  portNo: number;
+  rxq: number;
+  kind: 'packet' | 'tap';
+  fd: number;
+  ringBytes: number;
+  slots: number;
+  slotBytes: number;
+  /** Slot to read first: where another worker stopped. */
+  head: number;
+  load: ArrayBufferLike;
+}
+
+export class PolledQueue extends ReceiveQueue {
+  readonly load: Float64Array;
+  /** Frames that it gave in the round at hand. */
+  got = 0;
+
+  constructor(
+    kind: number,
+    queue: WorkerQueue,
+    ringOffset: number,
+    readonly rxq: number = queue.rxq,
+  ) {
+    const { portNo, fd, ringBytes, slots, slotBytes } = queue;
+    super(kind, portNo, fd, ringOffset, ringBytes, slots, slotBytes);
+    this.head = queue.head;
+    this.tail = queue.head;
+    this.load = new Float64Array(queue.load);
+  }
+
+  /** For whoever reads it next. */
+  storePosition(): void {
+    this.load[LOAD_HEAD] = this.head;
+  }
+}

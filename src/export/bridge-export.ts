@@ -1,0 +1,82 @@
+/**
+ * All exporters of one bridge: made, changed and taken away as its configuration says.
+ */
+import { type Clock, NEVER } from '../common/clock.js';
+import type { Ofproto } from '../ofproto/ofproto.js';
+import { type BridgeExporters, NO_EXPORTERS } from '../ofproto/sampling.js';
+import { Ipfix } from './ipfix.js';
+import { Netflow } from './netflow.js';
+import type { ExportSettings, IpfixSettings, NetflowSettings, SflowSettings } from './settings.js';
+import { Sflow } from './sflow.js';
+
+export class BridgeExport implements BridgeExporters {
+  netflow: Netflow | null = null;
+  sflow: Sflow | null = null;
+  ipfix: Ipfix | null = null;
+  private applied = '';
+
+  constructor(
+    private readonly ofproto: Ofproto,
+    private readonly clock: Clock,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /** Makes what runs equal to the settings; flows are looked at again when these changed. */
+  configure(settings: ExportSettings): void {
+    const text = JSON.stringify(settings);
+    if (text === this.applied) return;
+    const first = this.applied === '';
+    this.applied = text;
+    this.setNetflow(settings.netflow);
+    this.setSflow(settings.sflow);
+    this.setIpfix(settings.ipfix);
+    const none = this.netflow === null && this.sflow === null && this.ipfix === null;
+    if (!first || !none) this.ofproto.setExporters(none ? NO_EXPORTERS : this);
+  }
+
+  private setNetflow(settings: NetflowSettings | null): void {
+    if (settings === null) {
+      this.netflow?.close();
+      this.netflow = null;
+    } else if (this.netflow === null) this.netflow = new Netflow(settings, this.clock);
+    else this.netflow.configure(settings);
+  }
+
+  private setSflow(settings: SflowSettings | null): void {
+    if (settings === null || settings.sampling <= 0) {
+      this.sflow?.close();
+      this.sflow = null;
+    } else if (this.sflow === null) {
+      this.sflow = new Sflow(settings, this.ofproto, this.clock, this.random);
+    } else this.sflow.configure(settings);
+  }
+
+  private setIpfix(settings: IpfixSettings | null): void {
+    if (settings === null) {
+      this.ipfix?.close();
+      this.ipfix = null;
+      return;
+    }
+    this.ipfix ??= new Ipfix(this.ofproto, this.clock);
+    this.ipfix.configure(settings);
+  }
+
+  run(now: number): void {
+    this.netflow?.run(now);
+    this.sflow?.run(now);
+    this.ipfix?.run(now);
+  }
+
+  nextWake(): number {
+    return Math.min(
+      this.netflow?.nextWake() ?? NEVER,
+      this.sflow?.nextWake() ?? NEVER,
+      this.ipfix?.nextWake() ?? NEVER,
+    );
+  }
+
+  /** Sends what was gathered and ends. */
+  close(): void {
+    this.configure({ netflow: null, sflow: null, ipfix: null });
+  }
+}

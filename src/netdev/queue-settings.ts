@@ -1,0 +1,40 @@
+/**
+ * What a port's queues are to be like: set on the device by the configuration layer, taken up by
+ * the datapath when a port is added or the datapath is configured again.
+ */
+
+/** Traffic classes as mqprio has them: a class for each priority, a range of queues for each. */
+export interface TrafficClasses {
+  /** Class by priority, 0..15. */
+  classOf: readonly number[];
+  /** Queues of each class. */
+  ranges: readonly { count: number; offset: number }[];
+}
+
+/** How frames wait for a device. */
+export type Discipline = 'noqueue' | 'pfifo_fast';
+
+export interface PortQueueSettings {
+  /** Receive queues (options:n_rxq), or null: as many as there are workers. */
+  rxQueues: number | null;
+  /** CPU by receive queue (other_config:pmd-rxq-affinity). */
+  rxAffinity: ReadonlyMap<number, number>;
+  /** CPUs of each transmit queue (other_config:xps-cpus); null: shared out among the workers. */
+  xpsCpus: readonly (readonly number[])[] | null;
+  /** other_config:num-tc and so on; null: one class with all queues. */
+  classes: TrafficClasses | null;
+  discipline: Discipline;
+  /** Frames that wait at most for one transmit queue. */
+  queueLength: number;
+}
+
+export const DEFAULT_QUEUE_LENGTH = 1000;
+
+export const DEFAULT_QUEUE_SETTINGS: PortQueueSettings = {
+  rxQueues: null,
+  rxAffinity: new Map(),
+  xpsCpus: null,
+  classes: null,
+  discipline: 'pfifo_fast',
+  queueLength: DEFAULT_QUEUE_LENGTH,
+};
