@@ -70,7 +70,7 @@ export class IpfixExporter {
     exporters += 1;
     this.id = exporters;
     this.collectors = new Collectors(settings.targets, IPFIX_PORT, clock, log);
-    this.counts = { ...zeroCounts(), collectorSetId };
+    this.counts = { ...zeroCounts(), collectorSet: collectorSetId };
     this.setVirtualObsId();
   }
 
@@ -234,7 +234,7 @@ export class IpfixExporter {
 
 function zeroCounts(): Omit<
   IpfixStats,
-  'txPackets' | 'txErrors' | 'currentFlows' | 'collectorSetId'
+  'txPackets' | 'txErrors' | 'currentFlows' | 'collectorSet'
 > {
   return {
     totalFlows: 0,

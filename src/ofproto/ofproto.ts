@@ -40,7 +40,7 @@ import { OfMeters } from './meters.js';
 import { Mirrors } from './mirror.js';
 import { OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
-import { type BridgeExporters, NO_EXPORTERS } from './sampling.js';
+import { type BridgeExporters, ipfixEntries, NO_EXPORTERS } from './sampling.js';
 import type {
   BundleSettings,
   ControllerSettings,
@@ -86,8 +86,6 @@ export class Ofproto {
   readonly tlvTable = new TlvTable();
   /** Forgets tracked connections; null: there is no connection tracking. */
   ctFlush: ((what: CtFlush | CtFlushZone) => void) | null = null;
-  /** What the bridge's, or the flows', IPFIX exporters have counted; null: there are none. */
-  ipfixStats: (bridge: boolean) => IpfixStatsEntry[] | null = () => null;
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
   /** Names the bridge in cookies of sampled packets. */
@@ -292,6 +290,11 @@ export class Ofproto {
   }
 
   // Settings.
+
+  /** What the bridge's, or the flows', IPFIX exporters have counted; null: there are none. */
+  ipfixStats(bridge: boolean): IpfixStatsEntry[] | null {
+    return ipfixEntries(this.exporters.ipfix, bridge);
+  }
 
   /** Who exports the bridge's traffic, also when only its settings changed. */
   setExporters(exporters: BridgeExporters): void {

@@ -9,6 +9,7 @@
  */
 import { NEVER } from '../common/clock.js';
 import type { SampleCookie } from '../datapath/odp-actions.js';
+import type { IpfixStatsEntry } from '../openflow/messages-stats.js';
 import {
   ETH_TYPE_IP,
   type FlowWords,
@@ -71,21 +72,8 @@ export interface SflowSampler {
   sample(packet: PacketSample, cookie: Extract<SampleCookie, { type: 'sflow' }>): void;
 }
 
-/** Counts of an exporter, as OpenFlow statistics tell them. */
-export interface IpfixStats {
-  totalFlows: number;
-  currentFlows: number;
-  packets: number;
-  ipv4Packets: number;
-  ipv6Packets: number;
-  errorPackets: number;
-  ipv4ErrorPackets: number;
-  ipv6ErrorPackets: number;
-  txPackets: number;
-  txErrors: number;
-  /** 0 for the bridge's. */
-  collectorSetId: number;
-}
+/** Counts of an exporter, as OpenFlow statistics tell them; `collectorSet` is 0 for the bridge's. */
+export type IpfixStats = Record<keyof IpfixStatsEntry, number>;
 
 export interface IpfixSampler {
   /** Sampling of all of the bridge's packets; null: of those that flows say alone. */
@@ -133,4 +121,18 @@ export function deliverSample(
       exporters.ipfix?.flowSample(packet, cookie);
       break;
   }
+}
+
+/** The exporters' counts as a reply has them; null: nothing is configured. */
+export function ipfixEntries(
+  ipfix: IpfixSampler | null,
+  bridge: boolean,
+): IpfixStatsEntry[] | null {
+  const own = ipfix?.bridgeStats() ?? null;
+  const all = bridge ? (own === null ? [] : [own]) : (ipfix?.flowStats() ?? []);
+  if (all.length === 0) return null;
+  return all.map(({ collectorSet, ...counts }) => {
+    const wide = Object.entries(counts).map(([name, count]) => [name, BigInt(count)]);
+    return { ...(Object.fromEntries(wide) as Omit<IpfixStatsEntry, 'collectorSet'>), collectorSet };
+  });
 }
