@@ -102,6 +102,16 @@ Napi::Value CycleCountLow(const Napi::CallbackInfo& info) {
   return Napi::Value(info.Env(), result);
 }
 
+// CLOCK_MONOTONIC in microseconds, modulo 2^30: a small integer.
+Napi::Value ClockUsLow(const Napi::CallbackInfo& info) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t us = static_cast<int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
+  napi_value result;
+  napi_create_int32(info.Env(), static_cast<int32_t>(us & 0x3fffffff), &result);
+  return Napi::Value(info.Env(), result);
+}
+
 Napi::Value FcntlLock(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int fd = Int32Arg(info, 0, "fd");
@@ -157,6 +167,7 @@ void InitProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs, "threadCpuTimeUs"));
   exports.Set("cycleCount", Napi::Function::New(env, CycleCount, "cycleCount"));
   exports.Set("cycleCountLow", Napi::Function::New(env, CycleCountLow, "cycleCountLow"));
+  exports.Set("clockUsLow", Napi::Function::New(env, ClockUsLow, "clockUsLow"));
   exports.Set("fcntlLock", Napi::Function::New(env, FcntlLock, "fcntlLock"));
   exports.Set("setns", Napi::Function::New(env, SetNs, "setns"));
   exports.Set("eventfd", Napi::Function::New(env, EventFd, "eventfd"));

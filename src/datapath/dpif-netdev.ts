@@ -13,7 +13,7 @@ import { type Clock, NEVER } from '../common/clock.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
-import type { DatapathQueue, KernelPrograms } from '../netdev/netdev.js';
+import type { DatapathQueue, KernelPrograms, TransmitQueues } from '../netdev/netdev.js';
 import { DEFAULT_QUEUE_SETTINGS, type PortQueueSettings } from '../netdev/queue-settings.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
@@ -35,7 +35,10 @@ import { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
 import type { OdpAction } from './odp-actions.js';
 import { PmdStatistics } from './pmd-statistics.js';
 import { PortQueues } from './port-queues.js';
-import type { SharedStats } from './shared-stats.js';
+import { EXTRA_QUEUES, type SharedStats } from './shared-stats.js';
+import { TxPlanner } from './tx-plan.js';
+import { clearSlot } from './tx-queue-info.js';
+import { ShaperTable } from './tx-shaper.js';
 import type { UpcallRecord } from './upcall-ring.js';
 import { decodeCookie } from './userspace-cookie.js';
 import type { WorkerReport } from './worker.js';
@@ -50,6 +53,7 @@ const DEFAULT_ARENA_BYTES = 2 ** 31 - 4096;
 /** A device whose queues the datapath can take (src/netdev QueuedNetdev). */
 export interface QueuedDevice extends DpNetdev {
   openQueues(n: number): DatapathQueue[];
+  openTransmit(workers: number): TransmitQueues | null;
   closeQueues(): void;
   ifindex(): number;
   readonly dpifType: string;
@@ -97,6 +101,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   readonly pmds: PmdStatistics;
   private readonly slots: WorkerSlots;
   private readonly queues: PortQueues;
+  private readonly planner: TxPlanner;
+  private readonly shaper: ShaperTable;
   private settings: DpifSettings;
   private executeRefused = 0;
   /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
@@ -113,6 +119,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     super(options.clock, { maxPorts, flowLimit });
     this.name = options.name ?? 'netdev@ovs-netdev';
     this.settings = { ...options.settings };
+    this.shaper = ShaperTable.create(maxPorts + EXTRA_QUEUES);
+    this.planner = new TxPlanner(maxPorts, this.shaper, (slot) =>
+      clearSlot(this.slots.stats, slot),
+    );
     this.slots = new WorkerSlots({
       clock: options.clock,
       limits: { maxPorts, flowSlots: flowLimit },
@@ -125,6 +135,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.pmds = new PmdStatistics(
       this.slots,
       this.queues,
+      this.planner,
       options.native.cycleCount,
       options.clock,
     );
@@ -231,9 +242,12 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       );
     }
     const settings = netdev.queueSettings ?? DEFAULT_QUEUE_SETTINGS;
+    const workers = this.slots.wanted;
     const queues = netdev.openQueues(this.queueCount(settings));
+    const transmit = netdev.openTransmit(workers.length);
     this.applied.set(portNo, settings);
-    for (const slot of this.slots.wanted) this.tellPort(slot, portNo, queues);
+    this.planner.add(portNo, port.name, settings, queues, transmit, workers.length);
+    for (const slot of workers) this.tellPort(slot, portNo);
     this.queues.add(portNo, port.name, queues, settings);
     this.kernel?.portAdd(port, netdev);
   }
@@ -245,6 +259,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     // them any more by then. Workers answer between two batches.
     for (const worker of this.slots.handles) worker.waitAcked();
     this.queues.delete(port.portNo);
+    this.planner.delete(port.portNo);
     this.applied.delete(port.portNo);
     port.netdev.closeQueues();
   }
@@ -342,11 +357,14 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     return settings.rxQueues ?? Math.max(1, this.slots.wanted.length);
   }
 
-  private tellPort(slot: WorkerSlot, portNo: number, queues: readonly DatapathQueue[]): void {
-    // Workers share descriptors for sending only where there are fewer of these than of them.
-    const position = this.slots.wanted.indexOf(slot);
-    const { kind, fd } = queues[Math.max(position, 0) % queues.length];
-    slot.handle?.post({ type: 'portAdd', port: { portNo, kind, fd } });
+  /** Tells a worker how to send to a port. */
+  private tellPort(slot: WorkerSlot, portNo: number): void {
+    const plan = this.planner.plan(portNo);
+    if (!plan) return;
+    const { wanted } = this.slots;
+    const cpus = wanted.map(({ cpu }) => cpu);
+    const port = this.planner.forWorker(plan, Math.max(wanted.indexOf(slot), 0), cpus);
+    slot.handle?.post({ type: 'portAdd', port });
   }
 
   /** Starts and ends workers; returns whether there are others now. */
@@ -381,9 +399,18 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       const count = this.queueCount(settings);
       if (this.queues.pin(port.portNo, settings)) pinned = true;
       if (count !== this.queues.of(port.portNo).length) this.reopen(port);
-      else this.applied.set(port.portNo, settings);
+      else this.changePort(port.portNo, settings);
     }
     return pinned;
+  }
+
+  /** Applies settings of sending; what waits in the port's queues is given up. */
+  private changePort(portNo: number, settings: PortQueueSettings): void {
+    const plan = this.planner.plan(portNo);
+    this.applied.set(portNo, settings);
+    if (!plan) return;
+    this.planner.change(plan, settings);
+    for (const slot of this.slots.wanted) this.tellPort(slot, portNo);
   }
 
   /** Opens a port's queues anew. What waits in the old ones is lost, so that nothing overtakes. */
@@ -405,12 +432,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       const queues = this.queues.of(port.portNo);
       // Nobody knows where in its rings the dead worker was.
       if (queues.some(({ worker }) => worker === slot || worker === null)) this.reopen(port);
-      else
-        this.tellPort(
-          slot,
-          port.portNo,
-          queues.map(({ queue }) => queue),
-        );
+      else this.tellPort(slot, port.portNo);
     }
   }
 
@@ -436,6 +458,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       settings,
       stats: slot.stats,
       meters: this.meters,
+      shaper: this.shaper,
       onUpcall: (record, worker) => this.upcall(record, worker),
       onReport: (report) => this.reported(report),
       onDeath: (worker) => this.slots.died(worker),

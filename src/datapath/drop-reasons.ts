@@ -35,6 +35,8 @@ export const DropReason = {
   forwardingDisabled: 24,
   upcallError: 25,
   meter: 26,
+  txBacklogFull: 27,
+  policing: 28,
 } as const;
 
 export type DropReasonNumber = (typeof DropReason)[keyof typeof DropReason];
@@ -68,6 +70,8 @@ export const DROP_REASONS: readonly { name: string; meaning: string }[] = [
   { name: 'drop_action_forwarding_disabled', meaning: 'forwarding is disabled on the port' },
   { name: 'datapath_drop_upcall_translation', meaning: 'its translation failed' },
   { name: 'datapath_drop_meter', meaning: 'over the rate of a meter' },
+  { name: 'datapath_drop_tx_backlog_full', meaning: 'too many frames waited for its queue' },
+  { name: 'datapath_drop_policing', meaning: 'over the ingress policing rate' },
 ];
 
 export const N_DROP_REASONS = DROP_REASONS.length;

@@ -1,11 +1,17 @@
 /**
- * Deferred output: frames wait per port until the end of the batch, then go out in one call.
+ * Deferred output: frames wait per transmit queue until the end of the batch, then go out in one
+ * call.
  *
- *     port p:  offsets/lengths[ p * BATCH ... p * BATCH + count[p] )      (shared with PacketIo)
- *     touched: the ports that have frames waiting, in order of their first one
+ *     queue q:  offsets/lengths[ q * BATCH ... q * BATCH + count[q] )      (shared with PacketIo)
+ *     touched:  the queues that have frames waiting, in order of their first one
+ *
+ *     queues 0 ... maxPorts - 1    the first (mostly the only) queue of the port of that number
+ *     queues maxPorts ...          further queues of ports that have several
  *
  * A frame that waits here is referred to, not copied: its memory must stay as it is until flush.
- * Frames that the kernel refuses are counted drops; the ones behind them still go out.
+ * Frames that the kernel refuses are counted drops; the ones behind them still go out. What a full
+ * device does not take waits in a queueing discipline, and so do classes (egress-queues.ts): a
+ * port where there is anything to decide is of kind PORT_QUEUED.
  */
 // hot path
 import type { PacketIo } from '../native/binding.js';
@@ -26,11 +32,23 @@ export const TX_BATCH = 128;
 export const PORT_NONE = 0;
 export const PORT_PACKET = 1;
 export const PORT_TAP = 2;
+/** Each frame is looked at: several queues, a discipline with frames in it, classes. */
+export const PORT_QUEUED = 3;
 
-const EINTR = 4;
+/** What decides about frames of PORT_QUEUED ports (EgressQueues). */
+export interface EgressDecider {
+  output(port: number, off: number, len: number): void;
+  /** The device took no more of a queue's vector: true when the rest is kept. */
+  full(queue: number, start: number, count: number): boolean;
+  /** Frames of a queue that is not its port's only one have gone. */
+  sent(queue: number, frames: number, bytes: number): void;
+  endBatch(): void;
+}
+
+export const EINTR = 4;
 const EIO = 5;
 const ENXIO = 6;
-const EAGAIN = 11;
+export const EAGAIN = 11;
 const ENODEV = 19;
 const EBADFD = 77;
 const EMSGSIZE = 90;
@@ -60,13 +78,19 @@ export function sendErrorReason(errno: number): number {
 export class Egress {
   /** PORT_*, by port number. */
   readonly kind: Int32Array;
-  private readonly fd: Int32Array;
+  decider: EgressDecider | null = null;
+  /** By queue: its port; 1 for those whose device is a TAP; 1 for those that are counted. */
+  readonly portOf: Int32Array;
+  readonly isTap: Uint8Array;
+  readonly counted: Uint8Array;
+  readonly fd: Int32Array;
   private readonly count: Int32Array;
   private readonly touched: Int32Array;
   private nTouched = 0;
 
   /**
-   * @param offsets, lengths the vectors that `io` was made with: at least maxPorts * TX_BATCH long
+   * @param offsets, lengths the vectors that `io` was made with: at least maxQueues * TX_BATCH long
+   * @param maxQueues transmit queues of all ports
    */
   constructor(
     private readonly io: PacketIo,
@@ -74,22 +98,34 @@ export class Egress {
     private readonly lengths: Int32Array,
     private readonly stats: SharedStats,
     readonly maxPorts: number,
+    maxQueues = Math.max(maxPorts, Math.floor(offsets.length / TX_BATCH) - 1),
   ) {
     this.kind = new Int32Array(maxPorts);
-    this.fd = new Int32Array(maxPorts).fill(-1);
-    this.count = new Int32Array(maxPorts);
-    this.touched = new Int32Array(maxPorts);
+    this.fd = new Int32Array(maxQueues).fill(-1);
+    this.portOf = new Int32Array(maxQueues);
+    this.isTap = new Uint8Array(maxQueues);
+    this.counted = new Uint8Array(maxQueues);
+    this.count = new Int32Array(maxQueues);
+    this.touched = new Int32Array(maxQueues);
   }
 
   portAdd(port: number, kind: number, fd: number): void {
     this.kind[port] = kind;
-    this.fd[port] = fd;
+    this.setQueue(port, port, kind, fd);
+  }
+
+  /** Sets what a queue sends by. */
+  setQueue(queue: number, port: number, kind: number, fd: number): void {
+    this.fd[queue] = fd;
+    this.portOf[queue] = port;
+    this.isTap[queue] = kind === PORT_TAP ? 1 : 0;
   }
 
   /** Forgets a port; frames that wait for it are dropped with it (flush before). */
   portDel(port: number): void {
     this.kind[port] = PORT_NONE;
     this.fd[port] = -1;
+    this.counted[port] = 0;
   }
 
   /** Queues a frame for a port. Unknown ports are counted drops. */
@@ -98,13 +134,22 @@ export class Egress {
       this.stats.drops[DropReason.invalidPort] += 1;
       return;
     }
-    const n = this.count[port];
-    if (n === 0) this.touched[this.nTouched++] = port;
-    const at = port * TX_BATCH + n;
+    if (this.kind[port] === PORT_QUEUED && this.decider !== null) {
+      this.decider.output(port, off, len);
+      return;
+    }
+    this.push(port, off, len);
+  }
+
+  /** Queues a frame for a transmit queue. */
+  push(queue: number, off: number, len: number): void {
+    const n = this.count[queue];
+    if (n === 0) this.touched[this.nTouched++] = queue;
+    const at = queue * TX_BATCH + n;
     this.offsets[at] = off;
     this.lengths[at] = len;
-    this.count[port] = n + 1;
-    if (n + 1 === TX_BATCH) this.flushFull(port);
+    this.count[queue] = n + 1;
+    if (n + 1 === TX_BATCH) this.flushFull(queue);
   }
 
   /** True when frames wait. */
@@ -115,53 +160,64 @@ export class Egress {
   /** Sends everything that waits. */
   flush(): void {
     const n = this.nTouched;
-    for (let i = 0; i < n; i++) this.flushPort(this.touched[i]);
+    for (let i = 0; i < n; i++) this.flushQueue(this.touched[i]);
     this.nTouched = 0;
+    if (this.decider !== null) this.decider.endBatch();
   }
 
-  private flushFull(port: number): void {
-    this.flushPort(port);
+  /** Hands frames of the vectors to the kernel; how many it took, or -errno. */
+  send(queue: number, start: number, count: number): number {
+    this.stats.counters[C_TX_CALLS] += 1;
+    const fd = this.fd[queue];
+    return this.isTap[queue] !== 0
+      ? this.io.tapWrite(fd, start, count)
+      : this.io.send(fd, start, count);
+  }
+
+  private flushFull(queue: number): void {
+    this.flushQueue(queue);
     for (let i = 0; i < this.nTouched; i++) {
-      if (this.touched[i] === port) {
+      if (this.touched[i] === queue) {
         this.touched[i] = this.touched[--this.nTouched];
         return;
       }
     }
   }
 
-  private flushPort(port: number): void {
-    const total = this.count[port];
-    this.count[port] = 0;
-    const fd = this.fd[port];
-    const tap = this.kind[port] === PORT_TAP;
-    let at = port * TX_BATCH;
-    let left = total;
+  private flushQueue(queue: number): void {
+    let left = this.count[queue];
+    this.count[queue] = 0;
+    let at = queue * TX_BATCH;
     let interrupts = 0;
     while (left > 0) {
-      const sent = tap ? this.io.tapWrite(fd, at, left) : this.io.send(fd, at, left);
-      this.stats.counters[C_TX_CALLS] += 1;
+      const sent = this.send(queue, at, left);
       if (sent > 0) {
-        this.countSent(port, at, sent);
+        this.countSent(queue, at, sent);
         at += sent;
         left -= sent;
+      } else if (sent === -EAGAIN && this.decider !== null && this.decider.full(queue, at, left)) {
+        return;
       } else if (sent !== -EINTR || ++interrupts > 16) {
-        this.countRefused(port, sent);
+        this.countRefused(this.portOf[queue], sent);
         at += 1;
         left -= 1;
       }
     }
   }
 
-  private countSent(port: number, at: number, sent: number): void {
+  /** Counts frames of the vectors that were sent. */
+  countSent(queue: number, at: number, sent: number): void {
     const lengths = this.lengths;
     let bytes = 0;
     for (let i = 0; i < sent; i++) bytes += lengths[at + i];
-    const base = port * PORT_STATS_STRIDE;
+    const base = this.portOf[queue] * PORT_STATS_STRIDE;
     this.stats.ports[base + PS_TX_PACKETS] += sent;
     this.stats.ports[base + PS_TX_BYTES] += bytes;
+    if (this.counted[queue] !== 0 && this.decider !== null) this.decider.sent(queue, sent, bytes);
   }
 
-  private countRefused(port: number, result: number): void {
+  /** Counts a frame that the kernel did not take. */
+  countRefused(port: number, result: number): void {
     const reason = sendErrorReason(-result);
     const base = port * PORT_STATS_STRIDE;
     this.stats.drops[reason] += 1;

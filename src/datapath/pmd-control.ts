@@ -1,6 +1,7 @@
 /**
  * What can be seen of forwarding threads, and asked of them, from above (control socket).
  */
+import type { TxPortInfo } from './tx-queue-info.js';
 
 /** A receive queue, as pmd-rxq-show has it. */
 export interface PmdRxQueue {
@@ -54,6 +55,8 @@ export interface PmdControl {
   readonly hz: number;
   /** Counts start anew. @param cpu of one thread, or all */
   clear(cpu?: number): void;
+  /** Transmit queues of all ports, or of one. */
+  txPorts(portNo?: number): TxPortInfo[];
   /** Assigns the receive queues anew. */
   rebalance(): void;
   /** Ends a thread on purpose, from outside or by an error inside: a test of what follows. */

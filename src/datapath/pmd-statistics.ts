@@ -25,6 +25,8 @@ import {
   PS_TX_PACKETS,
   type SharedStats,
 } from './shared-stats.js';
+import type { TxPlanner } from './tx-plan.js';
+import { type TxPortInfo, txPortInfo } from './tx-queue-info.js';
 import type { WorkerSlot, WorkerSlots } from './worker-slots.js';
 
 interface SlotState {
@@ -65,6 +67,7 @@ export class PmdStatistics implements PmdControl {
   constructor(
     private readonly slots: WorkerSlots,
     private readonly queues: PortQueues,
+    private readonly planner: TxPlanner,
     cycles: () => number,
     private readonly clock: Clock,
   ) {
@@ -113,6 +116,11 @@ export class PmdStatistics implements PmdControl {
       state.base = this.counters(slot);
       state.clearedMs = this.clock.now();
     }
+  }
+
+  txPorts(portNo?: number): TxPortInfo[] {
+    const plans = this.planner.all.filter((plan) => portNo === undefined || plan.portNo === portNo);
+    return plans.map((plan) => txPortInfo(plan, this.slots.wanted));
   }
 
   rebalance(): void {

@@ -6,7 +6,8 @@
  *     group        whoever has least to do    the busiest queues first
  *
  * Pinned queues (pmd-rxq-affinity) come first; a worker that has one is isolated: it gets no
- * others, unless pmd-rxq-isolate is off. Pure: numbers in, numbers out. Behaviour as Open vSwitch's.
+ * others, unless pmd-rxq-isolate is off. Pure: numbers in, numbers out. Behaviour as Open
+ * vSwitch's.
  */
 export type RxAssignment = 'roundrobin' | 'cycles' | 'group';
 

@@ -6,6 +6,7 @@
  *
  *     ports     maxPorts x 8 doubles     PS_*
  *     flows     flowSlots x 4 doubles    FS_*
+ *     txqs      (maxPorts + EXTRA_QUEUES) x 16 doubles     TQ_*, by transmit queue (egress.ts)
  *     drops     one double per reason (drop-reasons.ts)
  *     counters  C_* doubles
  *     control   int32: CTL_*
@@ -65,6 +66,20 @@ export const C_BUSY_CYCLES = 14;
 export const C_SPIN_CYCLES = 15;
 export const N_COUNTERS = 24;
 
+/** Further transmit queues of ports that have several, and classes of shaped ports. */
+export const EXTRA_QUEUES = 1024;
+/** Counters of a transmit queue or class: TQ_*, then choices by reason (tx-choice.ts). */
+export const TXQ_STATS_STRIDE = 16;
+export const TQ_PACKETS = 0;
+export const TQ_BYTES = 1;
+export const TQ_DROPPED = 2;
+/** Times that the device took no more, and frames that had to wait. */
+export const TQ_STOPS = 3;
+export const TQ_QUEUED = 4;
+/** Frames that wait now. */
+export const TQ_WAITING = 5;
+export const TQ_REASONS = 8;
+
 /** Sequence number of the last command batch that is in force. */
 export const CTL_ACK = 0;
 /** 1 while the worker has told the main thread to look and it has not looked yet. */
@@ -86,6 +101,7 @@ export interface SharedStatsLimits {
 export interface SharedStatsBuffers {
   ports: ArrayBufferLike;
   flows: ArrayBufferLike;
+  txqs: ArrayBufferLike;
   drops: ArrayBufferLike;
   counters: ArrayBufferLike;
   control: ArrayBufferLike;
@@ -97,6 +113,7 @@ export interface SharedStatsBuffers {
 export class SharedStats {
   readonly ports: Float64Array;
   readonly flows: Float64Array;
+  readonly txqs: Float64Array;
   readonly drops: Float64Array;
   readonly counters: Float64Array;
   readonly control: Int32Array;
@@ -106,6 +123,7 @@ export class SharedStats {
   constructor(readonly buffers: SharedStatsBuffers) {
     this.ports = new Float64Array(buffers.ports);
     this.flows = new Float64Array(buffers.flows);
+    this.txqs = new Float64Array(buffers.txqs);
     this.drops = new Float64Array(buffers.drops);
     this.counters = new Float64Array(buffers.counters);
     this.control = new Int32Array(buffers.control);
@@ -117,6 +135,7 @@ export class SharedStats {
     return new SharedStats({
       ports: new SharedArrayBuffer(limits.maxPorts * PORT_STATS_STRIDE * 8),
       flows: new SharedArrayBuffer(limits.flowSlots * FLOW_STATS_STRIDE * 8),
+      txqs: new SharedArrayBuffer((limits.maxPorts + EXTRA_QUEUES) * TXQ_STATS_STRIDE * 8),
       drops: new SharedArrayBuffer(N_DROP_REASONS * 8),
       counters: new SharedArrayBuffer(N_COUNTERS * 8),
       control: new SharedArrayBuffer(N_CONTROL * 4),

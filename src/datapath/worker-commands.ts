@@ -21,6 +21,7 @@ import { type Engine, EXECUTE_METADATA } from './engine.js';
 import { type FrameMemory, HEADROOM } from './frame-memory.js';
 import type { MaskedKey } from './megaflow-table.js';
 import type { WorkerQueue } from './polled-queue.js';
+import type { TxPort } from './tx-port.js';
 
 const CMD_FLOW_PUT = 1;
 const CMD_FLOW_MODIFY = 2;
@@ -38,7 +39,7 @@ export interface PacketBytes {
 /** What travels besides packed commands. */
 export type WorkerMessage =
   | { type: 'commands'; seq: number; words: Int32Array; length: number }
-  | { type: 'portAdd'; seq: number; port: WorkerPort }
+  | { type: 'portAdd'; seq: number; port: TxPort }
   | { type: 'portDel'; seq: number; portNo: number }
   | { type: 'queueAdd'; seq: number; queue: WorkerQueue }
   | { type: 'queueDel'; seq: number; portNo: number; rxq: number }
@@ -48,13 +49,6 @@ export type WorkerMessage =
   /** Fails on purpose: what a programming error would do. */
   | { type: 'crash'; seq: number }
   | { type: 'stop'; seq: number };
-
-/** How a worker sends to a port. */
-export interface WorkerPort {
-  portNo: number;
-  kind: 'packet' | 'tap';
-  fd: number;
-}
 
 /** Packs commands on the main thread. */
 export class CommandWriter {

@@ -21,6 +21,7 @@ import {
   CTL_NOTIFIED,
   type SharedStats,
 } from './shared-stats.js';
+import type { ShaperTable } from './tx-shaper.js';
 import { type UpcallRecord, UpcallRing, upcallRingBuffer } from './upcall-ring.js';
 import type { WorkerInit, WorkerReport } from './worker.js';
 import { CommandWriter, type WorkerMessage } from './worker-commands.js';
@@ -51,6 +52,7 @@ export interface WorkerHandleOptions {
   settings: DpifSettings;
   /** Shared by all workers. */
   meters: MeterTable;
+  shaper: ShaperTable;
   onUpcall: (record: UpcallRecord, worker: number) => void;
   onReport: (report: WorkerReport, worker: number) => void;
   /** The thread ended without being told to. */
@@ -106,6 +108,7 @@ export class WorkerHandle {
       upcalls: ring,
       settings: options.settings,
       meters: options.meters.buffer,
+      shaper: options.shaper.buffer,
     };
     this.thread = new Worker(options.url, { workerData: init, transferList: [channel.port2] });
     this.watcher = native.watchFd(this.notifyFd, () => this.notified());

@@ -14,6 +14,7 @@
  */
 // hot path
 import type { PacketIo } from '../native/binding.js';
+import type { EgressQueues } from './egress-queues.js';
 import type { Engine } from './engine.js';
 import { LOAD_CYCLES, LOAD_FRAMES, type PolledQueue } from './polled-queue.js';
 import { KIND_TAP, type Receiver } from './receive-queue.js';
@@ -43,10 +44,13 @@ const CYCLES_MASK = 0x3fffffff;
 export const DEFAULT_SPIN_ROUNDS = 32;
 /** Tag of the descriptor that announces commands; queues have 0, 1, 2... */
 export const CONTROL_TAG = 0x7fffffff;
+/** Tag of the set of devices that take frames again. */
+export const WRITABLE_TAG = 0x7ffffffe;
 
 export interface WorkerLoopOptions {
   io: PacketIo;
   engine: Engine;
+  queues: EgressQueues;
   receiver: Receiver;
   stats: SharedStats;
   /** Where io.wait writes tags. */
@@ -70,6 +74,7 @@ export class WorkerLoop {
   spinRounds = DEFAULT_SPIN_ROUNDS;
   private readonly io: PacketIo;
   private readonly engine: Engine;
+  private readonly egress: EgressQueues;
   private readonly receiver: Receiver;
   private readonly stats: SharedStats;
   private readonly ready: Int32Array;
@@ -86,6 +91,7 @@ export class WorkerLoop {
   constructor(options: WorkerLoopOptions) {
     this.io = options.io;
     this.engine = options.engine;
+    this.egress = options.queues;
     this.receiver = options.receiver;
     this.stats = options.stats;
     this.ready = options.ready;
@@ -132,6 +138,7 @@ export class WorkerLoop {
       if ((measured ? this.measuredRound() : this.round()) > 0) {
         counters[C_BUSY_ROUNDS] += 1;
         idle = 0;
+        if (this.egress.nShaped !== 0) this.egress.serve();
         if (++busy % LOOK_INTERVAL === 0) this.look(0);
       } else {
         counters[C_IDLE_ROUNDS] += 1;
@@ -139,7 +146,7 @@ export class WorkerLoop {
         // With nothing to poll there is nothing to spin for.
         if (idle > this.spinRounds || this.nActive === 0) {
           counters[C_SLEEPS] += 1;
-          this.look(-1);
+          this.look(this.egress.nShaped === 0 ? -1 : this.egress.serve());
           idle = 0;
         } else if (idle % SPIN_LOOK_INTERVAL === 0) {
           this.look(0);
@@ -152,6 +159,7 @@ export class WorkerLoop {
   /** Sends what waits and gives the slots back. */
   endBatch(): void {
     this.batchFrames = 0;
+    this.egress.recorded = -1;
     this.engine.endBatch();
     for (let i = 0; i < this.nActive; i++) this.receiver.release(this.active[i]);
   }
@@ -161,6 +169,7 @@ export class WorkerLoop {
     let frames = 0;
     for (let i = this.nActive - 1; i >= 0; i--) {
       const queue = this.active[i];
+      this.egress.recorded = queue.rxq;
       const got = this.receiver.receive(queue, TURN_BUDGET);
       queue.got = got;
       if (got > 0) {
@@ -206,6 +215,10 @@ export class WorkerLoop {
       const tag = this.ready[i];
       if (tag === CONTROL_TAG) {
         this.running = this.host.onControl();
+        continue;
+      }
+      if (tag === WRITABLE_TAG) {
+        this.egress.resume();
         continue;
       }
       const queue = this.queues[tag];

@@ -8,9 +8,11 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { loadNative, type NativeBinding } from '../native/binding.js';
 import { ArenaSpace } from './arena-space.js';
 import type { DpifSettings } from './dpif.js';
-import { PORT_PACKET, PORT_TAP, TX_BATCH } from './egress.js';
+import { TX_BATCH } from './egress.js';
+import { EgressQueues } from './egress-queues.js';
 import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
+import { POOL_BYTES } from './frame-pool.js';
 import { MeterTable } from './meter-table.js';
 import { PolledQueue, type WorkerQueue } from './polled-queue.js';
 import { KIND_RING, KIND_TAP, Receiver } from './receive-queue.js';
@@ -20,12 +22,14 @@ import {
   CTL_ACK,
   CTL_ENDED,
   CTL_NOTIFIED,
+  EXTRA_QUEUES,
   SharedStats,
   type SharedStatsBuffers,
 } from './shared-stats.js';
+import { ShaperTable } from './tx-shaper.js';
 import { UpcallRing } from './upcall-ring.js';
-import { CommandReader, type WorkerMessage, type WorkerPort } from './worker-commands.js';
-import { CONTROL_TAG, WorkerLoop } from './worker-loop.js';
+import { CommandReader, type WorkerMessage } from './worker-commands.js';
+import { CONTROL_TAG, WorkerLoop, WRITABLE_TAG } from './worker-loop.js';
 
 /** What a worker is started with. */
 export interface WorkerInit {
@@ -44,6 +48,7 @@ export interface WorkerInit {
   notifyFd: number;
   stats: SharedStatsBuffers;
   meters: ArrayBufferLike;
+  shaper: ArrayBufferLike;
   upcalls: ArrayBufferLike;
   settings: DpifSettings;
 }
@@ -60,6 +65,9 @@ class ForwardingWorker {
   private readonly space: ArenaSpace;
   private readonly io;
   private readonly engine: Engine;
+  private readonly queues: EgressQueues;
+  /** Set of descriptors that wait for room. */
+  private readonly writable: number;
   private readonly loop: WorkerLoop;
   private readonly commands: CommandReader;
   private readonly upcalls: UpcallRing;
@@ -73,7 +81,9 @@ class ForwardingWorker {
     const arena = native.arenaCreate(init.arenaBytes);
     this.memory = new FrameMemory(arena);
     this.space = new ArenaSpace(this.memory.slabBytes, arena.byteLength);
-    const vectorLength = (init.maxPorts + 1) * TX_BATCH;
+    const maxQueues = init.maxPorts + EXTRA_QUEUES;
+    // One more for frames read from a TAP.
+    const vectorLength = (maxQueues + 1) * TX_BATCH;
     const offsets = new Int32Array(vectorLength);
     const lengths = new Int32Array(vectorLength);
     const ready = new Int32Array(256);
@@ -90,9 +100,26 @@ class ForwardingWorker {
       sink: this,
       meters: new MeterTable(init.meters),
     });
+    this.writable = native.writableOpen();
+    this.queues = new EgressQueues({
+      egress: this.engine.egress,
+      memory,
+      offsets,
+      lengths,
+      key: this.engine.extractor.key,
+      stats,
+      shaper: new ShaperTable(init.shaper),
+      native,
+      writable: this.writable,
+      maxPorts: init.maxPorts,
+      maxQueues,
+      takePool: () => this.space.take(POOL_BYTES),
+    });
+    this.engine.egress.decider = this.queues;
     this.loop = new WorkerLoop({
       io,
       engine: this.engine,
+      queues: this.queues,
       receiver: new Receiver(this.engine, memory, io, offsets, lengths, stats),
       stats,
       ready,
@@ -102,6 +129,7 @@ class ForwardingWorker {
     this.commands = new CommandReader(this.engine, memory, () => this.loop.endBatch());
     this.apply(init.settings);
     io.watch(init.controlFd, CONTROL_TAG);
+    io.watch(this.writable, WRITABLE_TAG);
   }
 
   run(): void {
@@ -109,6 +137,7 @@ class ForwardingWorker {
       this.loop.run();
     } finally {
       this.io.close();
+      this.native.close(this.writable);
       Atomics.store(this.stats.control, CTL_ENDED, 1);
       Atomics.notify(this.stats.control, CTL_ACK);
       this.notify();
@@ -158,7 +187,8 @@ class ForwardingWorker {
         this.commands.run(message.words, message.length);
         return true;
       case 'portAdd':
-        this.portAdd(message.port);
+        this.loop.endBatch();
+        this.queues.portAdd(message.port);
         return true;
       case 'portDel':
         this.portDel(message.portNo);
@@ -188,13 +218,9 @@ class ForwardingWorker {
     if (settings.spinRounds !== undefined) this.loop.spinRounds = settings.spinRounds;
   }
 
-  private portAdd({ portNo, kind, fd }: WorkerPort): void {
-    this.engine.egress.portAdd(portNo, kind === 'tap' ? PORT_TAP : PORT_PACKET, fd);
-  }
-
   private portDel(portNo: number): void {
     this.letGo(portNo, -1);
-    this.engine.egress.portDel(portNo);
+    this.queues.portDel(portNo);
   }
 
   private queueAdd(queue: WorkerQueue): void {

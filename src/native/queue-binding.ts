@@ -30,4 +30,6 @@ export interface QueueBinding {
   cycleCount(): number;
   /** Its low 30 bits: allocates nothing. */
   cycleCountLow(): number;
+  /** CLOCK_MONOTONIC in microseconds, modulo 2^30: allocates nothing. */
+  clockUsLow(): number;
 }

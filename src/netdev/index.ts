@@ -13,6 +13,7 @@ export {
   type NetdevStatistic,
   type NetdevStatistics,
   type QueuedNetdev,
+  type TransmitQueues,
 } from './netdev.js';
 export { PatchNetdev } from './patch-netdev.js';
 export { PcapWriter } from './pcap-writer.js';
@@ -21,6 +22,8 @@ export {
   DEFAULT_QUEUE_SETTINGS,
   type Discipline,
   type PortQueueSettings,
+  type Shaping,
+  type ShapingClass,
   type TrafficClasses,
 } from './queue-settings.js';
 export { randomMac } from './random-mac.js';

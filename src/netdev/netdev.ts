@@ -26,6 +26,11 @@ export interface DatapathQueue {
   reserve: number;
 }
 
+/** Descriptors for sending where receive queues do not serve: by worker, then by queue. */
+export interface TransmitQueues {
+  fds: number[][];
+}
+
 /** OpenFlow 1.1+ port feature bits (10MB-HD is bit 0). */
 export interface NetdevFeatures {
   current: number;
@@ -126,6 +131,11 @@ export interface QueuedNetdev extends Netdev {
    * stack sees nothing of the interface's traffic. @throws TapswitchError
    */
   openQueues(n: number): DatapathQueue[];
+  /**
+   * After openQueues(): sockets that only send, for a device with several transmit queues.
+   * @returns null where the receive queues are to be sent by
+   */
+  openTransmit(workers: number): TransmitQueues | null;
   /** After the workers have let go of them (rings unmapped). Idempotent. */
   closeQueues(): void;
   /**

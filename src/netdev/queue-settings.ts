@@ -14,6 +14,26 @@ export interface TrafficClasses {
 /** How frames wait for a device. */
 export type Discipline = 'noqueue' | 'pfifo_fast';
 
+/** A class of a shaped port. Rates are bytes in a second. */
+export interface ShapingClass {
+  queueId: number;
+  minRate: number;
+  maxRate: number;
+  /** Bytes. */
+  burst: number;
+  /** Lower ones are served first. */
+  priority: number;
+}
+
+/** What a QoS row asks for, where the switch itself keeps to it. */
+export interface Shaping {
+  /** Bytes in a second, of all classes together. */
+  maxRate: number;
+  burst: number;
+  /** One of them has queueId 0. */
+  classes: readonly ShapingClass[];
+}
+
 export interface PortQueueSettings {
   /** Receive queues (options:n_rxq), or null: as many as there are workers. */
   rxQueues: number | null;
@@ -26,6 +46,7 @@ export interface PortQueueSettings {
   discipline: Discipline;
   /** Frames that wait at most for one transmit queue. */
   queueLength: number;
+  shaping: Shaping | null;
 }
 
 export const DEFAULT_QUEUE_LENGTH = 1000;
@@ -37,4 +58,5 @@ export const DEFAULT_QUEUE_SETTINGS: PortQueueSettings = {
   classes: null,
   discipline: 'pfifo_fast',
   queueLength: DEFAULT_QUEUE_LENGTH,
+  shaping: null,
 };

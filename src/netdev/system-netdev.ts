@@ -12,7 +12,13 @@
 import { getLogger } from '../common/log.js';
 import { deviceError, errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
-import type { DatapathQueue, KernelPrograms, NetdevStatistics, QueuedNetdev } from './netdev.js';
+import type {
+  DatapathQueue,
+  KernelPrograms,
+  NetdevStatistics,
+  QueuedNetdev,
+  TransmitQueues,
+} from './netdev.js';
 import { ARPHRD_ETHER, IFF_LOOPBACK } from './rtnetlink-codec.js';
 
 /** Sizes of a packet socket; the defaults were measured on veth. */
@@ -33,6 +39,8 @@ export const DEFAULT_QUEUE_SIZES: PacketQueueSizes = {
   sndBufBytes: 1 << 19,
 };
 
+/** Transmit queues of a device that are used. */
+const TX_QUEUES_MAX = 64;
 /** PACKET_FANOUT group numbers have 16 bits. */
 const FANOUT_ID_MASK = 0xffff;
 
@@ -41,6 +49,9 @@ const log = getLogger('netdev_linux');
 export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   readonly dpifType: string;
   private queues: DatapathQueue[] = [];
+  /** Sockets that only send, by worker and queue, and what tells the kernel their queue. */
+  private transmit: number[][] = [];
+  private queueLink: number | null = null;
   /** What shutting the host out returned; null: it is not shut out. */
   private dropFd: number | null = null;
   /** That link carries the kernel cache's program. */
@@ -77,8 +88,37 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     return [...this.queues];
   }
 
+  openTransmit(workers: number): TransmitQueues | null {
+    this.closeTransmit();
+    const { native } = this.context;
+    const n = native.deviceQueues(this.name).tx ?? 1;
+    if (n <= 1) return null;
+    try {
+      this.queueLink = native.egressQueueAttach(this.link.ifindex);
+    } catch (error) {
+      const text = deviceError(this.name, errnoName(error), error).message;
+      log.warn(`${text}: the kernel chooses among its ${n} transmit queues`);
+      return null;
+    }
+    const { sndBufBytes } = this.sizes;
+    try {
+      for (let worker = 0; worker < workers; worker++) {
+        const fds: number[] = [];
+        this.transmit.push(fds);
+        for (let queue = 0; queue < Math.min(n, TX_QUEUES_MAX); queue++) {
+          fds.push(native.packetTxOpen({ ifname: this.name, queue, priority: 0, sndBufBytes }));
+        }
+      }
+    } catch (error) {
+      this.closeTransmit();
+      throw openError(this.name, errnoName(error), error);
+    }
+    return { fds: this.transmit.map((fds) => [...fds]) };
+  }
+
   closeQueues(): void {
     this.context.lingering.delete(this);
+    this.closeTransmit();
     for (const queue of this.queues) {
       this.context.budget.leave(queue.fd);
       this.context.native.close(queue.fd);
@@ -121,6 +161,13 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     // At once, not with the sockets: a device opened again under this name shuts the host out anew.
     this.letHostIn();
     if (this.queues.length > 0) this.context.lingering.add(this);
+  }
+
+  private closeTransmit(): void {
+    for (const fds of this.transmit) for (const fd of fds) this.context.native.close(fd);
+    this.transmit = [];
+    if (this.queueLink !== null) this.context.native.close(this.queueLink);
+    this.queueLink = null;
   }
 
   private shutOutHost(): void {

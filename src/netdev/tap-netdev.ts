@@ -7,7 +7,13 @@
 import { TapswitchError } from '../common/errors.js';
 import { errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
-import type { DatapathQueue, KernelPrograms, NetdevStatistics, QueuedNetdev } from './netdev.js';
+import type {
+  DatapathQueue,
+  KernelPrograms,
+  NetdevStatistics,
+  QueuedNetdev,
+  TransmitQueues,
+} from './netdev.js';
 
 /** TUNSETIFF on a name that another program's device has. */
 const BUSY_ERRNOS = new Set(['EBUSY', 'EINVAL']);
@@ -49,6 +55,11 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
     // A queue without a reader would swallow the flows that the kernel steers to it.
     this.closeFrom(Math.max(n, 1));
     return [...this.queues];
+  }
+
+  /** A TAP's queues are sent by as they are received from. */
+  openTransmit(): TransmitQueues | null {
+    return null;
   }
 
   /** The first queue stays until close(): the device hangs on it. */

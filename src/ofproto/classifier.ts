@@ -28,6 +28,7 @@ export class Classifier<R extends ClassifierRule> {
   /** By falling maxPriority. */
   private subtables: Subtable<R>[] = [];
   private readonly byMask = new Map<string, Subtable<R>>();
+  private recent: Subtable<R> | undefined;
   private count = 0;
   private readonly tries = new TrieSet();
 
@@ -111,7 +112,7 @@ export class Classifier<R extends ClassifierRule> {
 
   /** The rule with exactly this match and priority, or null. */
   find(match: Match, priority: number): R | null {
-    const subtable = this.byMask.get(maskKey(match.mask));
+    const subtable = this.subtableOf(match.mask);
     if (subtable === undefined) return null;
     for (const rule of subtable.same(match)) if (rule.priority === priority) return rule;
     return null;
@@ -119,11 +120,10 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Adds a rule; one with the same match and priority must have been removed before. */
   insert(rule: R): void {
-    const key = maskKey(rule.match.mask);
-    let subtable = this.byMask.get(key);
+    let subtable = this.subtableOf(rule.match.mask);
     if (subtable === undefined) {
       subtable = new Subtable<R>(rule.match.mask.slice());
-      this.byMask.set(key, subtable);
+      this.byMask.set(maskKey(subtable.mask), subtable);
       this.subtables.push(subtable);
     }
     const before = subtable.maxPriority;
@@ -135,18 +135,26 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Removes a rule. @returns false when it was not inside */
   remove(rule: R): boolean {
-    const key = maskKey(rule.match.mask);
-    const subtable = this.byMask.get(key);
+    const subtable = this.subtableOf(rule.match.mask);
     if (subtable === undefined) return false;
     const before = subtable.maxPriority;
     if (!subtable.remove(rule)) return false;
     this.tries.change(rule.match, -1);
     if (subtable.size === 0) {
-      this.byMask.delete(key);
+      this.byMask.delete(maskKey(subtable.mask));
+      this.recent = undefined;
       this.subtables.splice(this.subtables.indexOf(subtable), 1);
     } else if (subtable.maxPriority !== before) this.sortSubtables();
     this.count -= 1;
     return true;
+  }
+
+  /** Requests that follow each other are mostly about the same mask. */
+  private subtableOf(mask: FlowWords): Subtable<R> | undefined {
+    if (this.recent !== undefined && sameWords(this.recent.mask, mask)) return this.recent;
+    const found = this.byMask.get(maskKey(mask));
+    if (found !== undefined) this.recent = found;
+    return found;
   }
 
   private sortSubtables(): void {
@@ -215,6 +223,11 @@ function matchesOverlap(a: Match, b: Match): boolean {
 /** True when every bit of `inner` is a bit of `outer`. */
 function maskWithin(inner: FlowWords, outer: FlowWords): boolean {
   for (let i = 0; i < FLOW_WORDS; i++) if ((inner[i] & ~outer[i]) !== 0) return false;
+  return true;
+}
+
+function sameWords(a: FlowWords, b: FlowWords): boolean {
+  for (let i = 0; i < FLOW_WORDS; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 

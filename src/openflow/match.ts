@@ -4,20 +4,30 @@
  * Invariant: value bits outside the mask are zero, so two equal matches have equal words.
  * In matches of the OpenFlow layer W_IN_PORT holds the OpenFlow port number.
  */
-import { FLOW_WORDS, type FlowWords, newFlow } from '../packet/flow-layout.js';
+import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
 
 export interface Match {
   flow: FlowWords;
   mask: FlowWords;
 }
 
+const FLOW_BYTES = FLOW_WORDS * Int32Array.BYTES_PER_ELEMENT;
+
 /** A match that every packet satisfies. */
 export function matchAny(): Match {
-  return { flow: newFlow(), mask: newFlow() };
+  // One buffer for both: buffers, not words, are what allocating them costs.
+  const buffer = new ArrayBuffer(2 * FLOW_BYTES);
+  return {
+    flow: new Int32Array(buffer, 0, FLOW_WORDS),
+    mask: new Int32Array(buffer, FLOW_BYTES, FLOW_WORDS),
+  };
 }
 
 export function matchClone(match: Match): Match {
-  return { flow: match.flow.slice(), mask: match.mask.slice() };
+  const copy = matchAny();
+  copy.flow.set(match.flow);
+  copy.mask.set(match.mask);
+  return copy;
 }
 
 export function matchEqual(a: Match, b: Match): boolean {

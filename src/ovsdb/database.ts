@@ -39,6 +39,16 @@ export interface Commit {
   readonly changes: readonly RowChange[];
 }
 
+/** Where a database is changed that is only shown here. */
+export interface Forwarder {
+  /**
+   * Resolves with the results; rejects when there are none.
+   *
+   * @param isWanted whether somebody waits for them still
+   */
+  forward(operations: readonly JsonValue[], isWanted: () => boolean): Promise<JsonValue>;
+}
+
 /** Who executes a transaction. */
 export interface ExecutionContext {
   readOnly?: boolean;
@@ -77,12 +87,14 @@ export class Database {
   tables: ReadonlyMap<string, Table>;
   schema: DatabaseSchema;
   sequence = 0;
+  /** Executes what changes the database, when that is elsewhere. */
+  forwarder: Forwarder | null = null;
   private readonly listeners = new Set<(commit: Commit) => void>();
   private readonly history: Commit[] = [];
   private historyRows = 0;
   private storage: Storage | undefined;
   private readonly wallNow: () => number;
-  private readonly historyLength: number;
+  private historyLength: number;
 
   constructor(schema: DatabaseSchema, options: DatabaseOptions = {}) {
     this.schema = schema;
@@ -173,8 +185,12 @@ export class Database {
     return { kind: 'done', results, durable: synced };
   }
 
-  /** Commits what `change` does in a transaction of its own. Throws OvsdbError. */
-  transact(change: (transaction: Transaction) => void): void {
+  /**
+   * Commits what `change` does in a transaction of its own. Throws OvsdbError.
+   *
+   * @param transactionId what the commit is called; by default, a new name
+   */
+  transact(change: (transaction: Transaction) => void, transactionId?: string): void {
     const transaction = new Transaction();
     try {
       change(transaction);
@@ -182,11 +198,11 @@ export class Database {
       transaction.abort();
       throw error;
     }
-    this.commitTransaction(transaction);
+    this.commitTransaction(transaction, transactionId);
   }
 
   /** Commits or, throwing OvsdbError, aborts. */
-  private commitTransaction(transaction: Transaction): void {
+  private commitTransaction(transaction: Transaction, transactionId?: string): void {
     try {
       if (!transaction.prepare()) {
         transaction.abort();
@@ -200,17 +216,17 @@ export class Database {
       transaction.abort();
       throw error;
     }
-    this.announce(transaction);
+    this.announce(transaction, transactionId);
   }
 
-  private announce(transaction: Transaction): void {
+  private announce(transaction: Transaction, transactionId?: string): void {
     const changes = transaction.complete();
     if (changes.length === 0) return;
     this.sequence += 1;
     const commit: Commit = {
       database: this,
       sequence: this.sequence,
-      transactionId: this.historyLength > 0 ? randomUuid() : ZERO_UUID,
+      transactionId: transactionId ?? (this.historyLength > 0 ? randomUuid() : ZERO_UUID),
       changes,
     };
     this.remember(commit);
@@ -230,6 +246,22 @@ export class Database {
     ) {
       this.historyRows -= (this.history.shift() as Commit).changes.length;
     }
+  }
+
+  /** Remembers as many commits from now on; another length forgets those that there are. */
+  setHistoryLength(length: number): void {
+    if (length === this.historyLength) return;
+    this.historyLength = length;
+    this.history.length = 0;
+    this.historyRows = 0;
+  }
+
+  /** Takes another schema, without rows. Monitors, and whoever holds on to tables, begin anew. */
+  adopt(schema: DatabaseSchema): void {
+    this.schema = schema;
+    this.tables = emptyTables(schema);
+    this.history.length = 0;
+    this.historyRows = 0;
   }
 
   /** The last commit's id; all zeros when none is known. */

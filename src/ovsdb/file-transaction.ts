@@ -69,8 +69,11 @@ function rowToText({ old, current, changed }: RowChange): string | null {
   let text = '';
   for (const { index, name, type } of current.table.storedColumns) {
     const datum = current.fields[index];
-    if (old ? !changed[index] : current.table.isDefault(index, datum)) continue;
-    const kept = old ? old.fields[index].diffTo(datum, type) : datum;
+    const before = old?.fields[index];
+    if (before ? !changed[index] : current.table.isDefault(index, datum)) continue;
+    // Whoever reads this takes what follows a default value for the whole value.
+    const whole = !before || current.table.isDefault(index, before);
+    const kept = whole ? datum : before.diffTo(datum, type);
     text += `${text === '' ? '' : ','}"${name}":${kept.toJsonText(type)}`;
   }
   return old && text === '' ? null : `{${text}}`;

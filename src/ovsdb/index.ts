@@ -61,4 +61,6 @@ export { serverSchema } from './server-schema.js';
 export { Row, Table } from './table.js';
 export type { RowChange } from './transaction.js';
 export { BaseType, ColumnType, UNLIMITED } from './types.js';
+export { Relay, type RelayOptions } from './upstream/relay.js';
+export { ExcludedTables, Replication, type ReplicationOptions } from './upstream/replication.js';
 export { warmUp } from './warm-up.js';

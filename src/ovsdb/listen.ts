@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import * as tls from 'node:tls';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
-import { secureContextOptions, type TlsFiles, trustsAnybody } from './tls.js';
+import { requireFiles, secureContextOptions, type TlsFiles, trustsAnybody } from './tls.js';
 
 const log = getLogger('stream_ssl');
 
@@ -80,18 +80,7 @@ export async function listenTls(
   onSocket: (socket: tls.TLSSocket) => void,
   warn: (message: string) => void = (message) => log.warn(message),
 ): Promise<TlsListener> {
-  if (!files.privateKey || !files.certificate || !files.caCert) {
-    const what = !files.privateKey
-      ? 'Private key'
-      : !files.certificate
-        ? 'Certificate'
-        : 'CA certificate';
-    throw new TapswitchError(
-      'E_TLS',
-      `${what} must be configured to use SSL`,
-      'give --private-key, --certificate and --ca-cert, or ovs-vsctl set-ssl',
-    );
-  }
+  requireFiles(files);
   const checked = !trustsAnybody(files);
   const server = tls.createServer({
     ...secureContextOptions(files),

@@ -14,6 +14,7 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { type Clock, NEVER } from '../common/clock.js';
 import { errorMessage } from '../common/errors.js';
+import type { JsonValue } from '../common/json.js';
 import { ByteBudget } from '../common/json-stream.js';
 import type { RpcSocket } from '../common/jsonrpc.js';
 import { getLogger } from '../common/log.js';
@@ -72,11 +73,21 @@ export interface AcceptOptions {
   clientId?: string | null;
 }
 
+/** What `_Server` says of a database. */
+export interface DatabaseState {
+  readonly model: 'standalone' | 'relay';
+  readonly connected: boolean;
+  readonly leader: boolean;
+}
+
+const STANDALONE: DatabaseState = { model: 'standalone', connected: true, leader: true };
+
 export class OvsdbServer implements SessionHost {
   readonly serverId = randomUUID();
   readonly locks = new SessionLocks();
   readonly databases = new Map<string, Database>();
   conditionalMonitors = true;
+  readOnly = false;
   private readonly serverDatabase = new MemoryDatabase(serverSchema());
   private readonly sessions = new Set<Session>();
   private readonly listeners = new Set<Listener>();
@@ -119,7 +130,7 @@ export class OvsdbServer implements SessionHost {
   }
 
   /** Serves one more database; clients that watch `_Server` learn of it, others reconnect. */
-  addDatabase(database: Database): void {
+  addDatabase(database: Database, state: DatabaseState = STANDALONE): void {
     this.databases.set(database.name, database);
     this.caches.set(database, new UpdateCache());
     this.unsubscribe.set(
@@ -128,7 +139,7 @@ export class OvsdbServer implements SessionHost {
     );
     // Who is not told of databases begins anew; and before the news: it would mean nothing to him.
     this.disconnectUnaware();
-    this.describe(database);
+    this.describe(database, state);
   }
 
   /** Stops serving a database. The database itself stays open. */
@@ -159,20 +170,43 @@ export class OvsdbServer implements SessionHost {
    * Throws OvsdbError when the rows do not fit the schema; the database is then as it was.
    */
   convertDatabase(database: Database, schema: DatabaseSchema, asker?: Session): void {
-    database.convert(schema);
+    this.changeSchema(database, () => database.convert(schema), asker);
+  }
+
+  /** Lets `change` give a database another schema, and tells everybody, but first `asker`. */
+  changeSchema(database: Database, change: () => void, asker?: Session): void {
+    change();
     this.disconnectUnaware(asker);
     for (const session of this.sessions) session.forgetDatabase(database);
     this.caches.set(database, new UpdateCache());
+    this.setState(database, { schema: schemaText(database) });
+    // The answer to whoever asked for this goes out first.
+    queueMicrotask(() => this.disconnectUnaware());
+  }
+
+  /** Says in `_Server` whether a database's source is there. */
+  setConnected(database: Database, connected: boolean): void {
+    this.setState(database, { connected });
+  }
+
+  /** Writes columns of a database's row in `_Server`. */
+  private setState(database: Database, state: { [column: string]: JsonValue }): void {
     const table = this.databaseTable;
-    const text = new Datum([JSON.stringify(schema.toJson())]);
+    const values = rowFromJson(table, state);
     this.serverDatabase.transact((transaction) => {
       for (const row of [...table.rows.values()]) {
         if (row.fields[table.schema.columns.get('name')!.index].keys[0] !== database.name) continue;
-        transaction.modify(row).fields[table.schema.columns.get('schema')!.index] = text;
+        const copy = transaction.modify(row);
+        for (const [column, datum] of values) copy.fields[column.index] = datum;
       }
     });
-    // The answer to whoever asked for this goes out first.
-    queueMicrotask(() => this.disconnectUnaware());
+  }
+
+  /** From now on nobody may change anything, or everybody again; all clients begin anew. */
+  setReadOnly(readOnly: boolean): void {
+    if (readOnly === this.readOnly) return;
+    this.readOnly = readOnly;
+    for (const session of [...this.sessions]) session.connection.close();
   }
 
   /** How many of each large thing there are, for `memory/show`. */
@@ -197,16 +231,11 @@ export class OvsdbServer implements SessionHost {
   }
 
   /** Puts a database's row into `_Server`. */
-  private describe(database: Database): void {
+  private describe(database: Database, state: DatabaseState): void {
     const table = this.databaseTable;
     const row = table.newRow(randomUUID());
-    const values = {
-      name: database.name,
-      model: 'standalone',
-      connected: true,
-      leader: true,
-      schema: JSON.stringify(database.schema.toJson()),
-    };
+    const values: { [column: string]: JsonValue } = { name: database.name, ...state };
+    if (database.schema.tables.size > 0) values.schema = schemaText(database);
     for (const [column, datum] of rowFromJson(table, values)) row.fields[column.index] = datum;
     row.fields[0] = new Datum([row.uuid]);
     this.serverDatabase.transact((transaction) => transaction.insert(row));
@@ -270,7 +299,7 @@ export class OvsdbServer implements SessionHost {
       name: `ovsdb#${this.sessionCount}`,
       log: this.peerLog,
     });
-    session.readOnly = readOnly;
+    session.remoteReadOnly = readOnly;
     session.role = options.role ?? '';
     session.clientId = options.clientId ?? null;
     this.sessions.add(session);
@@ -358,6 +387,10 @@ export class OvsdbServer implements SessionHost {
     for (const session of [...this.sessions]) session.connection.close();
     await Promise.all([...this.listeners].map((listener) => listener.close()));
   }
+}
+
+function schemaText(database: Database): string {
+  return JSON.stringify(database.schema.toJson());
 }
 
 function compactIfWorthwhile(database: Database): void {

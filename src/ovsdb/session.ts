@@ -20,6 +20,8 @@ import { Trigger, type TriggerOwner } from './trigger.js';
 export interface SessionHost {
   readonly serverId: string;
   readonly locks: SessionLocks;
+  /** Nobody may change anything. */
+  readonly readOnly: boolean;
   /** False: only plain `monitor` is known. */
   readonly conditionalMonitors: boolean;
   readonly databases: ReadonlyMap<string, Database>;
@@ -46,8 +48,8 @@ export class Session implements LockHolder, TriggerOwner {
   private readonly triggers = new Map<string, Trigger>();
   /** Does the client watch _Server for databases that come and go? */
   databaseChangeAware = false;
-  /** The client may look, not change. */
-  readOnly = false;
+  /** Clients of this remote may look, not change. */
+  remoteReadOnly = false;
   /** What it may change then: an RBAC_Role's name; '': everything. */
   role = '';
   /** The name in its certificate. */
@@ -70,6 +72,11 @@ export class Session implements LockHolder, TriggerOwner {
       },
       options,
     );
+  }
+
+  /** The client may look, not change. */
+  get readOnly(): boolean {
+    return this.remoteReadOnly || this.host.readOnly;
   }
 
   private request(method: string, params: JsonValue[], id: JsonValue): void {
@@ -126,6 +133,9 @@ export class Session implements LockHolder, TriggerOwner {
         'convert operation not allowed when database server is in read only mode',
       );
     }
+    if (database.forwarder) {
+      throw new OvsdbError('not allowed', 'a relay cannot convert the database that it shows');
+    }
     if (this.role !== '') {
       throw new OvsdbError(
         'permission error',
@@ -156,10 +166,15 @@ export class Session implements LockHolder, TriggerOwner {
     if (trigger.waiting) this.host.triggerWaits(trigger);
   }
 
-  triggerDone(trigger: Trigger, results: JsonValue[]): void {
+  triggerDone(trigger: Trigger, results: JsonValue): void {
     this.triggers.delete(sortedText(trigger.id));
     this.flushMonitors();
     this.connection.reply(trigger.id, results);
+  }
+
+  triggerFailed(trigger: Trigger, error: JsonValue): void {
+    this.triggers.delete(sortedText(trigger.id));
+    this.connection.replyError(trigger.id, error);
   }
 
   private cancel(params: JsonValue[]): void {

@@ -130,6 +130,16 @@ export class Transaction {
     if (tracked.old) row.table.deletedRows.set(row.uuid, tracked);
   }
 
+  /** Puts `row` in the place of one that this transaction has deleted. */
+  restore(deleted: TransactionRow, row: Row): void {
+    row.table.deletedRows.delete(row.uuid);
+    row.fields[COLUMN_VERSION] = (deleted.old as Row).fields[COLUMN_VERSION];
+    row.refCount = deleted.refCount;
+    row.transactionRow = deleted;
+    deleted.current = row;
+    row.table.rows.set(row.uuid, row);
+  }
+
   /** What this transaction does to a row; made if it has not touched it. Null: no such row. */
   find(table: Table, uuid: string): TransactionRow | null {
     const row = table.rows.get(uuid);

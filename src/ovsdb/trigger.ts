@@ -7,8 +7,10 @@
  */
 import { errorMessage } from '../common/errors.js';
 import type { JsonValue } from '../common/json.js';
-import type { Database, Outcome } from './database.js';
+import { JsonRpcReplyError } from '../common/jsonrpc.js';
+import type { Database, Forwarder, Outcome } from './database.js';
 import { OvsdbError } from './error.js';
+import { OPERATIONS } from './operations.js';
 
 /** What a trigger needs of its session. */
 export interface TriggerOwner {
@@ -17,7 +19,9 @@ export interface TriggerOwner {
   readonly clientId: string | null;
   ownsLock(name: string): boolean;
   /** The trigger is over; `results` is the answer. */
-  triggerDone(trigger: Trigger, results: JsonValue[]): void;
+  triggerDone(trigger: Trigger, results: JsonValue): void;
+  /** The trigger is over without results. */
+  triggerFailed(trigger: Trigger, error: JsonValue): void;
 }
 
 export class Trigger {
@@ -40,6 +44,11 @@ export class Trigger {
   /** Tries the transaction. `now`: monotonic milliseconds. */
   run(now: number): void {
     if (this.state !== 'waiting') return;
+    const { forwarder } = this.database;
+    if (forwarder && changesAnything(this.operations)) {
+      this.pass(forwarder);
+      return;
+    }
     const outcome: Outcome = this.database.execute(this.operations, {
       readOnly: this.owner.readOnly,
       elapsedMs: Math.floor(now - this.createdMs),
@@ -63,16 +72,48 @@ export class Trigger {
     );
   }
 
+  /** Leaves it to another server. */
+  private pass(forwarder: Forwarder): void {
+    const { owner } = this;
+    const mayNot = owner.readOnly ? 'server is in read only mode' : 'client has a role';
+    if (owner.readOnly || owner.role !== '') {
+      const details = `operations that change the database are not allowed when the ${mayNot}`;
+      this.finish([new OvsdbError('not allowed', details).toJson()]);
+      return;
+    }
+    this.state = 'committing';
+    forwarder
+      .forward(this.operations, () => this.state === 'committing')
+      .then(
+        (results) => this.finish(results),
+        (error) => {
+          if (this.state === 'done') return;
+          this.state = 'done';
+          const known = error instanceof JsonRpcReplyError;
+          owner.triggerFailed(this, known ? error.error : 'canceled');
+        },
+      );
+  }
+
   /** Stops it: nothing will be answered. */
   cancel(): void {
     this.state = 'done';
   }
 
-  private finish(results: JsonValue[]): void {
+  private finish(results: JsonValue): void {
     if (this.state === 'done') return;
     this.state = 'done';
     this.owner.triggerDone(this, results);
   }
+}
+
+/** True when an operation is there that a mere copy of the database cannot execute. */
+function changesAnything(operations: readonly JsonValue[]): boolean {
+  return operations.some((operation) => {
+    const name = (operation as { op?: JsonValue } | null)?.op;
+    const entry = typeof name === 'string' ? OPERATIONS.get(name) : undefined;
+    return entry !== undefined && !entry.readOnly;
+  });
 }
 
 function ioErrorJson(error: unknown): JsonValue {

@@ -13,8 +13,12 @@ import * as L from './flow-layout.js';
 export type { Field, FieldFormat, FieldHeader, FieldPrereq } from './fields-table.js';
 export { FIELDS };
 
+const CLASS_EXPERIMENTER = 0xffff;
+/** Above every key of a class that has no vendors. */
+const EXPERIMENTER_KEYS = 0x1000000;
+
 const byName = new Map<string, Field>();
-const byHeader = new Map<string, Field>();
+const byHeader = new Map<number, Field>();
 for (const field of FIELDS) {
   for (const name of [field.name, ...field.aliases]) byName.set(name, field);
   for (const h of field.headers) {
@@ -23,8 +27,10 @@ for (const field of FIELDS) {
   }
 }
 
-function headerKey(vendor: number, cls: number, number: number): string {
-  return `${vendor}:${cls}:${number}`;
+function headerKey(vendor: number, cls: number, number: number): number {
+  return cls === CLASS_EXPERIMENTER
+    ? EXPERIMENTER_KEYS + vendor * 128 + number
+    : cls * 128 + number;
 }
 
 /** The field of that name, alias or NXM/OXM name, or undefined. Names are case-sensitive. */

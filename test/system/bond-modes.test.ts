@@ -101,6 +101,28 @@ describe.each([
   }, 60_000);
 });
 
+/** Answers each TCP connection with what it was sent. */
+const TCP_SERVER = `import socketserver
+class Echo(socketserver.BaseRequestHandler):
+  def handle(self):
+    self.request.sendall(self.request.recv(100))
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer.request_queue_size = 1000
+with socketserver.TCPServer(("${EAST}", 7777), Echo) as server:
+  print("ready", flush=True)
+  server.serve_forever()
+`;
+
+/** Opens a thousand connections, one after the other. */
+const TCP_CLIENT = `import socket
+n = 0
+for i in range(1000):
+  with socket.create_connection(("${EAST}", 7777), timeout=20) as s:
+    s.sendall(b"x" * 100)
+    n += s.recv(100) == b"x" * 100
+print(n, "answers")
+`;
+
 /** A program that sends datagrams from as many ports. */
 function datagrams(count: number): string {
   return `import socket
@@ -150,6 +172,9 @@ describe('balance-tcp', () => {
     const table = await sw.appctl('dpif-netdev/bond-show');
     expect(table.match(/\t\tbucket \d+ - member \d+/g)).toHaveLength(512);
     const sent = (await counts()).map((count, i) => count - before[i]);
+    const nFlows = flows.trim().split('\n').length;
+    console.log(`lb_output: ${nFlows} megaflows for 2000 connections`);
+    expect(nFlows).toBeLessThan(30);
     console.log(`lb_output: members sent ${sent.join(' and ')} of 2000 packets`);
     for (const count of sent) expect(count).toBeGreaterThan(500);
     await sw.vsctl('set', 'port', 'bond1', 'other_config:lb-output-action=false');
@@ -158,6 +183,40 @@ describe('balance-tcp', () => {
     await eventually('the tables to go', gone);
     expect(await west.ping(EAST, 3)).toBe(3);
   });
+
+  it('spreads 1,000 TCP connections, whatever the basis, with few megaflows', async () => {
+    const server = east.namespace.start(['python3', '-c', TCP_SERVER]);
+    await eventually('the server', () => server.text.includes('ready'));
+    for (const [lb, basis] of [
+      ['false', '0'],
+      ['true', '4711'],
+    ]) {
+      const other = `other_config:bond-hash-basis=${basis}`;
+      await bonds([
+        ...['bond_mode=balance-tcp', 'lacp=active', other],
+        `other_config:lb-output-action=${lb}`,
+      ]);
+      await allEnabled();
+      await pingPasses();
+      const counts = () =>
+        Promise.all(['vetha', 'vethx'].map((name) => sw.portCounter('br1', name, 'tx pkts')));
+      const before = await counts();
+      const argv = ['python3', '-c', TCP_CLIENT];
+      expect(await west.namespace.must(argv, { timeoutMs: 30_000 })).toBe('1000 answers\n');
+      const flows = (await sw.appctl('dpctl/dump-flows')).trim().split('\n');
+      const sent = (await counts()).map((count, i) => count - before[i]);
+      console.log(
+        `lb-output-action=${lb}, basis ${basis}: 1000 TCP connections, ${flows.length} ` +
+          `megaflows, members sent ${sent.join(' and ')} packets`,
+      );
+      // Both directions of two bridges; without lb_output one for each bucket and direction.
+      expect(flows.length).toBeLessThan(lb === 'true' ? 40 : 2 * 256 + 40);
+      expect(flows.some((flow) => /tcp\(src=\d+,dst=\d+\)/.test(flow))).toBe(false);
+      expect(flows.some((flow) => flow.includes('lb_output('))).toBe(lb === 'true');
+      for (const count of sent) expect(count).toBeGreaterThan(1000);
+    }
+    await server.stop();
+  }, 90_000);
 
   it('passes nothing when the peer does not answer LACP, unless it may fall back', async () => {
     const tcp = ['bond_mode=balance-tcp', 'lacp=active', 'other_config:lacp-time=fast'];

@@ -5,6 +5,7 @@
 import { bundle } from './bundle-commands.js';
 import * as bytes from './byte-commands.js';
 import { diffFlows, replaceFlows } from './diff-commands.js';
+import * as extensions from './extension-commands.js';
 import {
   addFlow,
   addFlows,
@@ -21,6 +22,7 @@ import { ofpParse, ofpPrint, parseFlowCommand, parseFlowsCommand } from './parse
 import * as pcap from './pcap-commands.js';
 import type { Session } from './session.js';
 import * as show from './show-commands.js';
+import { dumpTableDesc, dumpTableFeatures, modTable } from './table-commands.js';
 
 type Run = (session: Session, args: string[]) => Promise<void>;
 
@@ -44,6 +46,8 @@ const SHOW: Row[] = [
   ['snoop', 'switch', 1, 1, 'ro', snoop],
   ['dump-desc', 'switch', 1, 1, 'ro', show.dumpDesc],
   ['dump-tables', 'switch', 1, 1, 'ro', show.dumpTables],
+  ['dump-table-features', 'switch', 1, 1, 'ro', dumpTableFeatures],
+  ['dump-table-desc', 'switch', 1, 1, 'ro', dumpTableDesc],
 ];
 
 const FLOWS: Row[] = [
@@ -75,11 +79,19 @@ const METERS_AND_PORTS: Row[] = [
   ['dump-ports', 'switch [port]', 1, 2, 'ro', show.dumpPorts],
   ['dump-ports-desc', 'switch [port]', 1, 2, 'ro', show.dumpPortsDesc],
   ['mod-port', 'switch iface act', 3, 3, 'rw', show.modPort],
+  ['mod-table', 'switch mod', 3, 3, 'rw', modTable],
   ['get-frags', 'switch', 1, 1, 'ro', show.getFrags],
   ['set-frags', 'switch frag_mode', 2, 2, 'rw', show.setFrags],
   ['probe', 'target', 1, 1, 'ro', probe],
   ['ping', 'target [n]', 1, 2, 'ro', ping],
   ['benchmark', 'target n count', 3, 3, 'ro', benchmark],
+  ['dump-ipfix-bridge', 'switch', 1, 1, 'ro', extensions.dumpIpfixBridge],
+  ['dump-ipfix-flow', 'switch', 1, 1, 'ro', extensions.dumpIpfixFlow],
+  ['ct-flush-zone', 'switch zone', 2, 2, 'ro', extensions.ctFlushZone],
+  [
+    ...(['ct-flush', 'switch [zone=N] [ct-orig-tuple [ct-reply-tuple]]'] as const),
+    ...([1, 4, 'ro', extensions.ctFlush] as const),
+  ],
 ];
 
 const GROUPS: Row[] = [
@@ -95,6 +107,9 @@ const GROUPS: Row[] = [
   ['dump-group-stats', 'switch [group]', 1, 2, 'ro', groups.dumpGroupStats],
   ['dump-group-features', 'switch', 1, 1, 'ro', groups.dumpGroupFeatures],
   ['bundle', 'switch file', 2, 2, 'rw', bundle],
+  ['add-tlv-map', 'switch map', 2, 2, 'ro', extensions.addTlvMap],
+  ['del-tlv-map', 'switch [map]', 1, 2, 'ro', extensions.delTlvMap],
+  ['dump-tlv-map', 'switch', 1, 1, 'ro', extensions.dumpTlvMap],
 ];
 
 const nothing: Run = async () => {};

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Clock } from '../../common/clock.js';
+import { type Clock, NEVER } from '../../common/clock.js';
 import { getLogger } from '../../common/log.js';
 import {
   type Database,
@@ -13,6 +13,7 @@ import {
   type OvsdbServer,
   openDatabaseFile,
   openVSwitchSchema,
+  Relay,
   type Remotes,
 } from '../../ovsdb/index.js';
 import { UnixctlError } from '../../unixctl/server.js';
@@ -21,14 +22,19 @@ import { ensureDirectory } from '../daemon/dirs.js';
 
 const log = getLogger('ovsdb_server');
 
-interface OpenFile {
+interface Served {
   readonly database: Database;
-  readonly path: string;
+  /** A file's absolute path, or `relay:DB:REMOTE,...`. */
+  readonly name: string;
+  /** A relay's connection to its source; null for a file. */
+  readonly relay: Relay | null;
   readonly unfollow: () => void;
 }
 
+const RELAY = /^relay:([^:]+):(.+)$/;
+
 export class Databases {
-  private readonly open = new Map<string, OpenFile>();
+  private readonly open = new Map<string, Served>();
 
   constructor(
     private readonly server: OvsdbServer,
@@ -36,15 +42,22 @@ export class Databases {
     private readonly remotes: Remotes,
     /** Where relative names of files begin: the daemon may leave for another directory. */
     private readonly directory: string,
+    private readonly onWake: () => void,
   ) {}
 
   names(): string[] {
     return [...this.open.keys()].sort();
   }
 
-  /** Where the files are, absolute. */
-  paths(): string[] {
-    return [...this.open.values()].map(({ path }) => path);
+  /** What is served, as add() takes it from any directory. */
+  sources(): string[] {
+    return [...this.open.values()].map(({ name }) => name);
+  }
+
+  /** The databases that are files here, by name. */
+  fromFiles(): ReadonlyMap<string, Database> {
+    const files = [...this.open].filter(([, { relay }]) => relay === null);
+    return new Map(files.map(([name, { database }]) => [name, database]));
   }
 
   get(name: string): Database | undefined {
@@ -52,14 +65,18 @@ export class Databases {
   }
 
   /**
-   * Serves the database in `file`.
+   * Serves the database in `file`, or as a relay one of other servers (`relay:DB:REMOTE,...`).
    *
    * @param create make it, for the switch, where there is none
    * @throws TapswitchError, UnixctlError
    */
   add(file: string, create: boolean): void {
+    if (file.startsWith('relay:')) {
+      this.addRelay(file);
+      return;
+    }
     const path = resolve(this.directory, file);
-    if ([...this.open.values()].some((open) => open.path === path)) {
+    if ([...this.open.values()].some((open) => open.name === path)) {
       throw new UnixctlError(`ovsdb error: ${file}: already open`);
     }
     if (!create && !existsSync(path)) {
@@ -84,16 +101,52 @@ export class Databases {
     }
     this.server.addDatabase(database);
     const unfollow = this.remotes.follow(database);
-    this.open.set(database.name, { database, path, unfollow });
+    this.open.set(database.name, { database, name: path, relay: null, unfollow });
+  }
+
+  private addRelay(name: string): void {
+    const match = RELAY.exec(name);
+    if (!match) throw new UnixctlError(`${name}: not relay:DB:REMOTE[,REMOTE...]`);
+    const [, database, remotes] = match;
+    if (this.open.has(database)) {
+      throw new UnixctlError(`ovsdb error: ${database}: duplicate database name`);
+    }
+    const relay = new Relay(this.server, {
+      database,
+      remotes: remotes.split(','),
+      clock: this.clock,
+      tls: () => this.remotes.tlsFiles(),
+      onWake: this.onWake,
+    });
+    const unfollow = this.remotes.follow(relay.database);
+    this.open.set(database, { database: relay.database, name, relay, unfollow });
+    this.onWake();
+  }
+
+  /** Keeps relays connected. `now`: monotonic milliseconds. */
+  run(now: number): void {
+    for (const { relay } of this.open.values()) relay?.run(now);
+  }
+
+  nextWake(): number {
+    const wakes = [...this.open.values()].map(({ relay }) => relay?.nextWake() ?? NEVER);
+    return Math.min(NEVER, ...wakes);
   }
 
   remove(name: string): void {
     const entry = this.open.get(name);
     if (!entry) throw new UnixctlError('Failed to find the database.');
     this.open.delete(name);
-    this.server.removeDatabase(entry.database);
-    entry.unfollow();
-    entry.database.close();
+    this.end(entry);
+  }
+
+  private end({ database, relay, unfollow }: Served): void {
+    unfollow();
+    if (relay) relay.close();
+    else {
+      this.server.removeDatabase(database);
+      database.close();
+    }
   }
 
   /** Rewrites the files of one or all databases without what has been overwritten. */
@@ -113,8 +166,9 @@ export class Databases {
   }
 
   close(): void {
-    for (const { database, unfollow } of this.open.values()) {
+    for (const { database, relay, unfollow } of this.open.values()) {
       unfollow();
+      relay?.close();
       database.close();
     }
     this.open.clear();

@@ -13,6 +13,7 @@ import { type DaemonContext, runDaemon, type Service } from '../daemon/life.js';
 import { UsageError } from '../getopt.js';
 import { type CliIo, printError } from '../io.js';
 import { versionText } from '../version.js';
+import { BackupRole, type BackupSettings, PROBE_INTERVAL_MS } from './backup-role.js';
 import { Databases } from './databases.js';
 import { PROGRAM, parseServerOptions, type ServerFlags, serverUsage } from './options.js';
 
@@ -28,6 +29,13 @@ const HEAP_FLAGS = '--semi-space-growth-factor=16';
 interface Served {
   readonly files: readonly string[];
   readonly remotes: readonly string[];
+  readonly backup: BackupSettings;
+}
+
+function servedAtFirst({ files, remotes, syncFrom, syncExclude, active }: ServerFlags): Served {
+  const isBackup = syncFrom !== null && !active;
+  const backup = { syncFrom, syncExclude, isBackup, probeIntervalMs: PROBE_INTERVAL_MS };
+  return { files, remotes, backup };
 }
 
 /** Runs `ovsdb-server ARGV`. */
@@ -55,28 +63,38 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
   const server = new OvsdbServer({ databases: [], clock, onWake: () => loop.wake() });
   const { runDir } = flags.daemon.dirs;
   const remotes = new Remotes(server, { runDir, tls: flags.tls, onWake: () => loop.wake() });
-  const databases = new Databases(server, clock, remotes, process.cwd());
+  const databases = new Databases(server, clock, remotes, process.cwd(), () => loop.wake());
   const close = async (): Promise<void> => {
+    role.close();
     await remotes.close();
     await server.close();
     databases.close();
   };
-  const { files, remotes: targets } = (kept.load() as Served | undefined) ?? {
-    files: flags.files,
-    remotes: flags.remotes,
-  };
+  const {
+    files,
+    remotes: targets,
+    backup,
+  } = (kept.load() as Served | undefined) ?? servedAtFirst(flags);
+  const role = new BackupRole(server, databases, remotes, clock, backup, () => loop.wake());
   try {
     for (const file of files) databases.add(file, true);
+    role.restart();
     for (const target of targets) await remotes.add(target);
   } catch (error) {
     await close();
     throw error;
   }
-  const leave = [loop.add(server), loop.add(remotes)];
+  const leave = [loop.add(server), loop.add(remotes), loop.add(databases), loop.add(role)];
   memory.addSource(() => server.memory());
-  registerCommands(unixctl, remotes, databases, () => {
-    kept.save({ files: databases.paths(), remotes: remotes.list() } satisfies Served);
+  const changed = () => {
+    const served = { files: databases.sources(), remotes: remotes.list(), backup };
+    kept.save(served satisfies Served);
+  };
+  registerCommands(unixctl, remotes, databases, (what) => {
+    changed();
+    if (what === 'databases' && backup.isBackup) role.restart();
   });
+  role.register(unixctl, changed);
   // For tests of clients, as ovsdb-server has it.
   unixctl.register('ovsdb-server/disable-monitor-cond', '', 0, 0, () => {
     server.disableConditionalMonitors();
@@ -109,7 +127,7 @@ function registerCommands(
   unixctl: DaemonContext['unixctl'],
   remotes: Remotes,
   databases: Databases,
-  changed: () => void,
+  changed: (what: 'databases' | 'remotes') => void,
 ): void {
   const list = (names: string[]): string => names.map((name) => `${name}\n`).join('');
   unixctl.register('ovsdb-server/list-dbs', '', 0, 0, () =>
@@ -117,12 +135,12 @@ function registerCommands(
   );
   unixctl.register('ovsdb-server/add-db', 'DB', 1, 1, (_command, [file]) => {
     databases.add(file, false);
-    changed();
+    changed('databases');
     return '';
   });
   unixctl.register('ovsdb-server/remove-db', 'DB', 1, 1, (_command, [name]) => {
     databases.remove(name);
-    changed();
+    changed('databases');
     return '';
   });
   unixctl.register('ovsdb-server/compact', '', 0, 1, (_command, [name]) => {
@@ -140,12 +158,12 @@ function registerCommands(
   unixctl.register('ovsdb-server/list-remotes', '', 0, 0, () => list(remotes.list()));
   unixctl.register('ovsdb-server/add-remote', 'REMOTE', 1, 1, async (_command, [remote]) => {
     await remotes.add(remote);
-    changed();
+    changed('remotes');
     return '';
   });
   unixctl.register('ovsdb-server/remove-remote', 'REMOTE', 1, 1, async (_command, [remote]) => {
     if (!(await remotes.remove(remote))) throw new UnixctlError('no such remote');
-    changed();
+    changed('remotes');
     return '';
   });
 }

@@ -37,11 +37,8 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'replay', arg: 'optional' },
 ];
 
-/** Options of ovsdb-server that would change what happens to data, and that are not there. */
+/** Options of ovsdb-server that are not there. */
 const REFUSED: Readonly<Record<string, string>> = {
-  'sync-from': 'replication from another server',
-  'sync-exclude-tables': 'replication from another server',
-  active: 'replication from another server',
   record: 'recording of streams',
   replay: 'recording of streams',
 };
@@ -54,6 +51,12 @@ export interface ServerFlags {
   tls: TlsFiles;
   /** A shell command; when it ends, so does the server. */
   run: string | null;
+  /** The server that this one is a backup of. */
+  syncFrom: string | null;
+  /** Tables that are not copied: `DB:TABLE,...` */
+  syncExclude: string;
+  /** Be no backup until told so. */
+  active: boolean;
 }
 
 export type ServerRequest =
@@ -70,13 +73,19 @@ export function parseServerOptions(argv: string[], env: NodeJS.ProcessEnv): Serv
   const text = options.find(({ name }) => name === 'help' || name === 'version');
   if (text) return { kind: text.name as 'help' | 'version', daemon };
   const tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] } = {};
-  const flags: ServerFlags = { daemon, remotes: [], files: [], tls, run: null };
+  const flags: ServerFlags = {
+    ...{ daemon, remotes: [], files: [], tls, run: null },
+    ...{ syncFrom: null, syncExclude: '', active: false },
+  };
   let hasDatabases = true;
   for (const option of options) {
     const value = option.value ?? '';
     if (option.name === 'remote') flags.remotes.push(value);
     else if (option.name === 'run') flags.run = value;
     else if (option.name === 'no-dbs') hasDatabases = false;
+    else if (option.name === 'sync-from') flags.syncFrom = value;
+    else if (option.name === 'sync-exclude-tables') flags.syncExclude = value;
+    else if (option.name === 'active') flags.active = true;
     else if (!applyTlsOption(tls, option)) applyOther(daemon, option);
   }
   const usual = hasDatabases ? [join(daemon.dirs.dbDir, 'conf.db')] : [];
@@ -119,7 +128,7 @@ export function serverUsage(flags: DaemonFlags): string {
   const { runDir, dbDir } = flags.dirs;
   return `usage: ${PROGRAM} [OPTIONS] [DATABASE...]
 Serves databases; each DATABASE is a file (default: ${dbDir}/conf.db), which is made, for the
-switch, where there is none.
+switch, where there is none, or relay:DB:REMOTE,... to show database DB of other servers.
 
 Database options:
   --remote=REMOTE         listen or connect to REMOTE; may be given several times:
@@ -128,6 +137,9 @@ Database options:
                           unix:FILE, tcp:HOST:PORT, ssl:HOST:PORT to connect to;
                           db:DB,TABLE,COLUMN for what that column names
   --no-dbs                serve no database until one is added with ovs-appctl
+  --sync-from=REMOTE      be a backup of the server at REMOTE: copy its databases
+  --sync-exclude-tables=DB:TABLE,...  do not copy these tables
+  --active                be no backup until ovs-appctl says so
   --run=COMMAND           run COMMAND in a shell, and end when it ends
 
 TLS options (each a file, or db:DB,TABLE,COLUMN for a column that names it):

@@ -8,6 +8,7 @@ import { fdbCommands } from './fdb-commands.js';
 import { lacpCommands } from './lacp-commands.js';
 import { pmdCommands } from './pmd-commands.js';
 import { traceCommands } from './trace-commands.js';
+import { txQueueCommands } from './tx-queue-commands.js';
 import { upcallCommands } from './upcall-commands.js';
 
 export type { OfprotoCommand } from './command.js';
@@ -21,6 +22,7 @@ export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     ...dpifCommands(registry),
     ...pmdCommands(registry),
     ...traceCommands(registry),
+    ...txQueueCommands(registry),
     ...upcallCommands(registry),
   ];
 }

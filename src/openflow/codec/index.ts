@@ -166,13 +166,16 @@ export interface MessagePlace {
   more: boolean;
   xid: number;
   version: number;
+  /** As in the decoded message. */
+  type: OfMessage['type'];
 }
 
 /**
  * Which message a frame is, without decoding its body.
+ * @param cut it may lack its end
  * @returns the error name when its header or length is wrong or it is unknown.
  */
-export function identifyMessage(bytes: Uint8Array): MessagePlace | OfErrorName {
+export function identifyMessage(bytes: Uint8Array, cut = false): MessagePlace | OfErrorName {
   try {
     if (bytes.length < HEADER_LENGTH) fail('OFPBRC_BAD_LEN');
     const reader = new Reader(bytes, HEADER_LENGTH);
@@ -180,9 +183,9 @@ export function identifyMessage(bytes: Uint8Array): MessagePlace | OfErrorName {
     const place = getPlace(reader, version, bytes[1]);
     const rows = byNumber.get(`${version}:${place.cls}:${place.number}`);
     if (rows === undefined) fail(UNKNOWN[place.cls]);
-    if (!rows.some((r) => lengthFits(r, reader.left))) fail('OFPBRC_BAD_LEN');
+    if (!cut && !rows.some((r) => lengthFits(r, reader.left))) fail('OFPBRC_BAD_LEN');
     const xid = ((bytes[4] << 24) | (bytes[5] << 16) | (bytes[6] << 8) | bytes[7]) >>> 0;
-    return { ...place, xid, version: bytes[0] };
+    return { ...place, xid, version: bytes[0], type: rows[0].type };
   } catch (e) {
     if (e instanceof OfpError) return e.error;
     throw e;
@@ -236,6 +239,9 @@ export function encodeMessage(
   return frames[0];
 }
 
+/** Between messages: frames are copied out of it. */
+let spareWriter: Writer | null = null;
+
 /** Encodes a message; lists of entries that do not fit one frame come as several. */
 export function encodeReplies(
   version: number,
@@ -247,7 +253,9 @@ export function encodeReplies(
   const r = findRow(msg, ctx);
   const frames: Uint8Array[] = [];
   const moreAfter = 'more' in msg && msg.more === true;
-  let w = new Writer();
+  const w = spareWriter ?? new Writer();
+  spareWriter = null;
+  w.length = 0;
   const start = (): void => {
     putHead(w, r, version, xid, moreAfter);
     r.encode(w, msg as never, ctx);
@@ -269,11 +277,12 @@ export function encodeReplies(
       // Too long: the frame ends before this entry, which opens the next one.
       w.length = before;
       finish(true);
-      w = new Writer();
+      w.length = 0;
       start();
       encodeEntry(w, entry, ctx);
     }
   }
   finish(false);
+  spareWriter = w;
   return frames;
 }

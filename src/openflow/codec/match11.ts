@@ -127,10 +127,10 @@ function putMatch11(w: Writer, { flow, mask }: Match): void {
   off(mask[L.W_MPLS] & TC_BITS, FW.MPLS_TC);
   const tci = flow[L.W_VLAN0] & 0xffff;
   const tciMask = mask[L.W_VLAN0] & 0xffff;
-  off(tciMask & L.VLAN_CFI, FW.DL_VLAN);
+  off(tciMask, FW.DL_VLAN);
   let vlan = 0;
-  if ((tciMask & L.VLAN_CFI) !== 0) {
-    if ((tci & L.VLAN_CFI) === 0) vlan = VLAN_NONE;
+  if (tciMask !== 0) {
+    if ((tciMask & L.VLAN_CFI) !== 0 && (tci & L.VLAN_CFI) === 0) vlan = VLAN_NONE;
     else vlan = (tciMask & L.VLAN_VID_MASK) === 0 ? VLAN_ANY : tci & L.VLAN_VID_MASK;
   }
   const hasPcp = (tciMask & L.VLAN_PCP_MASK) !== 0 && vlan !== VLAN_NONE;

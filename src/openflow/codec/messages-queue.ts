@@ -4,6 +4,7 @@
  * Source: OpenFlow 1.0 section 5.3.4; OpenFlow 1.4 sections 7.3.5.8 and 7.3.5.10.
  */
 import { portFrom16, portTo16 } from '../../packet/fields.js';
+import { OFPP } from '../actions.js';
 import { fail } from '../errors.js';
 import type { PortConfigQueue } from '../messages-control.js';
 import type { QueueDescEntry, QueueStatsEntry } from '../messages-stats.js';
@@ -154,7 +155,9 @@ function queueRequest(min: number, max: number): MessageRow {
   return row({
     ...{ type: 'queue_stats_request', cls: 'stats_request', number: 5, min, max, body: 8 },
     decode(r) {
-      const port = min === 1 ? portFrom16(r.u16()) : r.u32();
+      let port = min === 1 ? portFrom16(r.u16()) : r.u32();
+      // Every port is 'all' in 1.0 and 'any' later.
+      if (min === 1 && port === OFPP.ALL) port = OFPP.NONE;
       if (min === 1) r.skip(2);
       return { type: 'queue_stats_request', port, queue: r.u32() };
     },

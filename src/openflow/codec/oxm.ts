@@ -8,11 +8,8 @@
  */
 
 import {
-  FIELDS,
   type Field,
   fieldByHeader,
-  fieldGet,
-  fieldGetMask,
   fieldHeader,
   fieldIsWild,
   fieldPrereqsOk,
@@ -21,15 +18,18 @@ import {
   mustField,
 } from '../../packet/fields.js';
 import { bytesToBigint } from '../../packet/fields-subfield.js';
-import * as L from '../../packet/flow-layout.js';
 import { fail } from '../errors.js';
 import { type Match, matchAny } from '../match.js';
 import type { Reader, Writer } from './buffer.js';
+import { putEntries } from './oxm-write.js';
+
+export { putEntries };
 
 const CLASS_EXPERIMENTER = 0xffff;
 /** The flow cookie as a pseudo-field of nx_match. */
 const NXM_NX_COOKIE = { class: 1, field: 30 };
 const COOKIE_BYTES = 8;
+const EVERY_COOKIE_BIT = 0xffffffffffffffffn;
 
 interface Entry {
   field: Field | undefined;
@@ -123,13 +123,13 @@ export function getEntries(r: Reader, allowCookie: boolean, loose: boolean): Dec
     if (r.left < 4) fail('OFPBMC_BAD_LEN');
     const entry = readHeader(r);
     const value = r.take8(entry.width);
-    const mask = entry.hasMask ? r.take8(entry.width) : new Uint8Array(entry.width).fill(0xff);
-    if (value.some((b, i) => (b & ~mask[i]) !== 0)) fail('OFPBMC_BAD_WILDCARDS');
+    const mask = entry.hasMask ? r.take8(entry.width) : undefined;
+    if (mask !== undefined && hasBitsOutside(value, mask)) fail('OFPBMC_BAD_WILDCARDS');
     // The cookie shares its number with NXM_NX_MPLS_TTL, which is one byte wide.
     if (entry.isCookie && allowCookie && entry.width === COOKIE_BYTES) {
       if (out.cookieMask !== 0n) fail('OFPBMC_DUP_FIELD');
       out.cookie = bytesToBigint(value);
-      out.cookieMask = bytesToBigint(mask);
+      out.cookieMask = mask === undefined ? EVERY_COOKIE_BIT : bytesToBigint(mask);
     } else if (entry.field !== undefined) {
       setMatchField(out.match, entry.field, value, mask, loose);
     } else if (!loose) fail('OFPBMC_BAD_FIELD');
@@ -137,16 +137,27 @@ export function getEntries(r: Reader, allowCookie: boolean, loose: boolean): Dec
   return out;
 }
 
+function hasBitsOutside(value: Uint8Array, mask: Uint8Array): boolean {
+  for (let i = 0; i < value.length; i++) if ((value[i] & ~mask[i]) !== 0) return true;
+  return false;
+}
+
+/** All ones or all zeros. */
+const isUniform = (mask: Uint8Array): boolean =>
+  mask.every((b) => b === 0xff) || mask.every((b) => b === 0);
+
 function setMatchField(
   match: Match,
   field: Field,
   value: Uint8Array,
-  mask: Uint8Array,
+  mask: Uint8Array | undefined,
   loose: boolean,
 ): void {
-  if (value.length !== field.nBytes) fail('OFPBMC_BAD_LEN');
-  const exact = mask.every((b) => b === 0xff);
-  if (!field.maskable && !exact && mask.some((b) => b !== 0)) fail('OFPBMC_BAD_MASK');
+  if (value.length !== field.nBytes) {
+    if (loose) return;
+    fail('OFPBMC_BAD_LEN');
+  }
+  if (!field.maskable && mask !== undefined && !isUniform(mask)) fail('OFPBMC_BAD_MASK');
   if (!fieldValueValid(field, value)) fail('OFPBMC_BAD_VALUE');
   if (!loose && !fieldPrereqsOk(field, match.flow, match.mask)) fail('OFPBMC_BAD_PREREQ');
   if (!fieldIsWild(match.mask, field)) fail('OFPBMC_DUP_FIELD');
@@ -176,74 +187,6 @@ export function getOxmMatch(r: Reader, loose = false): Match {
   const entries = r.sub(length - 4, 'OFPBMC_BAD_LEN');
   r.skip(padded - (length - 4));
   return getEntries(entries, false, loose).match;
-}
-
-/** Fields that only show words which other fields write already. */
-const VIEWS = /^(dl_vlan|dl_vlan_pcp|xreg\d+|xxreg\d+)$/;
-
-/**
- * The order in which Open vSwitch writes entries: what is required comes before what requires it.
- * Fields of one group keep the order of ovs-fields(7).
- */
-const WRITE_ORDER: readonly RegExp[] = [
-  /^(packet_type|dp_hash|recirc_id|conj_id|in_port|in_port_oxm|actset_output)$/,
-  /^eth_/,
-  /^vlan_/,
-  /^mpls_(tc|bos|ttl)$/,
-  /^mpls_label$/,
-  /^(ip_src|ip_dst|ipv6_src|ipv6_dst)$/,
-  /^ip_frag$/,
-  /^(nw_tos|ip_dscp)$/,
-  /^nw_ecn$/,
-  /^nw_ttl$/,
-  /^ipv6_label$/,
-  /^nw_proto$/,
-  /^(tcp|udp|sctp|icmp|icmpv6)_/,
-  /^nd_reserved$/,
-  /^nd_target$/,
-  /^nd_options_type$/,
-  /^nd_/,
-  /^arp_/,
-  /^tun_id$/,
-  /^tun_flags$/,
-  /^tun_/,
-  /^reg/,
-  /^pkt_mark$/,
-  /^ct_(state|zone|mark|label)$/,
-  /^ct_nw_src$/,
-  /^ct_ipv6_src$/,
-  /^ct_nw_dst$/,
-  /^ct_ipv6_dst$/,
-];
-
-function writeRank(field: Field): number {
-  const rank = WRITE_ORDER.findIndex((pattern) => pattern.test(field.name));
-  return rank < 0 ? WRITE_ORDER.length : rank;
-}
-
-const ENCODED: readonly Field[] = FIELDS.filter(
-  (f) => f.headers.length > 0 && !VIEWS.test(f.name),
-).sort((a, b) => writeRank(a) - writeRank(b));
-/** One of each pair for NXM, the other for OXM. */
-const NXM_ONLY = new Set(['in_port', 'vlan_tci', 'nw_tos']);
-const OXM_ONLY = new Set(['in_port_oxm', 'vlan_vid', 'vlan_pcp', 'ip_dscp']);
-
-/** Writes a match as entries. `ofVersion` 1: NXM. Registers become packet registers from 1.5 on. */
-export function putEntries(w: Writer, match: Match, ofVersion: number): void {
-  const skip = ofVersion >= 3 ? NXM_ONLY : OXM_ONLY;
-  for (const field of ENCODED) {
-    if (skip.has(field.name) || fieldIsWild(match.mask, field)) continue;
-    if (!fieldPrereqsOk(field, match.flow, match.mask)) continue;
-    if (field.special === 'vlan_pcp') {
-      // A priority without its whole mask or without a tag cannot be said.
-      if ((match.flow[L.W_VLAN0] & 0x1fff) === 0) continue;
-    }
-    if (/^ct_(tp_|nw_proto)/.test(field.name) && match.flow[L.W_CT_PROTO] === 0) continue;
-    const value = fieldGet(match.flow, field);
-    const mask = fieldGetMask(match.mask, field);
-    if (field.special === 'vlan_vid' && mask[0] === 0x1f && mask[1] === 0xff) mask.fill(0xff);
-    putEntry(w, field, ofVersion, value, field.maskable ? mask : undefined);
-  }
 }
 
 /**

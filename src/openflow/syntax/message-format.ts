@@ -60,10 +60,11 @@ import {
   formatTableStats,
   queueName,
 } from './port-format.js';
+import { formatTableFeatures } from './table-features-format.js';
 
-function header(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
+function header(place: MessagePlace, msg: OfMessage | undefined): string {
   const { version, xid } = place;
-  let text = placeName(place, msg, type);
+  let text = placeName(place, msg);
   if (version >= 2 && version <= 6) text += ` (OF1.${version - 1})`;
   else if (version > 6) text += ` (OF 0x${version.toString(16).padStart(2, '0')})`;
   return `${text} (xid=0x${xid.toString(16)}):${place.more ? ' flags=[more]' : ''}`;
@@ -99,7 +100,8 @@ function formatFeatures(f: FeaturesReply, version: number): string {
     names[512] = 'BUNDLES';
     names[1024] = 'FLOW_MONITORING';
   }
-  text += `capabilities: ${bitNames(f.capabilities, names)}\n`;
+  const known = Object.keys(names).reduce((bits, bit) => bits | Number(bit), 0);
+  text += `capabilities: ${bitNames(f.capabilities & known, names)}\n`;
   if (version === 1 && f.actions !== 0) {
     const shown = ACTION_ORDER10.filter((i) => (f.actions & (1 << i)) !== 0);
     text += `actions: ${shown.map((i) => ACTION_NAMES10[i]).join(' ')}\n`;
@@ -119,10 +121,16 @@ function formatHello(h: Hello): string {
   return `\n version bitmap: ${names.join(', ')}`;
 }
 
+/** Text of a peer: whatever is no printable character in octal. */
+const printable = (data: Uint8Array): string =>
+  Array.from(data, (b) =>
+    b >= 32 && b < 127 && b !== 92 ? String.fromCharCode(b) : `\\${b.toString(8).padStart(3, '0')}`,
+  ).join('');
+
 function formatError(e: OfError, names: Names): string {
   let text = ` ${e.error}\n`;
   if (e.error === 'OFPHFC_INCOMPATIBLE' || e.error === 'OFPHFC_EPERM') {
-    text += Buffer.from(e.data).toString('latin1');
+    text += printable(e.data);
   } else text += formatMessage(e.data, names, 1);
   return text;
 }
@@ -153,7 +161,7 @@ function formatPacketIn(p: PacketIn, names: Names, verbosity: number): string {
 }
 
 function formatPacketOut(p: PacketOut, names: Names, verbosity: number): string {
-  const match = matchAny();
+  const match = p.metadata ?? matchAny();
   match.flow[L.W_IN_PORT] = p.inPort;
   match.mask[L.W_IN_PORT] = -1;
   let text = ` ${formatMatch(match, names.ports)} actions=${formatActions(p.actions, names)}`;
@@ -187,7 +195,7 @@ function formatFlowRequest(r: FlowStatsRequest, names: Names): string {
 
 function formatRole(r: RoleMessage): string {
   const id = r.generationId;
-  const shown = id !== undefined && id !== 0xffffffffffffffffn;
+  const shown = id !== undefined && id !== 0xffffffffffffffffn && r.role !== 'nochange';
   return ` role=${r.role}${shown ? ` generation_id=${id}` : ''}`;
 }
 
@@ -306,9 +314,15 @@ function formatBody(msg: OfMessage, version: number, names: Names, verbosity: nu
       return (
         formatGroups(msg, version, names) ??
         formatMonitoring(msg, version, names) ??
+        formatFeaturesOfTables(msg, version) ??
         formatStats(msg, names, verbosity)
       );
   }
+}
+
+function formatFeaturesOfTables(msg: OfMessage, version: number): string | null {
+  if (msg.type !== 'table_features_request' && msg.type !== 'table_features_reply') return null;
+  return formatTableFeatures(msg.entries ?? [], version);
 }
 
 /** Statistics about groups and meters, or null for anything else. */
@@ -399,9 +413,9 @@ export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbos
   const decoded = decodeMessage(0, frame, { tableId: true });
   if (decoded.error !== undefined) {
     const problem = `***decode error: ${decoded.error}***`;
-    return `${header(place, undefined, frame[1])} ${problem}\n${hexDump(frame, true)}`;
+    return `${header(place, undefined)} ${problem}\n${hexDump(frame, true)}`;
   }
-  const head = header(place, decoded.msg, frame[1]);
+  const head = header(place, decoded.msg);
   const body = formatBody(decoded.msg, place.version, names, verbosity);
   const text = (head + body).replace(/ $/, '');
   if (verbosity < 5) return withNewline(text);
@@ -411,8 +425,8 @@ export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbos
 function formatWrongLength(frame: Uint8Array, length: number): string {
   let text = '';
   if (length > frame.length) {
-    const place = identifyMessage(frame);
-    if (typeof place !== 'string') text += `${header(place, undefined, frame[1])}\n`;
+    const place = identifyMessage(frame, true);
+    if (typeof place !== 'string') text += `${header(place, undefined)}\n`;
     text += `(***truncated to ${frame.length} bytes from ${length}***)\n`;
   } else text += `(***only uses ${length} bytes out of ${frame.length}***)\n`;
   return text + hexDump(frame, true);

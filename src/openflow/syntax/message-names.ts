@@ -43,11 +43,11 @@ const NX_NAMES: Record<number, string> = {
 /** The ONF's number of flow monitors in OpenFlow 1.3. */
 const ONF_MONITOR = 1870;
 
-/** A message's name: `OFPT_HELLO`, `NXST_FLOW reply`. @param type its number on the wire */
-export function placeName(place: MessagePlace, msg: OfMessage | undefined, type: number): string {
+/** A message's name: `OFPT_HELLO`, `NXST_FLOW reply`. */
+export function placeName(place: MessagePlace, msg: OfMessage | undefined): string {
   switch (place.cls) {
     case 'onf':
-      return `ONFT_${(msg?.type ?? String(place.number)).toUpperCase()}`;
+      return `ONFT_${(msg?.type ?? place.type).toUpperCase()}`;
     case 'nx':
       return `NXT_${NX_NAMES[place.number] ?? place.number}`;
     case 'stats_request':
@@ -63,24 +63,9 @@ export function placeName(place: MessagePlace, msg: OfMessage | undefined, type:
     case 'onf_stats_reply':
       return `ONFST_${place.number === ONF_MONITOR ? 'FLOW_MONITOR' : place.number} reply`;
     default:
-      return `OFPT_${messageName(msg?.type ?? TYPE_NAMES[type] ?? String(type))}`;
+      return `OFPT_${messageName(msg?.type ?? place.type)}`;
   }
 }
 
 /** In the protocol's words: properties are but a form of the message. */
 const messageName = (type: string): string => type.replace(/_properties$/, '').toUpperCase();
-
-/** Names of types whose body may fail to decode. */
-const TYPE_NAMES: Record<number, string> = {
-  0: 'hello',
-  1: 'error',
-  6: 'features_reply',
-  8: 'get_config_reply',
-  10: 'packet_in',
-  11: 'flow_removed',
-  12: 'port_status',
-  13: 'packet_out',
-  14: 'flow_mod',
-  27: 'get_async_reply',
-  28: 'set_async',
-};

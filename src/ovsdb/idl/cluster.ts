@@ -24,16 +24,27 @@ interface DatabaseState {
   readonly leader?: boolean;
 }
 
-/** Throws E_OVSDB_CLUSTER if `updates` of _Server say that this server is not to be used. */
-export function checkServer(database: string, updates: unknown): void {
+/**
+ * Throws E_OVSDB_CLUSTER if `updates` of _Server say that this server is not to be used.
+ *
+ * @param leaderOnly of a cluster's servers only the leader will do
+ */
+export function checkServer(database: string, updates: unknown, leaderOnly = true): void {
   type Rows = Record<string, { new?: DatabaseState }>;
   const rows = (updates as { Database?: Rows } | null)?.Database ?? {};
   for (const { new: state } of Object.values(rows)) {
-    if (state?.name !== database || state.model !== 'clustered') continue;
+    if (state?.name !== database) continue;
+    if (state.model === 'relay' && state.connected === false) {
+      throw new TapswitchError('E_OVSDB_CLUSTER', 'relay is disconnected from its source');
+    }
+    if (state.model === 'relay' && leaderOnly) {
+      throw new TapswitchError('E_OVSDB_CLUSTER', 'relay cannot be a leader');
+    }
+    if (state.model !== 'clustered') continue;
     if (state.connected === false) {
       throw new TapswitchError('E_OVSDB_CLUSTER', 'server is disconnected from its cluster');
     }
-    if (state.leader === false) {
+    if (leaderOnly && state.leader === false) {
       throw new TapswitchError('E_OVSDB_CLUSTER', 'server is not the cluster leader');
     }
   }

@@ -5,21 +5,23 @@
  * Not for: serving (../remotes), retrying, or what is said over the stream.
  */
 
-import * as fs from 'node:fs';
 import { connect as connectNet, type Socket } from 'node:net';
-import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { TapswitchError } from '../../common/errors.js';
-import { getLogger } from '../../common/log.js';
 import { type Listener, listenTcp, listenTls, listenUnix } from '../listen.js';
-import { needsBootstrap, secureContextOptions, type TlsFiles, trustsAnybody } from '../tls.js';
+import {
+  needsBootstrap,
+  saveCaCert,
+  secureContextOptions,
+  type TlsFiles,
+  trustsAnybody,
+} from '../tls.js';
 
 export type { TlsFiles } from '../tls.js';
 
 /** OVSDB's port (IANA), where a remote names none. */
 const DEFAULT_PORT = 6640;
 const USE_REMOTES = 'use unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT';
-
-const log = getLogger('stream_ssl');
 
 function hostAndPort(target: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(target);
@@ -127,28 +129,4 @@ function listenOn(
   const port = match[1] === '' ? DEFAULT_PORT : Number(match[1]);
   if (remote.startsWith('pssl:')) return listenTls(host, port, tls, accept);
   return listenTcp(host, port, accept);
-}
-
-/** Writes the CA certificate that ends the peer's chain to `file`, and ends the connection. */
-function saveCaCert(socket: TLSSocket, file: string): void {
-  let cert = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined;
-  while (cert?.issuerCertificate && cert.issuerCertificate !== cert) cert = cert.issuerCertificate;
-  socket.on('error', () => {});
-  socket.destroy();
-  if (!cert?.raw || cert.issuerCertificate !== cert) {
-    throw new TapswitchError(
-      'E_TLS',
-      `could not bootstrap ${file}: the peer's chain does not end in a CA certificate`,
-      'copy the CA certificate to this machine and name it with --ca-cert',
-    );
-  }
-  const base64 = cert.raw.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
-  const pem = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
-  try {
-    // Never over another process's: whoever came first has set the trust.
-    fs.writeFileSync(file, pem, { flag: 'wx', mode: 0o644 });
-    log.info(`successfully bootstrapped CA cert to ${file}`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }

@@ -127,7 +127,7 @@ export class ActiveRemote {
     if (settings.maxBackoffMs !== this.settings.maxBackoffMs) this.backoff = newBackoff(settings);
     this.settings = settings;
     if (!this.session) return;
-    this.session.readOnly = settings.readOnly ?? false;
+    this.session.remoteReadOnly = settings.readOnly ?? false;
     this.session.role = settings.role ?? '';
     const { probeIntervalMs } = settings;
     if (probeIntervalMs !== undefined) this.session.connection.setProbeInterval(probeIntervalMs);

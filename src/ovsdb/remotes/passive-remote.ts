@@ -66,7 +66,7 @@ export class PassiveRemote {
   setSettings(settings: RemoteSettings): void {
     this.settings = settings;
     for (const session of this.clients.values()) {
-      session.readOnly = settings.readOnly ?? false;
+      session.remoteReadOnly = settings.readOnly ?? false;
       session.role = settings.role ?? '';
       const { probeIntervalMs } = settings;
       if (probeIntervalMs !== undefined) session.connection.setProbeInterval(probeIntervalMs);

@@ -197,7 +197,7 @@ export class Remotes {
   }
 
   /** The files' names, with those that stand in a database looked up. */
-  private tlsFiles(): TlsFiles {
+  tlsFiles(): TlsFiles {
     const files: Record<string, unknown> = { ...this.options.tls };
     for (const [key, value] of Object.entries(files)) {
       if (typeof value !== 'string' || !namesColumn(value)) continue;

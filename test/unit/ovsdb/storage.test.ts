@@ -234,3 +234,19 @@ test('a file with another version of the schema is converted when asked to', () 
   expect(names(again)).toEqual(['attic', 'hall']);
   again.close();
 });
+
+test('a set that may not be empty is there again as it was, from its default on', () => {
+  const names = { type: { key: 'string', min: 1, max: 3 } };
+  const schema = DatabaseSchema.fromJson({
+    name: 'Names',
+    tables: { Name: { columns: { names }, isRoot: true } },
+  });
+  const openNames = () => openDatabaseFile(file, { schema });
+  const database = openNames();
+  run(database, { op: 'insert', table: 'Name', row: {} });
+  run(database, { op: 'update', table: 'Name', where: [], row: { names: 'a' } });
+  database.close();
+  const again = openNames();
+  expect(rows(again, 'Name', ['names'])).toEqual([{ names: 'a' }]);
+  again.close();
+});

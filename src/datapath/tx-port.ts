@@ -1,0 +1,34 @@
+/**
+ * How a worker sends to a port: what the main thread tells it (tx-plan.ts makes it).
+ */
+import type { TxRules } from './tx-choice.js';
+
+/** A class with a rate: its slot in the shaper and among the queues that frames wait in. */
+export interface TxClass {
+  slot: number;
+  /** What set_queue and enqueue name it by. */
+  queueId: number;
+  /** Lower ones are served first. */
+  priority: number;
+  /** Bytes in its turn, among classes of its priority that borrow. */
+  quantum: number;
+}
+
+export interface TxShaper {
+  /** The one with queueId 0 takes what names no class. */
+  classes: readonly TxClass[];
+}
+
+export interface TxPort {
+  portNo: number;
+  /** PORT_PACKET or PORT_TAP. */
+  kind: number;
+  /** Transmit queues; the first has the port's number as its slot, the others consecutive ones. */
+  queues: readonly { slot: number; fd: number }[];
+  rules: TxRules;
+  /** Frames that wait at most for a queue, or in a class. */
+  limit: number;
+  /** Nothing waits: what a full device does not take is dropped. */
+  noqueue: boolean;
+  shaper: TxShaper | null;
+}
