@@ -78,8 +78,9 @@ export class Bridge {
       this.ports.delete(name);
     }
     for (const iface of [...this.ifaces.values()]) {
+    const numbers = requestedNumbers(config);
       const next = wanted.get(iface.config.name);
-      if (next && !mustReopen(iface, next)) {
+      if (next && !mustReopen(iface, next) && !mustRenumber(iface, numbers)) {
         if (!sameOptions(iface.config, next)) iface.device?.setOptions?.(optionsOf(next));
         iface.config = next;
         setQueues(iface.device, next);
@@ -90,7 +91,10 @@ export class Bridge {
   /** Opens what is missing and pushes every setting. */
   apply(config: BridgeConfig): void {
     this.config = config;
-    for (const port of config.ports) for (const iface of port.ifaces) this.ensureIface(iface);
+    // Who asks for a number comes before who takes any.
+    const ifaces = config.ports.flatMap((port) => port.ifaces);
+    for (const iface of ifaces) if (iface.ofportRequest !== null) this.ensureIface(iface);
+    for (const iface of ifaces) if (iface.ofportRequest === null) this.ensureIface(iface);
     this.applyMac();
     this.applyMtu();
     for (const port of config.ports) this.applyPort(port);
@@ -274,9 +278,26 @@ function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
 }
 
 /** Whether going to the other configuration needs another device. */
+/** Which interface gets each number that is asked for: the first one by name. */
+function requestedNumbers(config: BridgeConfig): Map<number, string> {
+  const numbers = new Map<number, string>();
+  for (const { ofportRequest, name } of config.ports.flatMap((port) => port.ifaces)) {
+    if (ofportRequest !== null && !numbers.has(ofportRequest)) numbers.set(ofportRequest, name);
+  }
+  return numbers;
+}
+
+/** Whether an interface has a number that is another's, or has not the one that is to be its own. */
+function mustRenumber({ config, ofport }: IfaceState, numbers: Map<number, string>): boolean {
+  const { name } = config;
+  const owner = numbers.get(ofport);
+  if (owner !== undefined) return owner !== name;
+  for (const wanting of numbers.values()) if (wanting === name) return true;
+  return false;
+}
+
 function mustReopen({ config: from, device }: IfaceState, to: IfaceConfig): boolean {
   if (from.type !== to.type) return true;
-  if (to.ofportRequest !== null && to.ofportRequest !== from.ofportRequest) return true;
   if (sameOptions(from, to)) return false;
   return device?.setOptions === undefined || !acceptsOptions(to);
 }

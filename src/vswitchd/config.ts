@@ -6,6 +6,7 @@
  * hand.
  */
 
+import type { TlsFiles } from '../common/tls.js';
 import type { ExportSettings } from '../export/index.js';
 import type { PortQueueSettings } from '../netdev/index.js';
 import type { TableSettings } from '../ofproto/flow-table.js';
@@ -90,3 +91,5 @@ export interface SwitchConfig {
   /** Open_vSwitch other_config. */
   otherConfig: ReadonlyMap<string, string>;
 }
+  /** Open_vSwitch ssl; null: the row is not there. */
+  tls: TlsFiles | null;

@@ -8,6 +8,7 @@
  * Not for: directories, pid file, logs, signals (src/cli/daemon).
  */
 
+import type { TlsFiles } from '../common/tls.js';
 import { OVS_INTERFACE_VERSION } from '../common/version.js';
 import { createDpif } from '../datapath/index.js';
 import { loadNative } from '../native/binding.js';
@@ -16,9 +17,10 @@ import { OfprotoRegistry } from '../ofproto/index.js';
 import type { Changes } from '../ovsdb/idl/index.js';
 import { Idl } from '../ovsdb/idl/index.js';
 import type { IfaceConfig } from './config.js';
-import type { DaemonOptions, RunningDaemon } from './daemon-types.js';
+import type { DaemonOptions, RunningDaemon, SslFiles } from './daemon-types.js';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './embedded-database.js';
 import { registerNetdevCommands } from './netdev-commands.js';
+import { registerQosCommands } from './qos-commands.js';
 import { Vswitch } from './vswitch.js';
 
 /**
@@ -59,7 +61,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
   const idl = new Idl({
     remote: remoteOf(options, database),
     clock,
-    tls: options.ssl,
+    tls: tlsFiles(options.ssl),
     onChange: (changes: Changes) => vswitch?.databaseChanged(changes),
     onWake: wake,
   });
@@ -83,6 +85,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
         const type = overridden(options) ? 'dummy' : datapathType;
         return openDevice(netdevs, iface, type, () => vswitch);
       },
+      tls: tlsFiles(options.ssl),
       runDir: options.runDir,
       version: OVS_INTERFACE_VERSION,
       dbVersion: () => idl.schema?.version ?? '',
@@ -114,6 +117,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
   options.coverage.addSource(() => running.dropTotals());
   options.memory.addSource(() => registry.memoryUsage());
   registerNetdevCommands(unixctl, netdevs);
+  registerQosCommands(unixctl, () => running.bridges.values());
   return {
     ready,
     close: once(() => closeAll({ removals, running, idl, netdevs, registry, database })),
@@ -143,6 +147,11 @@ function once(close: () => Promise<void>): () => Promise<void> {
     closing ??= close();
     return closing;
   };
+}
+
+function tlsFiles({ bootstrapCaCert, ...files }: SslFiles): TlsFiles {
+  const bootstrap = bootstrapCaCert !== undefined;
+  return { ...files, caCert: files.caCert ?? bootstrapCaCert, bootstrap };
 }
 
 function remoteOf(options: DaemonOptions, database: EmbeddedDatabase | null) {

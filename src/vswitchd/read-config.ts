@@ -6,6 +6,7 @@
  */
 
 import { getLogger } from '../common/log.js';
+import type { TlsFiles } from '../common/tls.js';
 import type { RxAssignment } from '../datapath/rx-assign.js';
 import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {
@@ -67,6 +68,7 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
     bridges: bridges.sort(byName),
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
     otherConfig: rowMap(root, 'other_config'),
+    tls: readTls(root),
   };
 }
 
@@ -200,6 +202,18 @@ function usableHwaddr(text: string | undefined, warn: Warn): Uint8Array | null {
 }
 
 function readController(row: IdlRow, warn: Warn): ControllerSettings {
+/** Open_vSwitch ssl: the keys of connections to controllers. */
+function readTls(root: IdlRow): TlsFiles | null {
+  const row = rowRefs(root, 'ssl')[0];
+  if (row === undefined) return null;
+  return {
+    privateKey: rowString(row, 'private_key'),
+    certificate: rowString(row, 'certificate'),
+    caCert: rowString(row, 'ca_cert'),
+    bootstrap: row.get<boolean>('bootstrap_ca_cert') === true,
+  };
+}
+
   const mode = rowString(row, 'connection_mode');
   const target = rowString(row, 'target');
   if (mode === 'in-band') {

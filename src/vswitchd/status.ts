@@ -80,7 +80,7 @@ const STATUS_COLUMNS: Record<string, ReadonlySet<string>> = {
 /** Whether a change of these columns can mean anything for the configuration. */
 export function isConfigChange(table: string, columns: Iterable<string>): boolean {
   const own = STATUS_COLUMNS[table];
-  if (!own) return table !== 'Manager' && table !== 'SSL';
+  if (!own) return table !== 'Manager';
   for (const column of columns) if (!own.has(column)) return true;
   return false;
 }
@@ -190,7 +190,8 @@ export class StatusWriter {
     const full = device.fullDuplex();
     setIfDifferent(txn, row, 'duplex', full === null ? [] : full ? 'full' : 'half');
     setIfDifferent(txn, row, 'status', new Map(Object.entries(device.status())));
-    setIfDifferent(txn, row, 'statistics', new Map(Object.entries(device.statistics())));
+    const counts = { ...device.statistics(), ...queueStatistics(transmitQueues(bridge, iface)) };
+    setIfDifferent(txn, row, 'statistics', new Map(Object.entries(counts)));
   }
 
   /** A patch port needs another that names it back, on a bridge of the same datapath. */

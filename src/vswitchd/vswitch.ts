@@ -12,6 +12,7 @@ import type { Clock } from '../common/clock.js';
 import { NEVER } from '../common/clock.js';
 import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
+import type { TlsFiles } from '../common/tls.js';
 import type { Dpif } from '../datapath/index.js';
 import { type Netdev, randomMac } from '../netdev/index.js';
 import { Ofproto, type OfprotoBacker, type OfprotoRegistry } from '../ofproto/index.js';
@@ -45,6 +46,8 @@ export interface VswitchDeps {
   openDpif(type: string, settings: DatapathSettings): Dpif;
   /** Opens a device for an interface. @throws TapswitchError */
   openDevice(iface: IfaceConfig, datapathType: string): Netdev;
+  /** Keys for controllers where the database names none: those of the command line. */
+  tls?: TlsFiles;
   /** Directory for BRIDGE.mgmt and BRIDGE.snoop. */
   runDir: string;
   version: string;
@@ -69,6 +72,7 @@ export class Vswitch implements BridgeHost {
   private isReady = false;
   private mtuDirty = false;
   private contended = false;
+  private tls: TlsFiles = {};
   private closed = false;
   /** Warnings already given: a bad value is reported once, not at every change. */
   private warned = new Set<string>();
@@ -216,6 +220,8 @@ export class Vswitch implements BridgeHost {
     const warn = (message: string): void => this.warnOnce(message);
     this.datapathSettings = readDatapathSettings(otherConfig, warn);
     this.removeUnwanted(config);
+    this.tls = config.tls ?? this.deps.tls ?? {};
+    for (const { ofproto } of this.bridges.values()) ofproto.connmgr.setTls(this.tls);
     for (const bridge of config.bridges) this.applyBridge(bridge);
     this.deps.registry.setUdpifSettings(readUdpifSettings(otherConfig, warn));
     const bundleIdleSec = mapInt(otherConfig, 'bundle-idle-timeout', BUNDLE_IDLE_SEC, warn);
@@ -261,6 +267,7 @@ export class Vswitch implements BridgeHost {
       clock: this.deps.clock,
       hwAddr: mac,
     });
+    ofproto.connmgr.setTls(this.tls);
     const bridge = new Bridge(config, ofproto, this, mac);
     this.bridges.set(config.name, bridge);
     const listening = ofproto.listenMgmt(`${this.deps.runDir}/${config.name}.mgmt`);

@@ -192,6 +192,7 @@ export class Bundles {
       const run: Run = { undo: [], packets: [], forwarded: [] };
       const journal = new TableJournal(this.conn.ofproto);
       const events = connmgr.holdEvents();
+      const uncount = this.conn.flowMods.save();
       let failed: Failure | null = null;
       try {
         for (const entry of entries) {
@@ -205,6 +206,7 @@ export class Bundles {
         for (const step of run.undo.reverse()) step();
         journal.undo();
         connmgr.notices.discard();
+        uncount();
         events.discard();
         return failed;
       }

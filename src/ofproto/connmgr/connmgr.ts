@@ -11,9 +11,12 @@
  * others, until one is back. A secure bridge forwards what its tables say, nothing else.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { NEVER } from '../../common/clock.js';
 import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
+import type { TlsFiles } from '../../common/tls.js';
 import { OFPP } from '../../openflow/actions.js';
 import { matchAny } from '../../openflow/match.js';
 import type { OfMessage } from '../../openflow/messages.js';
@@ -58,10 +61,11 @@ function wireReason({ miss, reason }: ControllerActionState, version: number): n
 }
 
 /** As the module vconn names who connected. */
-function peerName({ remoteAddress, remotePort }: Socket, number: number): string {
+function peerName(socket: Socket, number: number): string {
+  const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined) return `unix#${number}`;
   const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
-  return `tcp:${host}:${remotePort}`;
+  return `${socket instanceof TLSSocket ? 'ssl' : 'tcp'}:${host}:${remotePort}`;
 }
 
 export class Connmgr {
@@ -83,6 +87,7 @@ export class Connmgr {
   /** Groups and meters of the bridge; set by what has them. */
   groups: GroupService = NO_GROUPS;
   private bundleIdle = BUNDLE_IDLE_MS;
+  private tls: TlsFiles = {};
   readonly notices = new Notices(
     () => this.all(),
     (conn, msg) => this.tell(conn, msg),
@@ -95,7 +100,7 @@ export class Connmgr {
   /** Serves the bridge's control socket; rejects when the path cannot be listened on. */
   async listenMgmt(path: string): Promise<void> {
     this.mgmt?.close();
-    this.mgmt = new OfListener(`punix:${path}`, (socket) => this.accept(socket, 'mgmt'));
+    this.mgmt = new OfListener(`punix:${path}`, (socket) => this.accept(socket));
     await this.mgmt.open();
     await this.listenSnoop(path);
   }
@@ -138,6 +143,15 @@ export class Connmgr {
     this.bundleIdle = ms === 0 ? BUNDLE_IDLE_MS : Math.max(1000, ms);
   }
 
+  /** Keys for connections made from now on; listening sockets get them at once. */
+  setTls(files: TlsFiles): void {
+    if (isDeepStrictEqual(files, this.tls)) return;
+    this.tls = files;
+    const secure = [...this.listeners.keys()].filter((target) => target.startsWith('pssl:'));
+    this.closeListeners((target) => secure.includes(target));
+    for (const target of secure) this.listen(target);
+  }
+
   setFailMode(mode: FailMode): void {
     if (mode === this.failMode) return;
     this.failMode = mode;
@@ -164,14 +178,15 @@ export class Connmgr {
     else if (isPassive(target)) this.listen(target);
     else {
       const changed = (): void => this.connectionsChanged();
-      const controller = new Controller(this.ofproto, settings, () => this.versions, changed);
+      const [versions, tls] = [() => this.versions, () => this.tls];
+      const controller = new Controller(this.ofproto, settings, versions, tls, changed);
       this.controllers.set(target, controller);
     }
   }
 
   private listen(target: string): void {
     if (this.listeners.has(target)) return;
-    const listener = new OfListener(target, (socket) => this.accept(socket, target));
+    const listener = new OfListener(target, (socket) => this.accept(socket), this.tls);
     this.listeners.set(target, listener);
     listener.open().catch((error: unknown) => {
       log.warn(`${this.ofproto.name}: cannot listen on ${target}: ${errorMessage(error)}`);
@@ -205,13 +220,14 @@ export class Connmgr {
 
   // Connections.
 
-  private accept(socket: Socket, from: string): void {
+  private accept(socket: Socket): void {
     this.nConns += 1;
+    const vconnName = peerName(socket, this.nConns);
     const conn = new OfConn(this.ofproto, socket, {
       kind: 'service',
       versions: this.versions,
-      name: `${this.ofproto.name}<->${from}#${this.nConns}`,
-      vconnName: peerName(socket, this.nConns),
+      name: `${this.ofproto.name}<->${vconnName}`,
+      vconnName,
       onOpen: () => this.connectionsChanged(),
       onClose: () => {
         this.conns.delete(conn);

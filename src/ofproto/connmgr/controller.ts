@@ -7,17 +7,19 @@
  * Waits 1 s after a loss, twice as long after each failure, up to `maxBackoffMs`. A connection on
  * which nothing came for `inactivityProbeMs` is probed; as long again without answer ends it.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Clock, NEVER } from '../../common/clock.js';
+import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
+import type { TlsFiles } from '../../common/tls.js';
 import type { Ofproto } from '../ofproto.js';
 import type { ControllerSettings, ControllerStatus } from '../settings.js';
 import { OfConn } from './ofconn.js';
+import { bootstrapDone, openStream, streamErrorText } from './stream.js';
 
 const log = getLogger('rconn');
 
 const BACKOFF_FIRST_MS = 1000;
-const OF_PORT = 6653;
 
 type State = 'BACKOFF' | 'CONNECTING' | 'ACTIVE' | 'IDLE';
 
@@ -39,6 +41,7 @@ export class Controller {
     private readonly ofproto: Ofproto,
     public settings: ControllerSettings,
     private readonly versions: () => readonly number[],
+    private readonly tls: () => TlsFiles,
     /** Called when the connection opens and when it is lost. */
     private readonly onChange: (controller: Controller) => void,
   ) {
@@ -114,18 +117,25 @@ export class Controller {
     );
     this.enter('CONNECTING');
     log.info(`${this.label}: connecting...`);
-    const target = parseTarget(this.settings.target);
-    if (target === null) {
-      this.lost('Address family not supported by protocol', now);
-      return;
+    try {
+      this.open();
+    } catch (error) {
+      this.lost(errorMessage(error), now);
     }
-    const socket = connect(target);
+  }
+
+  /** Throws when a target or the keys that it needs are wrong. */
+  private open(): void {
+    const { target } = this.settings;
+    const { socket, ready } = openStream(target, this.tls());
     this.socket = socket;
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (this.socket === socket && this.conn === null) this.lost(errnoText(error));
+      if (this.socket === socket && this.conn === null) this.lost(streamErrorText(target, error));
     });
-    socket.once('connect', () => {
-      if (this.socket === socket) this.attach(socket);
+    socket.once(ready, () => {
+      if (this.socket !== socket) return;
+      if (bootstrapDone(socket, this.tls())) this.lost('CA certificate bootstrapped');
+      else this.attach(socket);
     });
   }
 
@@ -192,27 +202,4 @@ export class Controller {
     this.closed = true;
     this.lost('closed');
   }
-}
-
-/** Where a target leads, or null when it is of a kind that cannot be connected to. */
-export function parseTarget(
-  target: string,
-): { path: string } | { host: string; port: number } | null {
-  const unix = /^unix:(.+)$/.exec(target);
-  if (unix !== null) return { path: unix[1] };
-  const tcp = /^tcp:(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(target);
-  if (tcp === null) return null;
-  return { host: tcp[1] ?? tcp[2], port: tcp[3] === undefined ? OF_PORT : Number(tcp[3]) };
-}
-
-function errnoText(error: NodeJS.ErrnoException): string {
-  const texts: Record<string, string> = {
-    ECONNREFUSED: 'Connection refused',
-    ENOENT: 'No such file or directory',
-    EHOSTUNREACH: 'No route to host',
-    ENETUNREACH: 'Network is unreachable',
-    ETIMEDOUT: 'Connection timed out',
-    ECONNRESET: 'Connection reset by peer',
-  };
-  return texts[error.code ?? ''] ?? error.message;
 }

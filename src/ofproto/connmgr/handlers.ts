@@ -187,6 +187,7 @@ export function executeBundled(
       // The message came off the wire for this alone: it may be changed in its place.
       normalizeMatch(msg.match);
       connmgr.notices.during({ conn, xid }, () => ofproto.flowMod(msg));
+      conn.flowMods.count(msg.command);
       return null;
     }
     case 'port_mod':

@@ -1,10 +1,22 @@
 /**
- * A listening socket for OpenFlow: BRIDGE.mgmt, and passive targets (ptcp:, punix:).
+ * A listening socket for OpenFlow: BRIDGE.mgmt, and passive targets (ptcp:, pssl:, punix:).
  */
 import { unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { getLogger } from '../../common/log.js';
+import {
+  requireFiles,
+  secureContextOptions,
+  type TlsFiles,
+  trustsAnybody,
+} from '../../common/tls.js';
+import { OF_PORT, tlsErrorText } from './stream.js';
 
-const OF_PORT = 6653;
+const log = getLogger('stream_ssl');
+
+/** Whoever does not finish greeting over TLS in so long is left. */
+const HANDSHAKE_MS = 10_000;
 /** Connections at a time on one socket. */
 const CONNECTIONS_MAX = 64;
 
@@ -15,14 +27,18 @@ export class OfListener {
   constructor(
     readonly target: string,
     private readonly onSocket: (socket: Socket) => void,
+    private readonly tls: TlsFiles = {},
   ) {}
 
-  /** Resolves when connections are taken. Rejects with what the system says. */
+  /** Resolves when connections are taken. Rejects with what the system says, or E_TLS. */
   async open(): Promise<void> {
-    const server = createServer((socket) => this.accept(socket));
-    this.server = server;
     const path = /^punix:(.+)$/.exec(this.target)?.[1];
-    const tcp = /^ptcp:(\d+)?(?::(.+))?$/.exec(this.target);
+    const ip = /^p(?:tcp|ssl):(\d+)?(?::(.+))?$/.exec(this.target);
+    if (path === undefined && ip === null) {
+      throw new Error(`${this.target}: not a passive connection method`);
+    }
+    const server = this.target.startsWith('pssl:') ? this.tlsServer() : this.plainServer();
+    this.server = server;
     // A socket file that a killed daemon left behind answers nobody: make room.
     if (path !== undefined) await unlink(path).catch(() => {});
     await new Promise<void>((resolve, reject) => {
@@ -32,12 +48,33 @@ export class OfListener {
         server.on('error', () => {});
         resolve();
       };
+      const host = ip?.[2]?.replace(/^\[|\]$/g, '') ?? '0.0.0.0';
       if (path !== undefined) server.listen(path, done);
-      else if (tcp !== null) {
-        const host = tcp[2]?.replace(/^\[|\]$/g, '') ?? '0.0.0.0';
-        server.listen(tcp[1] === undefined ? OF_PORT : Number(tcp[1]), host, done);
-      } else reject(new Error(`${this.target}: not a passive connection method`));
+      else server.listen(ip?.[1] === undefined ? OF_PORT : Number(ip[1]), host, done);
     });
+  }
+
+  private plainServer(): Server {
+    return createServer((socket) => this.accept(socket));
+  }
+
+  /** Peers must show a certificate that the CA signed, unless anybody is trusted. */
+  private tlsServer(): Server {
+    requireFiles(this.tls);
+    const checked = !trustsAnybody(this.tls);
+    const server = createTlsServer({
+      ...secureContextOptions(this.tls),
+      requestCert: checked,
+      rejectUnauthorized: checked,
+      handshakeTimeout: HANDSHAKE_MS,
+    });
+    server.maxConnections = 2 * CONNECTIONS_MAX;
+    server.on('secureConnection', (socket) => this.accept(socket));
+    server.on('tlsClientError', (error, socket) => {
+      log.warn(`${this.target}: SSL_accept: ${tlsErrorText(error)}`);
+      socket.destroy();
+    });
+    return server;
   }
 
   private accept(socket: Socket): void {

@@ -18,6 +18,7 @@ import type { AsyncChange, Role } from '../../openflow/messages-control.js';
 import { OfConnection } from '../../openflow/vconn.js';
 import type { Ofproto } from '../ofproto.js';
 import { Bundles } from './bundles.js';
+import { FlowModReport } from './flow-mod-report.js';
 import { FlowMonitors } from './flow-monitors.js';
 import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
 import { MultipartRequests } from './multipart.js';
@@ -82,6 +83,7 @@ export class OfConn {
   readonly bundles = new Bundles(this, { execute: executeBundled, prepare: preparePacketOut });
   readonly monitors = new FlowMonitors(this);
   readonly multipart = new MultipartRequests(this);
+  readonly flowMods: FlowModReport;
   private readonly queue: Request[] = [];
   private busy = false;
   private drainWaiters: (() => void)[] = [];
@@ -94,6 +96,7 @@ export class OfConn {
     private readonly options: OfConnOptions,
   ) {
     this.kind = options.kind;
+    this.flowMods = new FlowModReport(options.name, ofproto.clock);
     this.refusals = rateLimited(log, ofproto.clock, { burst: 10, perMinute: 10 });
     this.missSendLen = options.kind === 'primary' ? MISS_SEND_LEN_DEFAULT : 0;
     this.lastReceivedMs = ofproto.clock.now();
@@ -108,6 +111,7 @@ export class OfConn {
       onDrain: () => this.drained(),
       onEmpty: () => this.monitors.drained(),
       onClose: (reason) => {
+        this.flowMods.log();
         this.drained();
         this.options.onClose?.(reason);
       },
@@ -261,10 +265,12 @@ export class OfConn {
   run(now: number): void {
     this.bundles.run(now);
     this.multipart.run(now);
+    this.flowMods.run(now);
   }
 
   nextWake(): number {
-    return Math.min(this.bundles.nextWake(), this.multipart.nextWake());
+    const parts = [this.bundles, this.multipart, this.flowMods];
+    return Math.min(...parts.map((part) => part.nextWake()));
   }
 
   close(): void {

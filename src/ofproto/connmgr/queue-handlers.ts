@@ -20,7 +20,21 @@ function portsOf(ofproto: Ofproto, port: number): OfPort[] {
   return [ofproto.portByNo(port) ?? fail('OFPQOFC_BAD_PORT')];
 }
 
-const queuesOf = (port: OfPort): readonly number[] => port.device.queueIds?.() ?? [];
+const queuesOf = (port: OfPort): readonly number[] =>
+  port.device.queueIds?.() ?? classesOf(port).map(({ queueId }) => queueId);
+
+/** Classes that QoS made of the port, with their counters. */
+function classesOf({ odpPort, ofproto }: OfPort) {
+  if (odpPort === null) return [];
+  return ofproto.backer.dpif.pmds?.txPorts(odpPort)[0]?.classes ?? [];
+}
+
+function counted(port: OfPort, id: number): Pick<QueueStatsEntry, 'txBytes' | 'txPackets' | 'txErrors'> {
+  const found = classesOf(port).find(({ queueId }) => queueId === id);
+  if (!found) return { txBytes: UNKNOWN64, txPackets: UNKNOWN64, txErrors: UNKNOWN64 };
+  const { bytes, packets, dropped } = found;
+  return { txBytes: BigInt(bytes), txPackets: BigInt(packets), txErrors: BigInt(dropped) };
+}
 
 /** @throws OfpError for ports and queues that are not there */
 export function queueStats(ofproto: Ofproto, { port, queue }: QueueStatsRequest): OfMessage {
@@ -30,9 +44,7 @@ export function queueStats(ofproto: Ofproto, { port, queue }: QueueStatsRequest)
       .map((id) => ({
         port: each.ofPort,
         queue: id,
-        txBytes: UNKNOWN64,
-        txPackets: UNKNOWN64,
-        txErrors: UNKNOWN64,
+        ...counted(each, id),
         durationSec: UNKNOWN32,
         durationNsec: UNKNOWN32,
       })),
