@@ -173,8 +173,8 @@ const attached: Omit<{ [T in keyof OpenVSwitchTables]: TableDoc<T> }, keyof type
   QoS: {
     text: 'Shaping of what leaves by a port.',
     columns: {
-      type: keeps('linux-htb, linux-hfsc and the like.'),
-      queues: keeps('Queues by number.'),
+      type: acts('linux-htb, linux-hfsc, linux-noop or egress-policer.'),
+      queues: acts('Queues by number.'),
       other_config: acts('max-rate and what the type knows besides.'),
       external_ids: externalIds,
     },

@@ -170,12 +170,24 @@ export class OvsdbServer implements SessionHost {
    * Throws OvsdbError when the rows do not fit the schema; the database is then as it was.
    */
   convertDatabase(database: Database, schema: DatabaseSchema, asker?: Session): void {
-    this.changeSchema(database, () => database.convert(schema), asker);
+    this.changeSchema(database, () => database.convert(schema), { asker });
   }
 
-  /** Lets `change` give a database another schema, and tells everybody, but first `asker`. */
-  changeSchema(database: Database, change: () => void, asker?: Session): void {
+  /**
+   * Lets `change` give a database another schema, and tells everybody, but first `asker`.
+   *
+   * @param isFirst there was none before: nobody need begin anew
+   */
+  changeSchema(
+    database: Database,
+    change: () => void,
+    { asker, isFirst = false }: { asker?: Session; isFirst?: boolean } = {},
+  ): void {
     change();
+    if (isFirst) {
+      this.setState(database, { schema: schemaText(database) });
+      return;
+    }
     this.disconnectUnaware(asker);
     for (const session of this.sessions) session.forgetDatabase(database);
     this.caches.set(database, new UpdateCache());

@@ -35,6 +35,8 @@ export interface SessionHost {
 
 /** Output bytes above which monitors merge updates instead of sending them. */
 const UPDATE_BACKLOG_BYTES = 256 * 1024;
+/** The tag of RFC 7047's extension for databases that are to come. */
+const UNAVAILABLE = 'database not available';
 const MONITORS_MAX = 1000;
 const TRIGGERS_MAX = 10_000;
 const UPDATE_METHOD = { 1: 'update', 2: 'update2', 3: 'update3' } as const;
@@ -108,6 +110,10 @@ export class Session implements LockHolder, TriggerOwner {
       throw syntaxError(params, `${method} request params must begin with <db-name>`);
     }
     const database = this.host.databases.get(name);
+    if (database?.forwarder && database.schema.tables.size === 0 && method !== 'transact') {
+      const why = 'which is not yet available because the relay has not been connected';
+      throw syntaxError(params, `${method} request specifies database ${name} ${why}`, UNAVAILABLE);
+    }
     if (database) return database;
     const details = `${method} request specifies unknown database ${name}`;
     throw syntaxError(params, details, 'unknown database');

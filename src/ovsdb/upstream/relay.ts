@@ -130,7 +130,10 @@ export class Relay {
     const { method, result } = await this.monitor(connection, schema);
     // Not before the rows are here: nobody shall see the database empty.
     if (text !== this.schemaText) {
-      this.server.changeSchema(this.database, () => this.database.adopt(schema));
+      this.server.changeSchema(this.database, () => this.database.adopt(schema), {
+        // Who came before there was any has seen none.
+        isFirst: this.schemaText === '',
+      });
       this.schemaText = text;
     }
     this.takeDump(method, result);
