@@ -17,7 +17,6 @@
  * Not for: what rules mean (rule.ts), or the datapath's caches.
  */
 import type { Match } from '../openflow/match.js';
-import { matchCovers } from '../openflow/match.js';
 import { FLOW_WORDS, type FlowWords, W_CONJ_ID } from '../packet/flow-layout.js';
 import { type ClassifierRule, Subtable, TrieSet } from './classifier-subtable.js';
 
@@ -170,10 +169,12 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Every rule whose packets `target` covers (a loose flow-mod's or a request's choice). */
   *covered(target: Match): Generator<R> {
+    const words: number[] = [];
+    for (let i = 0; i < FLOW_WORDS; i++) if (target.mask[i] !== 0) words.push(i);
     for (const subtable of this.subtables) {
       if (!maskWithin(target.mask, subtable.mask)) continue;
       for (const bucket of subtable.buckets.values()) {
-        for (const rule of bucket) if (matchCovers(target, rule.match)) yield rule;
+        for (const rule of bucket) if (agrees(rule.match.flow, target, words)) yield rule;
       }
     }
   }
@@ -217,6 +218,12 @@ function matchesOverlap(a: Match, b: Match): boolean {
   for (let i = 0; i < FLOW_WORDS; i++) {
     if (((a.flow[i] ^ b.flow[i]) & a.mask[i] & b.mask[i]) !== 0) return false;
   }
+  return true;
+}
+
+/** True when `flow` has the values that `target` asks for in these words, all that it asks for. */
+function agrees(flow: FlowWords, target: Match, words: readonly number[]): boolean {
+  for (const i of words) if (((flow[i] ^ target.flow[i]) & target.mask[i]) !== 0) return false;
   return true;
 }
 

@@ -13,13 +13,27 @@ export interface Match {
 
 const FLOW_BYTES = FLOW_WORDS * Int32Array.BYTES_PER_ELEMENT;
 
+/**
+ * How many matches share a buffer: buffers, not words, are what allocating them costs. A match that
+ * stays keeps its neighbours' room, so that they must be few.
+ */
+const MATCHES_PER_BUFFER = 8;
+const BUFFER_BYTES = MATCHES_PER_BUFFER * 2 * FLOW_BYTES;
+
+let buffer = new ArrayBuffer(BUFFER_BYTES);
+let used = 0;
+
 /** A match that every packet satisfies. */
 export function matchAny(): Match {
-  // One buffer for both: buffers, not words, are what allocating them costs.
-  const buffer = new ArrayBuffer(2 * FLOW_BYTES);
+  if (used === BUFFER_BYTES) {
+    buffer = new ArrayBuffer(BUFFER_BYTES);
+    used = 0;
+  }
+  const at = used;
+  used += 2 * FLOW_BYTES;
   return {
-    flow: new Int32Array(buffer, 0, FLOW_WORDS),
-    mask: new Int32Array(buffer, FLOW_BYTES, FLOW_WORDS),
+    flow: new Int32Array(buffer, at, FLOW_WORDS),
+    mask: new Int32Array(buffer, at + FLOW_BYTES, FLOW_WORDS),
   };
 }
 

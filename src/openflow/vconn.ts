@@ -115,6 +115,8 @@ export class OfConnection {
   private readonly waiters = new Map<number, Waiter>();
   private chunks: Buffer[] = [];
   private chunkBytes = 0;
+  /** Fewer hold nothing that can be read. */
+  private chunkBytesNeeded = HEADER_LENGTH;
   private wasCongested = false;
   private readonly opened: Promise<number>;
   private resolveOpen!: (version: number) => void;
@@ -289,32 +291,42 @@ export class OfConnection {
   private receive(chunk: Buffer): void {
     this.chunks.push(chunk);
     this.chunkBytes += chunk.length;
-    while (!this.closed && this.chunkBytes >= HEADER_LENGTH) {
-      const head = this.gather(HEADER_LENGTH);
-      const length = head.readUInt16BE(2);
-      if (length < HEADER_LENGTH) {
-        this.fail('EPROTO', `received too-short ofp_header (${length} bytes)`);
-        return;
+    // Small pieces are put together once there is something to read from them.
+    if (this.chunkBytes < this.chunkBytesNeeded) return;
+    const all = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks);
+    let at = 0;
+    try {
+      while (!this.closed) {
+        const length = this.frameLength(all, at);
+        if (length === 0) return;
+        at += length;
+        // A view: whoever keeps a frame for long copies it.
+        this.handle(new Uint8Array(all.buffer, all.byteOffset + at - length, length));
       }
-      // Whoever does not greet is not waited for: its length may mean anything.
-      if (this.version === 0 && head[1] > OFPT_ERROR) {
-        this.fail('EPROTO', `received message type ${head[1]} while expecting OFPT_HELLO`);
-        return;
-      }
-      if (this.chunkBytes < length) return;
-      const all = this.gather(length);
-      const frame = new Uint8Array(all.subarray(0, length));
-      this.chunks[0] = all.subarray(length);
-      this.chunkBytes -= length;
-      if (this.chunks[0].length === 0) this.chunks.shift();
-      this.handle(frame);
+    } finally {
+      this.chunkBytes = this.closed ? 0 : all.length - at;
+      this.chunks = this.chunkBytes === 0 ? [] : [all.subarray(at)];
     }
   }
 
-  /** The first chunk, made at least n bytes long. */
-  private gather(n: number): Buffer {
-    if (this.chunks[0].length < n) this.chunks = [Buffer.concat(this.chunks)];
-    return this.chunks[0];
+  /** Length of the frame at `at`; 0 when it is not whole yet, or the connection had to be ended. */
+  private frameLength(all: Buffer, at: number): number {
+    const left = all.length - at;
+    this.chunkBytesNeeded = HEADER_LENGTH;
+    if (left < HEADER_LENGTH) return 0;
+    const length = all.readUInt16BE(at + 2);
+    if (length < HEADER_LENGTH) {
+      this.fail('EPROTO', `received too-short ofp_header (${length} bytes)`);
+      return 0;
+    }
+    // Whoever does not greet is not waited for: its length may mean anything.
+    if (this.version === 0 && all[at + 1] > OFPT_ERROR) {
+      this.fail('EPROTO', `received message type ${all[at + 1]} while expecting OFPT_HELLO`);
+      return 0;
+    }
+    if (left >= length) return length;
+    this.chunkBytesNeeded = length;
+    return 0;
   }
 
   private handle(frame: Uint8Array): void {

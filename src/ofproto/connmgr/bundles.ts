@@ -117,7 +117,7 @@ export class Bundles {
     }
     if (this.bundles.size >= BUNDLES_MAX) fail('OFPBFC_OUT_OF_BUNDLES');
     const usedMs = this.conn.ofproto.clock.now();
-    const opened = { id, flags, closed: false, openFrame: frame, openXid: xid, usedMs };
+    const opened = { id, flags, closed: false, openFrame: frame.slice(), openXid: xid, usedMs };
     const bundle: Bundle = { ...opened, entries: [] };
     this.bundles.set(id, bundle);
     return bundle;
