@@ -103,6 +103,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private readonly queues: PortQueues;
   private readonly planner: TxPlanner;
   private readonly shaper: ShaperTable;
+  private readonly policer: ShaperTable;
   private settings: DpifSettings;
   private executeRefused = 0;
   /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
@@ -120,7 +121,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.name = options.name ?? 'netdev@ovs-netdev';
     this.settings = { ...options.settings };
     this.shaper = ShaperTable.create(maxPorts + EXTRA_QUEUES);
-    this.planner = new TxPlanner(maxPorts, this.shaper, (slot) =>
+    this.policer = ShaperTable.create(maxPorts);
+    this.planner = new TxPlanner(maxPorts, this.shaper, this.policer, (slot) =>
       clearSlot(this.slots.stats, slot),
     );
     this.slots = new WorkerSlots({
@@ -459,6 +461,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       stats: slot.stats,
       meters: this.meters,
       shaper: this.shaper,
+      policer: this.policer,
       onUpcall: (record, worker) => this.upcall(record, worker),
       onReport: (report) => this.reported(report),
       onDeath: (worker) => this.slots.died(worker),

@@ -122,7 +122,8 @@ export class EgressQueues implements EgressDecider {
     this.noqueue[portNo] = port.noqueue ? 1 : 0;
     this.choice.setRules(portNo, rules);
     this.classes[portNo] = shaper === null ? null : new PortClasses(shaper);
-    if (shaper) for (const { slot } of shaper.classes) this.setLimit(slot, port.limit);
+    const classLimit = shaper?.policer ? 0 : port.limit;
+    if (shaper) for (const { slot } of shaper.classes) this.setLimit(slot, classLimit);
     this.special[portNo] = (queues.length > 1 ? 1 : 0) | (shaper ? 2 : 0);
     this.settle(portNo);
   }

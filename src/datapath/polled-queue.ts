@@ -32,6 +32,8 @@ export class PolledQueue extends ReceiveQueue {
   readonly load: Float64Array;
   /** Frames that it gave in the round at hand. */
   got = 0;
+  /** What it gives passes the gate of policing. */
+  policed = false;
 
   constructor(
     kind: number,

@@ -60,13 +60,16 @@ export class ReceiveQueue {
   ) {}
 }
 
+/** Who takes received frames: an engine, or what stands before it. */
+export type FrameSink = Pick<Engine, 'receive'>;
+
 /** Reads queues into the engine. */
 export class Receiver {
   /** Index in the vectors where tapRead puts its answers. */
   private readonly tapVector: number;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: FrameSink,
     private readonly memory: FrameMemory,
     private readonly io: PacketIo,
     private readonly offsets: Int32Array,

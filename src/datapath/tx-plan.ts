@@ -69,6 +69,7 @@ export class TxPlanner {
   constructor(
     maxPorts: number,
     private readonly shaper: ShaperTable,
+    private readonly policer: ShaperTable,
     /** Zeroes a slot's counters. */
     private readonly clear: (slot: number) => void,
   ) {
@@ -149,7 +150,8 @@ export class TxPlanner {
       },
       limit: settings.queueLength,
       noqueue: settings.discipline === 'noqueue',
-      shaper: classes.length > 0 ? { classes } : null,
+      shaper: classes.length > 0 ? { policer: settings.shaping?.policer ?? false, classes } : null,
+      policed: settings.policing !== null,
     };
   }
 
@@ -168,7 +170,8 @@ export class TxPlanner {
 
   private setClasses(plan: PortPlan): void {
     const { portNo, name, settings } = plan;
-    const { shaping } = settings;
+    const { shaping, policing } = settings;
+    if (policing) this.policer.setPolicing(portNo, policing);
     if (!shaping) return;
     const first = this.slots.take(shaping.classes.length);
     if (first < 0) {

@@ -15,6 +15,8 @@ export interface TxClass {
 }
 
 export interface TxShaper {
+  /** Nothing waits: what is over the rate is dropped. */
+  policer: boolean;
   /** The one with queueId 0 takes what names no class. */
   classes: readonly TxClass[];
 }
@@ -31,4 +33,6 @@ export interface TxPort {
   /** Nothing waits: what a full device does not take is dropped. */
   noqueue: boolean;
   shaper: TxShaper | null;
+  /** Whether what it receives is policed. */
+  policed: boolean;
 }

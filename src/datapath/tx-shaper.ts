@@ -13,6 +13,8 @@
  * port's lock, held for some tens of instructions; ports without rates have nothing to do with it.
  */
 // hot path
+import type { Policing } from '../netdev/queue-settings.js';
+
 const STRIDE = 8;
 const S_RATE = 1;
 const S_TOKENS = 2;
@@ -58,6 +60,41 @@ export class ShaperTable {
     words[at + S_OWN_TOKENS] = burst;
     words[at + S_LAST] = -1;
     this.unlock(port);
+  }
+
+  /**
+   * Sets what may come in by a port: `rate` bytes and `packets` packets in a second; 0: any number.
+   * Bursts are kept to as they are.
+   */
+  setPolicing(port: number, { rate, burst, packetRate, packetBurst }: Policing): void {
+    const at = port * STRIDE;
+    const { words } = this;
+    this.lock(port);
+    words[at + S_RATE] = rate / 1e6;
+    words[at + S_DEPTH] = burst;
+    words[at + S_OWN_RATE] = packetRate / 1e6;
+    words[at + S_OWN_DEPTH] = packetBurst;
+    words[at + S_TOKENS] = burst;
+    words[at + S_OWN_TOKENS] = packetBurst;
+    words[at + S_LAST] = -1;
+    this.unlock(port);
+  }
+
+  /** Whether a frame may come in. One of 64 KiB may, too, where the burst is less: at a debt. */
+  police(port: number, bytes: number, nowUs: number): boolean {
+    this.lock(port);
+    const { words } = this;
+    const at = port * STRIDE;
+    this.refill(at, nowUs);
+    const passes =
+      (words[at + S_RATE] === 0 || words[at + S_TOKENS] > 0) &&
+      (words[at + S_OWN_RATE] === 0 || words[at + S_OWN_TOKENS] >= 1);
+    if (passes) {
+      words[at + S_TOKENS] -= bytes;
+      words[at + S_OWN_TOKENS] -= 1;
+    }
+    this.unlock(port);
+    return passes;
   }
 
   /**

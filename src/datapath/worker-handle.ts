@@ -53,6 +53,7 @@ export interface WorkerHandleOptions {
   /** Shared by all workers. */
   meters: MeterTable;
   shaper: ShaperTable;
+  policer: ShaperTable;
   onUpcall: (record: UpcallRecord, worker: number) => void;
   onReport: (report: WorkerReport, worker: number) => void;
   /** The thread ended without being told to. */
@@ -109,6 +110,7 @@ export class WorkerHandle {
       settings: options.settings,
       meters: options.meters.buffer,
       shaper: options.shaper.buffer,
+      policer: options.policer.buffer,
     };
     this.thread = new Worker(options.url, { workerData: init, transferList: [channel.port2] });
     this.watcher = native.watchFd(this.notifyFd, () => this.notified());

@@ -16,6 +16,7 @@
 import type { PacketIo } from '../native/binding.js';
 import type { EgressQueues } from './egress-queues.js';
 import type { Engine } from './engine.js';
+import type { PolicingGate } from './policing-gate.js';
 import { LOAD_CYCLES, LOAD_FRAMES, type PolledQueue } from './polled-queue.js';
 import { KIND_TAP, type Receiver } from './receive-queue.js';
 import {
@@ -52,6 +53,9 @@ export interface WorkerLoopOptions {
   engine: Engine;
   queues: EgressQueues;
   receiver: Receiver;
+  /** Reads queues of ports that are policed, into the gate. */
+  policed: Receiver;
+  gate: PolicingGate;
   stats: SharedStats;
   /** Where io.wait writes tags. */
   ready: Int32Array;
@@ -76,6 +80,8 @@ export class WorkerLoop {
   private readonly engine: Engine;
   private readonly egress: EgressQueues;
   private readonly receiver: Receiver;
+  private readonly policed: Receiver;
+  private readonly gate: PolicingGate;
   private readonly stats: SharedStats;
   private readonly ready: Int32Array;
   private readonly host: WorkerHost;
@@ -93,6 +99,8 @@ export class WorkerLoop {
     this.engine = options.engine;
     this.egress = options.queues;
     this.receiver = options.receiver;
+    this.policed = options.policed;
+    this.gate = options.gate;
     this.stats = options.stats;
     this.ready = options.ready;
     this.host = options.host;
@@ -103,9 +111,16 @@ export class WorkerLoop {
   add(queue: PolledQueue): void {
     let tag = this.queues.indexOf(null);
     if (tag < 0) tag = this.queues.push(null) - 1;
+    queue.policed = this.gate.isSet(queue.portNo);
     this.queues[tag] = queue;
     this.io.watch(queue.fd, tag);
     this.activate(queue);
+  }
+
+  /** Whether what comes in by a port, now and later, passes the gate. */
+  setPoliced(portNo: number, policed: boolean): void {
+    this.gate.set(portNo, policed);
+    for (const queue of this.queues) if (queue?.portNo === portNo) queue.policed = policed;
   }
 
   /**
@@ -170,7 +185,8 @@ export class WorkerLoop {
     for (let i = this.nActive - 1; i >= 0; i--) {
       const queue = this.active[i];
       this.egress.recorded = queue.rxq;
-      const got = this.receiver.receive(queue, TURN_BUDGET);
+      const receiver = queue.policed ? this.policed : this.receiver;
+      const got = receiver.receive(queue, TURN_BUDGET);
       queue.got = got;
       if (got > 0) {
         queue.idleRounds = 0;

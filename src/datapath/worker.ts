@@ -14,6 +14,7 @@ import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
 import { POOL_BYTES } from './frame-pool.js';
 import { MeterTable } from './meter-table.js';
+import { PolicingGate } from './policing-gate.js';
 import { PolledQueue, type WorkerQueue } from './polled-queue.js';
 import { KIND_RING, KIND_TAP, Receiver } from './receive-queue.js';
 import {
@@ -49,6 +50,7 @@ export interface WorkerInit {
   stats: SharedStatsBuffers;
   meters: ArrayBufferLike;
   shaper: ArrayBufferLike;
+  policer: ArrayBufferLike;
   upcalls: ArrayBufferLike;
   settings: DpifSettings;
 }
@@ -116,11 +118,14 @@ class ForwardingWorker {
       takePool: () => this.space.take(POOL_BYTES),
     });
     this.engine.egress.decider = this.queues;
+    const gate = new PolicingGate(this.engine, stats, new ShaperTable(init.policer), native);
     this.loop = new WorkerLoop({
       io,
       engine: this.engine,
       queues: this.queues,
       receiver: new Receiver(this.engine, memory, io, offsets, lengths, stats),
+      policed: new Receiver(gate, memory, io, offsets, lengths, stats),
+      gate,
       stats,
       ready,
       host: this,
@@ -189,6 +194,7 @@ class ForwardingWorker {
       case 'portAdd':
         this.loop.endBatch();
         this.queues.portAdd(message.port);
+        this.loop.setPoliced(message.port.portNo, message.port.policed);
         return true;
       case 'portDel':
         this.portDel(message.portNo);

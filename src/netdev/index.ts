@@ -21,6 +21,7 @@ export {
   DEFAULT_QUEUE_LENGTH,
   DEFAULT_QUEUE_SETTINGS,
   type Discipline,
+  type Policing,
   type PortQueueSettings,
   type Shaping,
   type ShapingClass,

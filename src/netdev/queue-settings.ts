@@ -27,11 +27,23 @@ export interface ShapingClass {
 
 /** What a QoS row asks for, where the switch itself keeps to it. */
 export interface Shaping {
+  /** The QoS row's: 'linux-htb', 'linux-hfsc', 'egress-policer'. */
+  type: string;
+  /** Nothing waits: what is over the rate is dropped. */
+  policer: boolean;
   /** Bytes in a second, of all classes together. */
   maxRate: number;
   burst: number;
   /** One of them has queueId 0. */
   classes: readonly ShapingClass[];
+}
+
+/** Bound on what comes in: bytes and packets, in a second and at once; a rate of 0: none. */
+export interface Policing {
+  rate: number;
+  burst: number;
+  packetRate: number;
+  packetBurst: number;
 }
 
 export interface PortQueueSettings {
@@ -47,6 +59,7 @@ export interface PortQueueSettings {
   /** Frames that wait at most for one transmit queue. */
   queueLength: number;
   shaping: Shaping | null;
+  policing: Policing | null;
 }
 
 export const DEFAULT_QUEUE_LENGTH = 1000;
@@ -59,4 +72,5 @@ export const DEFAULT_QUEUE_SETTINGS: PortQueueSettings = {
   discipline: 'pfifo_fast',
   queueLength: DEFAULT_QUEUE_LENGTH,
   shaping: null,
+  policing: null,
 };

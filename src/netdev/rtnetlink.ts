@@ -159,17 +159,18 @@ export class LinkMonitor {
 
   /** @throws TapswitchError E_NO_DEVICE, E_NO_CAPABILITY */
   setUp(name: string, up: boolean): void {
-    this.set(name, up ? { setFlags: IFF_UP } : { clearFlags: IFF_UP });
+    const flags = up ? { setFlags: IFF_UP } : { clearFlags: IFF_UP };
+    this.set(name, `taking it ${up ? 'up' : 'down'}`, flags);
   }
 
   /** @param mtu bytes after the Ethernet header */
   setMtu(name: string, mtu: number): void {
-    this.set(name, { mtu });
+    this.set(name, `setting MTU ${mtu}`, { mtu });
   }
 
   /** @param address 6 bytes */
   setAddress(name: string, address: Uint8Array): void {
-    this.set(name, { address });
+    this.set(name, 'setting its MAC address', { address });
   }
 
   /** The kernel's counters now; null when there is no such link. */
@@ -201,13 +202,14 @@ export class LinkMonitor {
     this.native.close(this.requestFd);
   }
 
-  private set(name: string, request: Partial<LinkRequest>): void {
+  /** @param deed what is tried, for the message */
+  private set(name: string, deed: string, request: Partial<LinkRequest>): void {
     const link = this.link(name) ?? this.refresh(name);
     if (!link) throw openError(name, 'ENODEV');
     try {
       this.request({ type: RTM_SETLINK, flags: NLM_F_ACK, ifindex: link.ifindex, ...request });
     } catch (error) {
-      throw deviceError(`${name}: setting failed`, errnoName(error), error);
+      throw deviceError(`${name}: ${deed} failed`, errnoName(error), error);
     }
     this.refresh(name);
   }

@@ -20,6 +20,7 @@ import type { LacpMemberSettings } from '../ofproto/settings.js';
 import { configureTables } from '../ofproto/table-config.js';
 import { pickBridgeMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, PortConfig } from './config.js';
+import { shapingOf } from './read-qos.js';
 
 const log = getLogger('bridge');
 
@@ -77,8 +78,8 @@ export class Bridge {
       this.ofproto.bundleSet(name, null);
       this.ports.delete(name);
     }
-    for (const iface of [...this.ifaces.values()]) {
     const numbers = requestedNumbers(config);
+    for (const iface of [...this.ifaces.values()]) {
       const next = wanted.get(iface.config.name);
       if (next && !mustReopen(iface, next) && !mustRenumber(iface, numbers)) {
         if (!sameOptions(iface.config, next)) iface.device?.setOptions?.(optionsOf(next));
@@ -277,7 +278,6 @@ function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
   }
 }
 
-/** Whether going to the other configuration needs another device. */
 /** Which interface gets each number that is asked for: the first one by name. */
 function requestedNumbers(config: BridgeConfig): Map<number, string> {
   const numbers = new Map<number, string>();
@@ -296,6 +296,7 @@ function mustRenumber({ config, ofport }: IfaceState, numbers: Map<number, strin
   return false;
 }
 
+/** Whether going to the other configuration needs another device. */
 function mustReopen({ config: from, device }: IfaceState, to: IfaceConfig): boolean {
   if (from.type !== to.type) return true;
   if (sameOptions(from, to)) return false;
@@ -316,8 +317,10 @@ function sameOptions(from: IfaceConfig, to: IfaceConfig): boolean {
 }
 
 /** The same object as long as nothing changes: the datapath compares by identity. */
-function setQueues(device: Netdev | null, { queues }: IfaceConfig): void {
-  if (device && !isDeepStrictEqual(device.queueSettings, queues)) device.queueSettings = queues;
+function setQueues(device: Netdev | null, { queues, qos }: IfaceConfig): void {
+  if (!device) return;
+  const settings = qos ? { ...queues, shaping: shapingOf(qos, device) } : queues;
+  if (!isDeepStrictEqual(device.queueSettings, settings)) device.queueSettings = settings;
 }
 
 function optionsOf(config: IfaceConfig): Record<string, string> {

@@ -17,6 +17,7 @@ import type {
   LacpSettings,
   MirrorSettings,
 } from '../ofproto/settings.js';
+import type { QosConfig } from './read-qos.js';
 
 export interface IfaceConfig {
   /** Row in the Interface table, or null for a local port that no row describes. */
@@ -31,6 +32,8 @@ export interface IfaceConfig {
   mtuRequest: number | null;
   /** Receive and transmit queues. */
   queues: PortQueueSettings;
+  /** The QoS row of its port. */
+  qos: QosConfig | null;
   /** other_config's LACP settings. */
   lacp: IfaceLacpConfig;
   options: ReadonlyMap<string, string>;
@@ -88,8 +91,8 @@ export interface BridgeConfig {
 export interface SwitchConfig {
   bridges: BridgeConfig[];
   nextCfg: number;
+  /** Open_vSwitch ssl; null: the row is not there. */
+  tls: TlsFiles | null;
   /** Open_vSwitch other_config. */
   otherConfig: ReadonlyMap<string, string>;
 }
-  /** Open_vSwitch ssl; null: the row is not there. */
-  tls: TlsFiles | null;

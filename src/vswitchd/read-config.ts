@@ -20,6 +20,7 @@ import { readExporters } from './read-exporters.js';
 import { readFlowTables } from './read-flow-tables.js';
 import { readMirrors } from './read-mirrors.js';
 import { readIfaceLacp, readPortSettings } from './read-port.js';
+import { isQosType, readPolicing, readQos } from './read-qos.js';
 import { parseCpuMask, readQueueSettings } from './read-queues.js';
 import {
   isUnicastMac,
@@ -67,8 +68,8 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
   return {
     bridges: bridges.sort(byName),
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
-    otherConfig: rowMap(root, 'other_config'),
     tls: readTls(root),
+    otherConfig: rowMap(root, 'other_config'),
   };
 }
 
@@ -201,7 +202,6 @@ function usableHwaddr(text: string | undefined, warn: Warn): Uint8Array | null {
   return null;
 }
 
-function readController(row: IdlRow, warn: Warn): ControllerSettings {
 /** Open_vSwitch ssl: the keys of connections to controllers. */
 function readTls(root: IdlRow): TlsFiles | null {
   const row = rowRefs(root, 'ssl')[0];
@@ -214,6 +214,7 @@ function readTls(root: IdlRow): TlsFiles | null {
   };
 }
 
+function readController(row: IdlRow, warn: Warn): ControllerSettings {
   const mode = rowString(row, 'connection_mode');
   const target = rowString(row, 'target');
   if (mode === 'in-band') {
@@ -249,6 +250,11 @@ function readPort(row: IdlRow, bridgeName: string, warn: Warn): PortConfig {
   const name = rowString(row, 'name');
   const ifaces = rowRefs(row, 'interfaces').map((r) => readIface(r, bridgeName, warn));
   ifaces.sort(byName);
+  const qos = readQos(row);
+  for (const iface of ifaces) iface.qos = qos;
+  if (qos && !isQosType(qos.type)) {
+    warn(`port ${name}: QoS type '${qos.type}' cannot be applied here, its traffic is not shaped`);
+  }
   const settings = readPortSettings(row, ifaces.length, (m) => warn(`port ${name}: ${m}`));
   return { uuid: row.uuid, name, ifaces, settings };
 }
@@ -266,9 +272,13 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
     ofportRequest: usable ? request : null,
     mac: parseMac(row.get<string | null>('mac')),
     mtuRequest: rowNumber(row, 'mtu_request'),
-    queues: readQueueSettings(options, rowMap(row, 'other_config'), (m) =>
-      warn(`interface ${name}: ${m}`),
-    ),
+    queues: {
+      ...readQueueSettings(options, rowMap(row, 'other_config'), (m) =>
+        warn(`interface ${name}: ${m}`),
+      ),
+      policing: readPolicing(row),
+    },
+    qos: null,
     lacp: readIfaceLacp(row),
     options,
   };
@@ -283,6 +293,7 @@ function localPort(name: string): PortConfig {
     mac: null,
     mtuRequest: null,
     queues: DEFAULT_QUEUE_SETTINGS,
+    qos: null,
     lacp: { portId: null, portPriority: null, key: 0 },
     options: new Map(),
   };

@@ -125,6 +125,7 @@ function readLacp(row: IdlRow, nIfaces: number, warn: Warn): PortLacpConfig | nu
   const other = rowMap(row, 'other_config');
   // Links that can be aggregated are preferred to those that stand alone.
   const fallback = nIfaces > 1 ? 65534 : 65535;
+  const time = other.get('lacp-time')?.toLowerCase() ?? 'slow';
   const systemId = readSystemId(other.get('lacp-system-id'), warn);
   if (systemId?.every((byte) => byte === 0)) {
     warn('Invalid zero LACP system ID.');
@@ -132,9 +133,9 @@ function readLacp(row: IdlRow, nIfaces: number, warn: Warn): PortLacpConfig | nu
   }
   return {
     active: mode === 'active',
-    fast: other.get('lacp-time')?.toLowerCase() === 'fast',
+    fast: oneOf(time, ['slow', 'fast'], 'slow', 'lacp-time', warn) === 'fast',
     systemId,
-    systemPriority: mapPositive16(other, 'lacp-system-priority') ?? fallback,
+    systemPriority: mapInt(other, 'lacp-system-priority', { min: 1, max: 0xffff, fallback }, warn),
     fallbackAb: mapBool(other, 'lacp-fallback-ab', false),
   };
 }

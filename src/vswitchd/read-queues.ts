@@ -38,6 +38,9 @@ export function readQueueSettings(
     classes: readClasses(other, warn),
     discipline: readDiscipline(other.get('tx-queue-discipline'), warn),
     queueLength: mapInt(other, 'tx-queue-length', length, warn),
+    // Rates depend on the device: bridge.ts.
+    shaping: null,
+    policing: null,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   IdlTxn,
 } from '../ovsdb/idl/index.js';
 import type { Bridge, IfaceState } from './bridge.js';
+import { queueStatistics } from './queue-statistics.js';
 import { formatMacBytes } from './row-values.js';
 
 const log = getLogger('bridge');
@@ -83,6 +84,12 @@ export function isConfigChange(table: string, columns: Iterable<string>): boolea
   if (!own) return table !== 'Manager';
   for (const column of columns) if (!own.has(column)) return true;
   return false;
+}
+
+/** What the datapath knows of a port's transmit queues. */
+function transmitQueues({ ofproto }: Bridge, { ofport }: IfaceState) {
+  const odpPort = ofproto.portByNo(ofport)?.odpPort ?? null;
+  return odpPort === null ? undefined : ofproto.backer.dpif.pmds?.txPorts(odpPort)[0];
 }
 
 export class StatusWriter {

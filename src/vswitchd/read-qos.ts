@@ -1,0 +1,111 @@
+/**
+ * QoS and Queue rows, and an interface's policing columns, as plain settings; and what they come to
+ * on a device. Rules and defaults are those of Open vSwitch (ovs-vswitchd.conf.db(5)).
+ *
+ *     Port.qos ──> QoS.type, other_config:max-rate
+ *                    queues: id ──> Queue.other_config: min-rate, max-rate, burst, priority
+ */
+import type { Policing, Shaping, ShapingClass } from '../netdev/index.js';
+import type { IdlRow } from '../ovsdb/idl/index.js';
+import { rowMap, rowNumber, rowRefs, rowString } from './row-values.js';
+
+type Details = ReadonlyMap<string, string>;
+
+/** A QoS row. */
+export interface QosConfig {
+  type: string;
+  details: Details;
+  queues: ReadonlyMap<number, Details>;
+}
+
+/** What shaping depends on besides its settings. */
+export interface QosDevice {
+  readonly type: string;
+  mtu(): number;
+  speedMbps(): number;
+}
+
+/** Types of QoS that are applied, as qos/show-types lists them. */
+export const QOS_TYPES = ['egress-policer', 'linux-hfsc', 'linux-htb', 'linux-noop'] as const;
+
+/** Of devices that tell no speed: what Open vSwitch documents. */
+const DEFAULT_RATE = 100_000_000 / 8;
+/** Beyond the MTU: headers, with a guard. */
+const HEADER_BYTES = 64;
+const POLICING_BURST_KBIT = 8000;
+const POLICING_BURST_KPKTS = 16;
+
+export function isQosType(type: string): boolean {
+  return (QOS_TYPES as readonly string[]).includes(type);
+}
+
+/** The QoS row of a Port row, or null. */
+export function readQos(port: IdlRow): QosConfig | null {
+  const [row] = rowRefs(port, 'qos');
+  const type = row ? rowString(row, 'type') : '';
+  if (!row || type === '') return null;
+  const queues = new Map<number, Details>();
+  const rows = row.get<Map<number, IdlRow>>('queues');
+  for (const [id, queue] of rows) queues.set(Number(id), rowMap(queue, 'other_config'));
+  return { type, details: rowMap(row, 'other_config'), queues };
+}
+
+/** Ingress policing of an Interface row, or null. */
+export function readPolicing(row: IdlRow): Policing | null {
+  const kbit = rowNumber(row, 'ingress_policing_rate') ?? 0;
+  const kpkts = rowNumber(row, 'ingress_policing_kpkts_rate') ?? 0;
+  if (kbit <= 0 && kpkts <= 0) return null;
+  const burst = rowNumber(row, 'ingress_policing_burst') || POLICING_BURST_KBIT;
+  const packets = rowNumber(row, 'ingress_policing_kpkts_burst') || POLICING_BURST_KPKTS;
+  return {
+    rate: (kbit * 1000) / 8,
+    burst: (burst * 1000) / 8,
+    packetRate: kpkts * 1000,
+    packetBurst: packets * 1000,
+  };
+}
+
+/** A number of a setting, bit/s or bits, in bytes; 0 when it is not there or no number. */
+function bytesOf(details: Details, key: string): number {
+  const text = details.get(key) ?? '';
+  return /^\d{1,15}$/.test(text) ? Math.floor(Number(text) / 8) : 0;
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(Math.max(value, min), max);
+}
+
+function classOf(queueId: number, details: Details, type: string, root: Shaping, mtu: number) {
+  const htb = type === 'linux-htb';
+  // HTB sends nothing below one MTU in a second.
+  const minRate = clamp(bytesOf(details, 'min-rate'), htb ? mtu : 1, root.maxRate);
+  const maxRate = clamp(bytesOf(details, 'max-rate') || root.maxRate, minRate, root.maxRate);
+  const burst = Math.max(htb ? bytesOf(details, 'burst') : 0, mtu + HEADER_BYTES);
+  const priority = htb ? Number(details.get('priority') ?? 0) || 0 : 0;
+  return { queueId, minRate, maxRate, burst, priority } satisfies ShapingClass;
+}
+
+/** What a QoS row comes to on a device; null when it asks for nothing, or for an unknown type. */
+export function shapingOf({ type, details, queues }: QosConfig, device: QosDevice): Shaping | null {
+  const mtu = device.mtu() || 1500;
+  if (type === 'egress-policer') return policer(details, mtu);
+  if (type !== 'linux-htb' && type !== 'linux-hfsc') return null;
+  const speed = device.type === 'system' ? device.speedMbps() : 0;
+  const maxRate = bytesOf(details, 'max-rate') || (speed * 1e6) / 8 || DEFAULT_RATE;
+  const root: Shaping = { type, maxRate, burst: mtu + HEADER_BYTES, policer: false, classes: [] };
+  // Queue 0 is what names no other.
+  const ids = new Set([0, ...queues.keys()]);
+  const classes = [...ids]
+    .sort((a, b) => a - b)
+    .map((id) => classOf(id, queues.get(id) ?? new Map(), type, root, mtu));
+  return { ...root, classes };
+}
+
+/** cir, bytes in a second, and cbs, bytes: what is beyond is dropped at once. */
+function policer(details: Details, mtu: number): Shaping | null {
+  const rate = Number(details.get('cir') ?? 0);
+  if (!(rate > 0)) return null;
+  const burst = Math.max(Number(details.get('cbs') ?? 0) || 0, mtu + HEADER_BYTES);
+  const only: ShapingClass = { queueId: 0, minRate: rate, maxRate: rate, burst, priority: 0 };
+  return { type: 'egress-policer', maxRate: rate, burst, policer: true, classes: [only] };
+}
