@@ -12,12 +12,19 @@
  */
 import { VLAN_CFI, VLAN_VID_MASK, W_VLAN0 } from '../../packet/flow-layout.js';
 import type { Bundle } from '../bundle.js';
-import { dlDst } from '../flow-access.js';
+import { dlDst, unwildcardDlDst } from '../flow-access.js';
 import type { Mirror } from '../mirror.js';
 import { isReservedMac } from '../reserved-mac.js';
 import type { XlateContext } from './context.js';
-import { outputNormal } from './normal.js';
-import { extractTags, includesVlan, inputTranslate, inputVidProblem, type Tags } from './vlan.js';
+import { outputNormal, readsInnerTag } from './normal.js';
+import {
+  extractTags,
+  includesVlan,
+  inputTranslate,
+  inputVidProblem,
+  type Tags,
+  unwildcardInnerTag,
+} from './vlan.js';
 
 /** Copies a packet that comes in by `bundle`. */
 export function mirrorIngress(ctx: XlateContext, bundle: Bundle | null): void {
@@ -39,18 +46,19 @@ export function reportReserved(ctx: XlateContext, bundle: Bundle): void {
 function mirrorPacket(ctx: XlateContext, bundle: Bundle, candidates: number): void {
   if ((candidates & ~ctx.mirrors) === 0) return;
   const received = extractTags(ctx.flow);
-  if (bundle.vlanMode !== 'trunk' || bundle.trunks !== null) readVid(ctx);
+  // It decides whether the port takes the packet, who selects it, and which tag a copy has.
+  ctx.wc[W_VLAN0] |= VLAN_VID_MASK | VLAN_CFI;
   const problem = inputVidProblem(bundle, received[0].vid);
   if (problem !== null) {
     ctx.reportError(problem);
     return;
   }
+  if (bundle.vlanMode === 'dot1q-tunnel') unwildcardInnerTag(ctx.flow, ctx.wc);
   const tags = inputTranslate(bundle, received);
   const used: Mirror[] = [];
   for (const mirror of ctx.ofproto.mirrors.all()) {
     if ((candidates & ~ctx.mirrors & mirror.bit) === 0) continue;
     const { vlans, snaplen } = mirror.settings;
-    if (vlans !== null) readVid(ctx);
     if (vlans !== null && !vlans.has(tags[0].vid)) continue;
     used.push(mirror);
     ctx.mirrors |= mirror.duplicates;
@@ -62,10 +70,6 @@ function mirrorPacket(ctx: XlateContext, bundle: Bundle, candidates: number): vo
   if (used.length > 0) ctx.cache.push({ type: 'mirror', mirrors: used });
 }
 
-function readVid(ctx: XlateContext): void {
-  ctx.wc[W_VLAN0] |= VLAN_VID_MASK | VLAN_CFI;
-}
-
 function copyTo(ctx: XlateContext, mirror: Mirror, tags: Tags): void {
   const { name, outVlan } = mirror.settings;
   if (mirror.out !== null) {
@@ -73,12 +77,14 @@ function copyTo(ctx: XlateContext, mirror: Mirror, tags: Tags): void {
     outputNormal(ctx, mirror.out, tags);
     return;
   }
-  readVid(ctx);
+  unwildcardDlDst(ctx.wc);
   // What is in the mirrors' VLAN already, or may not leave a link, is not carried away by it.
   if (outVlan === null || tags[0].vid === outVlan || isReservedMac(dlDst(ctx.flow))) return;
   ctx.report('detail', `mirror ${name}: copying to VLAN ${outVlan}`);
   const moved: Tags = [{ ...tags[0], vid: outVlan, from: null }, tags[1]];
   for (const bundle of ctx.ofproto.bundles()) {
-    if (includesVlan(bundle, moved) && bundle.mirrorOut === 0) outputNormal(ctx, bundle, moved);
+    if (bundle.mirrorOut !== 0) continue;
+    if (readsInnerTag(bundle)) unwildcardInnerTag(ctx.flow, ctx.wc);
+    if (includesVlan(bundle, moved)) outputNormal(ctx, bundle, moved);
   }
 }

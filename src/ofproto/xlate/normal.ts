@@ -175,7 +175,8 @@ function flood(ctx: XlateContext, inBundle: Bundle | null, tags: Tags): void {
   ctx.sampling.netflowOut = NF_OUT.FLOOD;
 }
 
-function readsInnerTag(bundle: Bundle): boolean {
+/** Whether the customer's tag decides if a flood reaches the bundle. */
+export function readsInnerTag(bundle: Bundle): boolean {
   return bundle.vlanMode === 'access' || bundle.vlanMode === 'dot1q-tunnel';
 }
 
