@@ -77,6 +77,42 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'ovs-openflowd',
   },
   {
+    name: 'brctl',
+    summary: 'the commands of brctl on the bridges of the switch',
+    run: 'runBrctl',
+    program: 'tapswitch',
+  },
+  {
+    name: 'tcpdump',
+    summary: 'see the packets of a port or bridge (as ovs-tcpdump)',
+    run: 'runTcpdump',
+    program: 'ovs-tcpdump',
+  },
+  {
+    name: 'tcpundump',
+    summary: 'turn the output of tcpdump -xx into packets (as ovs-tcpundump)',
+    run: 'runTcpundump',
+    program: 'ovs-tcpundump',
+  },
+  {
+    name: 'pki',
+    summary: 'make keys and certificates for TLS (as ovs-pki)',
+    run: 'runPki',
+    program: 'ovs-pki',
+  },
+  {
+    name: 'doctor',
+    summary: 'say what this machine lacks, and how to get it',
+    run: 'runDoctor',
+    program: 'tapswitch',
+  },
+  {
+    name: 'install-aliases',
+    summary: "make links under the names of Open vSwitch's programs",
+    run: 'runInstallAliases',
+    program: 'tapswitch',
+  },
+  {
     name: 'bond',
     summary: 'watch bonds: members, buckets, load, LACP',
     run: 'runBond',
