@@ -90,7 +90,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'tcpundump',
-    summary: 'turn the output of tcpdump -xx into packets (as ovs-tcpundump)',
+    summary: 'packets from the output of tcpdump -xx (as ovs-tcpundump)',
     run: 'runTcpundump',
     program: 'ovs-tcpundump',
   },
