@@ -157,6 +157,14 @@ Napi::Value EventFdDrain(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), got > 0);
 }
 
+// The clock of the kernel's receive time stamps.
+Napi::Value RealtimeUs(const Napi::CallbackInfo& info) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  double us = static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+  return Napi::Number::New(info.Env(), us);
+}
+
 }  // namespace
 
 void InitProcess(Napi::Env env, Napi::Object exports) {
@@ -168,6 +176,7 @@ void InitProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("cycleCount", Napi::Function::New(env, CycleCount, "cycleCount"));
   exports.Set("cycleCountLow", Napi::Function::New(env, CycleCountLow, "cycleCountLow"));
   exports.Set("clockUsLow", Napi::Function::New(env, ClockUsLow, "clockUsLow"));
+  exports.Set("realtimeUs", Napi::Function::New(env, RealtimeUs, "realtimeUs"));
   exports.Set("fcntlLock", Napi::Function::New(env, FcntlLock, "fcntlLock"));
   exports.Set("setns", Napi::Function::New(env, SetNs, "setns"));
   exports.Set("eventfd", Napi::Function::New(env, EventFd, "eventfd"));

@@ -206,6 +206,8 @@ export interface NativeBinding extends QueueBinding {
   /** Kernel thread id of the caller. */
   gettid(): number;
   setThreadName(name: string): void;
+  /** CLOCK_REALTIME, microseconds: the clock of a ring's receive time stamps. */
+  realtimeUs(): number;
   /** CPU time of the calling thread, microseconds. */
   threadCpuTimeUs(): number;
 

@@ -1,73 +1,160 @@
 /**
- * The traffic generator: a thread of its own, in the sender's namespace and on one CPU, that sends
- * the same UDP frames over and over, many in each system call, as fast as the interface takes them,
- * until it is told to stop.
+ * The traffic generator: a thread of its own, in the sender's namespace and on one CPU. It sends
+ * bursts of UDP frames over and over, many in each system call, at a rate or as fast as the interface
+ * takes them, and a probe with number and time now and then, until it is told to stop.
  *
- * `workerData` is a GeneratorOptions; 'sending' is posted once the first batch has left.
+ * `workerData` is a GeneratorOptions; 'sending' is posted once the first frames have left. What was
+ * sent is counted in shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { loadNative, VNET_HDR_LEN } from '../../native/binding.js';
-import { buildBurst } from './udp-frame.js';
+import { loadNative, type NativeBinding, VNET_HDR_LEN } from '../../native/binding.js';
+import { buildBurst, buildProbe, burstFrames, type TrafficOptions } from './udp-frame.js';
 
-export interface GeneratorOptions {
+export interface GeneratorOptions extends TrafficOptions {
   /** Path of the sender's namespace, e.g. /run/netns/x. */
   namespacePath: string;
   ifname: string;
   cpu: number;
-  sourceMac: string;
-  sinkMac: string;
-  frameBytes: number;
   /** Different UDP source ports (and, beyond 50,000, source addresses). */
   flows: number;
+  /** Frames a second; 0: as fast as possible. */
+  rate: number;
+  /** Frames after which the thread stops sending; 0: never. */
+  frames: number;
+  /** Probes a second. */
+  probes: number;
   /** One Int32: anything but 0 ends the thread. */
   stop: SharedArrayBuffer;
+  /** Doubles: G_*. */
+  counters: SharedArrayBuffer;
 }
 
-const BATCH = 64;
+export const G_FRAMES = 0;
+export const G_PROBES = 1;
+export const G_REFUSED = 2;
+export const N_GENERATOR_COUNTERS = 4;
+
+/** Bursts in a system call. */
+const BATCH = 32;
 /** Bursts lie whole cache lines apart. */
 const ALIGNMENT = 64;
+const PROBE_SLOT = 256;
+const ENOBUFS = 105;
+const EAGAIN = 11;
 
-function generate(options: GeneratorOptions): void {
-  const native = loadNative();
-  native.setns(options.namespacePath);
-  native.setAffinity([options.cpu]);
-  const count = Math.max(BATCH, Math.ceil(options.flows / BATCH) * BATCH);
-  const burstBytes = buildBurst(options, 0).length;
-  const stride = (burstBytes + ALIGNMENT - 1) & -ALIGNMENT;
-  const arena = native.arenaCreate((count * stride + 4095) & -4096);
-  const offsets = new Int32Array(count);
-  const lengths = new Int32Array(count).fill(burstBytes - VNET_HDR_LEN);
-  for (let index = 0; index < count; index += 1) {
-    offsets[index] = index * stride + VNET_HDR_LEN;
-    const burst = buildBurst(options, index % options.flows);
-    new Uint8Array(arena, index * stride, burstBytes).set(burst);
-  }
-  const ready = new Int32Array(1);
-  const io = new native.PacketIo({ arena, offsets, lengths, ready });
-  const { fd } = native.packetOpen({
-    ifname: options.ifname,
-    slots: 16,
-    slotBytes: 2048,
-    reserve: 0,
-    rcvBufBytes: 65_536,
-    sndBufBytes: 4 << 20,
-    // The short way does not cut segments.
-    qdiscBypass: false,
-  });
-  const stop = new Int32Array(options.stop);
-  let announced = false;
-  let at = 0;
-  while (Atomics.load(stop, 0) === 0) {
-    const sent = io.send(fd, at, BATCH);
-    at += Math.max(sent, 0);
-    if (at > count - BATCH) at = 0;
-    if (!announced && sent > 0) {
-      announced = true;
-      parentPort?.postMessage('sending');
+class Generator {
+  private readonly io: InstanceType<NativeBinding['PacketIo']>;
+  private readonly fd: number;
+  private readonly count: number;
+  /** Frames of each burst. */
+  private readonly framesOf: Int32Array;
+  private readonly probe: DataView;
+  private readonly counters: Float64Array;
+  private readonly stop: Int32Array;
+  private at = 0;
+
+  constructor(
+    private readonly options: GeneratorOptions,
+    private readonly native: NativeBinding,
+  ) {
+    const bursts = options.frameBytes.flatMap((bytes) => ({
+      bytes,
+      length: buildBurst(options, bytes, 0).length,
+    }));
+    const per = bursts.length;
+    this.count = Math.max(BATCH * per, Math.ceil((options.flows * per) / BATCH) * BATCH);
+    const stride = align(Math.max(...bursts.map(({ length }) => length)));
+    const probeAt = this.count * stride;
+    const arena = native.arenaCreate((probeAt + PROBE_SLOT + 4095) & -4096);
+    const offsets = new Int32Array(this.count + 1);
+    const lengths = new Int32Array(this.count + 1);
+    this.framesOf = new Int32Array(this.count);
+    for (let i = 0; i < this.count; i += 1) {
+      const { bytes } = bursts[i % per];
+      const burst = buildBurst(options, bytes, Math.floor(i / per) % options.flows);
+      new Uint8Array(arena, i * stride, burst.length).set(burst);
+      offsets[i] = i * stride + VNET_HDR_LEN;
+      lengths[i] = burst.length - VNET_HDR_LEN;
+      this.framesOf[i] = burstFrames(options, bytes);
     }
+    const probe = buildProbe(options);
+    new Uint8Array(arena, probeAt, probe.length).set(probe);
+    offsets[this.count] = probeAt + VNET_HDR_LEN;
+    lengths[this.count] = probe.length - VNET_HDR_LEN;
+    this.probe = new DataView(arena, probeAt + probe.length - 16, 16);
+    this.io = new native.PacketIo({ arena, offsets, lengths, ready: new Int32Array(1) });
+    this.fd = native.packetOpen({
+      ifname: options.ifname,
+      slots: 16,
+      slotBytes: 2048,
+      reserve: 0,
+      rcvBufBytes: 65_536,
+      sndBufBytes: 4 << 20,
+      // The short way does not cut segments.
+      qdiscBypass: false,
+    }).fd;
+    this.counters = new Float64Array(options.counters);
+    this.stop = new Int32Array(options.stop);
   }
-  native.close(fd);
-  io.close();
+
+  run(): void {
+    const { rate, frames, probes } = this.options;
+    const limit = frames === 0 ? Number.POSITIVE_INFINITY : frames;
+    const start = performance.now();
+    let nextProbe = probes === 0 ? Number.POSITIVE_INFINITY : start + 10;
+    let sent = 0;
+    while (Atomics.load(this.stop, 0) === 0) {
+      const now = performance.now();
+      if (now >= nextProbe) {
+        this.sendProbe();
+        // One that is late is not made up for: two at a time would queue behind each other.
+        nextProbe = Math.max(nextProbe + 1000 / probes, now);
+      }
+      const due = rate === 0 ? limit : Math.min(limit, ((now - start) * rate) / 1000);
+      if (sent >= due) continue;
+      sent += this.sendBursts(due - sent);
+      if (this.counters[G_FRAMES] === 0 && sent > 0) parentPort?.postMessage('sending');
+      this.counters[G_FRAMES] = sent;
+    }
+    this.native.close(this.fd);
+    this.io.close();
+  }
+
+  /** Sends bursts of about `frames` frames together, at most a batch; returns how many frames. */
+  private sendBursts(frames: number): number {
+    let n = 0;
+    let wanted = 0;
+    while (n < BATCH && wanted < frames && this.at + n < this.count) {
+      wanted += this.framesOf[this.at + n];
+      n += 1;
+    }
+    const taken = this.io.send(this.fd, this.at, n);
+    if (taken < 0) {
+      if (taken !== -EAGAIN && taken !== -ENOBUFS) throw new Error(`sending failed: ${-taken}`);
+      this.counters[G_REFUSED] += 1;
+      return 0;
+    }
+    let sent = 0;
+    for (let i = 0; i < taken; i += 1) sent += this.framesOf[this.at + i];
+    this.at += taken;
+    if (this.at >= this.count) this.at = 0;
+    return sent;
+  }
+
+  private sendProbe(): void {
+    const number = this.counters[G_PROBES];
+    this.probe.setUint32(0, number);
+    this.probe.setFloat64(8, this.native.realtimeUs());
+    if (this.io.send(this.fd, this.count, 1) === 1) this.counters[G_PROBES] = number + 1;
+  }
 }
 
-generate(workerData as GeneratorOptions);
+function align(bytes: number): number {
+  return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
+}
+
+const options = workerData as GeneratorOptions;
+const native = loadNative();
+native.setns(options.namespacePath);
+native.setAffinity([options.cpu]);
+new Generator(options, native).run();

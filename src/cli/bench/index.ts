@@ -8,18 +8,23 @@
  *
  * Not for: tests. A benchmark prints figures; nothing depends on them.
  */
+import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { type CliIo, printError } from '../io.js';
 import { installed } from './commands.js';
+import { drawBars } from './bars.js';
 import { countCollections, formatGarbage } from './garbage.js';
 import {
+  cpuUsPerPacket,
+  latencyP99Us,
   type MeasureOptions,
   packetsPerSecond,
   roundTripUs,
   tcpGbitPerSecond,
 } from './measures.js';
 import { type BenchOptions, parseBenchOptions } from './options.js';
+import { measureRfc2544, RFC2544_COLUMNS } from './rfc2544.js';
 import { SUBJECTS, Subject } from './subjects.js';
 import { type Column, formatTable, median, type Row } from './table.js';
 
@@ -67,6 +72,17 @@ function switchCpu(): number {
   return availableParallelism() - 1;
 }
 
+function tableColumns({ frameBytes, flows, streams, cpuRate }: BenchOptions): Column[] {
+  const size = frameBytes.length > 1 ? 'IMIX' : `${frameBytes[0]} B`;
+  return [
+    { title: 'RTT us', digits: 0, higherIsBetter: false },
+    { title: `Mpps, ${size}, ${flows} flows`, digits: 3, higherIsBetter: true },
+    { title: `CPU us/packet at ${cpuRate / 1000}k/s`, digits: 2, higherIsBetter: false },
+    { title: 'p99 us at half load', digits: 0, higherIsBetter: false },
+    { title: `TCP Gbit/s, ${streams} stream(s)`, digits: 1, higherIsBetter: true },
+  ];
+}
+
 class BenchRun {
   private readonly subjects: Subject[] = [];
   private readonly rows = new Map<Subject, Row>();
@@ -78,13 +94,10 @@ class BenchRun {
     private readonly options: BenchOptions,
     private readonly io: CliIo,
   ) {
-    const { frameBytes, flows, streams, seconds } = options;
-    this.columns = [
-      { title: 'RTT us', digits: 0, higherIsBetter: false },
-      { title: `Mpps, ${frameBytes} B, ${flows} flows`, digits: 3, higherIsBetter: true },
-      { title: `TCP Gbit/s, ${streams} stream(s)`, digits: 1, higherIsBetter: true },
-    ];
-    this.measure = { seconds, frameBytes, flows, tcpStreams: streams, generatorCpu: 0 };
+    const { frameBytes, flows, burst, vlan, ipv6, streams, seconds } = options;
+    const traffic = { frameBytes, flows, burst, vlan, ipv6 };
+    this.measure = { seconds, traffic, tcpStreams: streams };
+    this.columns = options.suite === 'table' ? tableColumns(options) : [...RFC2544_COLUMNS];
   }
 
   /** Counts garbage collections instead of measuring. */
@@ -140,14 +153,30 @@ class BenchRun {
 
   private async measureOne(subject: Subject, round: number): Promise<void> {
     const { values } = this.rows.get(subject)!;
-    const rtt = await roundTripUs(subject);
-    const packets = await packetsPerSecond(subject, this.measure);
-    const tcp = await tcpGbitPerSecond(subject, this.measure);
-    for (const [at, value] of [rtt, packets / 1e6, tcp].entries()) values[at].push(value);
+    const figuresOf = this.options.suite === 'table' ? this.tableRow(subject) : this.rfc2544(subject);
+    for (const [at, value] of (await figuresOf).entries()) values[at].push(value);
     const figures = this.columns.map(
       ({ title, digits }, at) => `${title} ${values[at].at(-1)?.toFixed(digits)}`,
     );
     this.progress(`round ${round}, ${subject.kind.title}: ${figures.join('; ')}`);
+  }
+
+  /** In the order of tableColumns. */
+  private async tableRow(subject: Subject): Promise<number[]> {
+    const rtt = await roundTripUs(subject);
+    const packets = await packetsPerSecond(subject, this.measure);
+    return [
+      rtt,
+      packets / 1e6,
+      await cpuUsPerPacket(subject, this.measure, Math.min(this.options.cpuRate, packets * 0.9)),
+      await latencyP99Us(subject, this.measure, packets / 2),
+      await tcpGbitPerSecond(subject, this.measure),
+    ];
+  }
+
+  private rfc2544(subject: Subject): Promise<number[]> {
+    const { loss } = this.options;
+    return measureRfc2544(subject, { ...this.measure, loss });
   }
 
   private progress(text: string): void {
@@ -170,7 +199,8 @@ class BenchRun {
       this.io.stdout.write(`${text}\n`);
       return;
     }
-    const { rounds, seconds } = this.options;
+    const { rounds, seconds, svg } = this.options;
+    if (svg !== undefined) writeFileSync(svg, drawBars(this.columns, rows, machine));
     this.io.stdout.write(
       `\nmedians of ${rounds} interleaved rounds of ${seconds} s; ${machine}\n` +
         `ratio: how many times better the first row is\n\n${formatTable(this.columns, rows)}`,

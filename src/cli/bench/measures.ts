@@ -1,28 +1,24 @@
 /**
- * The three measurements, each on one running subject: round trip time, small packets, TCP.
+ * The measurements of the table, each on one running subject: round trip time, small packets, the
+ * CPU time of a packet, latency under load, TCP.
  */
-import { Worker } from 'node:worker_threads';
 import { TapswitchError } from '../../common/errors.js';
 import { background, command, endProcess, sleep, until } from './commands.js';
-import type { GeneratorOptions } from './generator-worker.js';
 import { inNamespace, SINK_IP } from './network.js';
 import type { Subject } from './subjects.js';
 import { median } from './table.js';
+import { announceSink, Generator, offer, percentile, type TrafficSetup } from './traffic.js';
 
 export interface MeasureOptions {
   /** Length of each measurement of packets/s and TCP. */
   seconds: number;
-  frameBytes: number;
-  flows: number;
+  traffic: TrafficSetup;
   tcpStreams: number;
-  generatorCpu: number;
 }
 
 const PINGS = 200;
 const WARM_UP_MS = 300;
-/** Frames go to an address that is learned at the sink but is not its own: its stack stays out. */
-const SINK_MAC = '02:00:5e:00:53:02';
-const SOURCE_MAC = '02:00:5e:00:53:01';
+const PROBES_PER_SECOND = 1000;
 
 /** Median round trip of pings that each wake the switch from idle, microseconds. */
 export async function roundTripUs({ network }: Subject): Promise<number> {
@@ -45,51 +41,40 @@ export function packetsPerSecond(subject: Subject, options: MeasureOptions): Pro
   });
 }
 
-/** Runs the generator, and `work` beside it once the switch has warmed up. */
+/** Runs the generator at full speed, and `work` beside it once the switch has warmed up. */
 export async function withTraffic<T>(
   subject: Subject,
-  { frameBytes, flows, generatorCpu }: MeasureOptions,
+  { traffic, seconds }: MeasureOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  await announceSink(subject);
-  const stop = new SharedArrayBuffer(4);
-  const options: GeneratorOptions = {
-    namespacePath: `/run/netns/${subject.network.source}`,
-    ifname: 'eth0',
-    cpu: generatorCpu,
-    sourceMac: SOURCE_MAC,
-    sinkMac: SINK_MAC,
-    frameBytes,
-    flows,
-    stop,
-  };
-  const worker = new Worker(new URL('./generator-worker.js', import.meta.url), {
-    workerData: options,
-  });
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  await announceSink(subject, traffic);
+  const generator = await Generator.start(subject, traffic, { seconds });
   try {
-    await new Promise((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    });
     await sleep(WARM_UP_MS);
     return await work();
   } finally {
-    Atomics.store(new Int32Array(stop), 0, 1);
-    await ended;
+    await generator.stop();
   }
 }
 
-/** Lets the switch learn where SINK_MAC is: a frame with it as source, from the sink's side. */
-async function announceSink({ network }: Subject): Promise<void> {
-  const frame = `ffffffffffff${SINK_MAC.replaceAll(':', '')}88b5`.padEnd(120, '0');
-  const script = [
-    'import socket',
-    's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)',
-    's.bind(("eth0", 0))',
-    `s.send(bytes.fromhex("${frame}"))`,
-  ].join('\n');
-  await inNamespace(network.sink, ['python3', '-c', script]);
+/** CPU time of the switch's CPU for a packet at a fixed rate, us: user, system and interrupts. */
+export async function cpuUsPerPacket(
+  subject: Subject,
+  { traffic, seconds }: MeasureOptions,
+  rate: number,
+): Promise<number> {
+  const { received, switchCpuUs } = await offer(subject, traffic, { rate, seconds });
+  return received > 0 ? switchCpuUs / received : Number.NaN;
+}
+
+/** Latency that 99 % of probes stay below while a load is offered, us. */
+export async function latencyP99Us(
+  subject: Subject,
+  { traffic, seconds }: MeasureOptions,
+  rate: number,
+): Promise<number> {
+  const load = { rate, seconds, probes: PROBES_PER_SECOND };
+  return percentile((await offer(subject, traffic, load)).latencies, 0.99);
 }
 
 /** TCP through the switch, Gbit/s as the receiver counts it; NaN when nothing gets through. */

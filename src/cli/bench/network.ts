@@ -57,7 +57,7 @@ export class BenchNetwork {
       await command(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
       await command(['ip', '-n', switchNamespace, 'link', 'set', port, 'up']);
     }
-    // The generator's bursts become frames before they reach the interface, as if each had been sent.
+    // The generator's bursts become frames before they reach the interface, as if sent one by one.
     const whole = ['ethtool', '-K', 'eth0', 'tx-udp-segmentation', 'off'];
     await inNamespace(source, whole);
   }

@@ -99,7 +99,10 @@ const bridge: SubjectKind = {
   },
 };
 
-function openVswitch(name: string, title: string, tso: boolean): SubjectKind {
+/** How Open vSwitch forwards. */
+type OvsMode = 'packet' | 'tso' | 'afxdp';
+
+function openVswitch(name: string, title: string, mode: OvsMode): SubjectKind {
   return {
     name,
     title,
@@ -109,7 +112,7 @@ function openVswitch(name: string, title: string, tso: boolean): SubjectKind {
       const stop = async () => {
         for (const child of processes.reverse()) await endProcess(child, 'SIGTERM');
       };
-      await orStop(stop, () => startOpenVswitch(place, tso, processes));
+      await orStop(stop, () => startOpenVswitch(place, mode, processes));
       return stop;
     },
   };
@@ -117,7 +120,7 @@ function openVswitch(name: string, title: string, tso: boolean): SubjectKind {
 
 async function startOpenVswitch(
   place: Place,
-  tso: boolean,
+  mode: OvsMode,
   processes: ChildProcess[],
 ): Promise<void> {
   const { directory, network } = place;
@@ -130,12 +133,17 @@ async function startOpenVswitch(
   const server = ['ovsdb-server', `--remote=punix:${socket}`, ...quiet, database];
   processes.push(background(onCpu(place, server), env));
   await until('ovsdb-server to answer', () => vsctl('--no-wait', 'show'));
-  const setting = `other_config:userspace-tso-enable=${tso}`;
+  const setting = `other_config:userspace-tso-enable=${mode === 'tso'}`;
   await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', setting);
   processes.push(background(onCpu(place, ['ovs-vswitchd', ...quiet, `unix:${socket}`]), env));
   const userspace = ['--', 'set', 'bridge', 'br0', 'datapath_type=netdev'];
-  await vsctl('add-br', 'br0', ...userspace, ...addPorts('br0'));
-  if (tso) return;
+  // Its AF_XDP ports are polled by a thread that never sleeps.
+  const mask = `other_config:pmd-cpu-mask=0x${(1 << place.cpu).toString(16)}`;
+  if (mode === 'afxdp') await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', mask);
+  const types = PORTS.flatMap((port) => ['--', 'set', 'Interface', port, 'type=afxdp']);
+  const extra = mode === 'afxdp' ? types : [];
+  await vsctl('add-br', 'br0', ...userspace, ...addPorts('br0'), ...extra);
+  if (mode === 'tso') return;
   // Without the setting it forwards frames with unfinished checksums as they are: TCP gets nowhere
   // until the hosts give up their offloads, as its documentation asks for.
   for (const namespace of [network.source, network.sink]) {
@@ -161,8 +169,9 @@ export const SUBJECTS: readonly SubjectKind[] = [
   tapswitch,
   kernelForwarding,
   bridge,
-  openVswitch('ovs', 'Open vSwitch netdev, tx offload off', false),
-  openVswitch('ovs-tso', 'Open vSwitch netdev, userspace-tso', true),
+  openVswitch('ovs', 'Open vSwitch netdev, tx offload off', 'packet'),
+  openVswitch('ovs-tso', 'Open vSwitch netdev, userspace-tso', 'tso'),
+  openVswitch('ovs-afxdp', 'Open vSwitch netdev, AF_XDP', 'afxdp'),
 ];
 
 /** A switch that is running and forwards. */
