@@ -62,7 +62,9 @@ install_packages() {
   fi
   quietly apt-get install -y --no-install-recommends "${packages[@]}"
   [ "$made_policy" = no ] || { rm -f "$policy"; trap - EXIT; }
-  case " ${packages[*]} " in *" openvswitch-switch "*) keep_ovs_off ;; esac
+  for package in openvswitch-switch openvswitch-testcontroller; do
+    case " ${packages[*]} " in *" $package "*) keep_off "$package" ;; esac
+  done
 }
 
 # Runs a command whose output matters only when it fails.
@@ -76,9 +78,9 @@ quietly() {
 }
 
 # Only called when this script has just installed it: its daemon stays off after a reboot, too.
-keep_ovs_off() {
+keep_off() {
   command -v systemctl >/dev/null || return 0
-  systemctl mask openvswitch-switch.service >/dev/null 2>&1 || true
+  systemctl mask "$1.service" >/dev/null 2>&1 || true
 }
 
 install_modules() {

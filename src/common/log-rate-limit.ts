@@ -51,7 +51,8 @@ export class RateLimitedLogger {
   err(message: string): void {
     this.log('err', message);
   }
-  warn(message: string): void {
+  /** @param message a function where the text is costly: called only when it is logged */
+  warn(message: string | (() => string)): void {
     this.log('warn', message);
   }
   info(message: string): void {
@@ -61,10 +62,10 @@ export class RateLimitedLogger {
     this.log('dbg', message);
   }
 
-  private log(level: LimitedLevel, message: string): void {
+  private log(level: LimitedLevel, message: string | (() => string)): void {
     if (!this.logger.enabled(level)) return;
     if (!unlimited.has(this.logger) && !this.withdraw(level)) return;
-    this.logger[level](message);
+    this.logger[level](typeof message === 'string' ? message : message());
   }
 
   private withdraw(level: LimitedLevel): boolean {

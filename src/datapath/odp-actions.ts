@@ -26,21 +26,33 @@ export type OdpSetAttr =
   | 'nsh';
 
 /** Why a packet is sent up. */
-export type SlowPathReason =
-  | 'cfm'
-  | 'bfd'
-  | 'lacp'
-  | 'stp'
-  | 'lldp'
-  | 'controller'
-  | 'action'
-  | 'match';
+export const SLOW_PATH_REASONS = [
+  'cfm',
+  'bfd',
+  'lacp',
+  'stp',
+  'lldp',
+  'controller',
+  'action',
+  'match',
+] as const;
+export type SlowPathReason = (typeof SLOW_PATH_REASONS)[number];
 
 /** What the main thread should do with a packet that an action sent up. */
 export type UserspaceCookie =
   | { type: 'slow_path'; reason: SlowPathReason }
   /** `id` names the saved controller action and state in the OpenFlow layer. */
-  | { type: 'controller'; id: number; maxLen: number; dontSend: boolean; reason: number }
+  | {
+      type: 'controller';
+      id: number;
+      maxLen: number;
+      dontSend: boolean;
+      reason: number;
+      /** For the text alone: they do not come back with the packet. */
+      continuation?: boolean;
+      ruleCookie?: bigint;
+      controllerId?: number;
+    }
   | SampleCookie;
 
 /** In the place of a datapath port's number: there is none. */

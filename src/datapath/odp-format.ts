@@ -17,8 +17,10 @@ function formatCookie(cookie: UserspaceCookie, options: KeyFormatOptions): strin
       return `slow_path(${cookie.reason})`;
     case 'controller':
       return (
-        `controller(reason=${cookie.reason},dont_send=${cookie.dontSend ? 1 : 0},continuation=0,` +
-        `recirc_id=${cookie.id},rule_cookie=0,controller_id=0,max_len=${cookie.maxLen})`
+        `controller(reason=${cookie.reason},dont_send=${cookie.dontSend ? 1 : 0},` +
+        `continuation=${cookie.continuation ? 1 : 0},recirc_id=${cookie.id},` +
+        `rule_cookie=${hexBig(cookie.ruleCookie ?? 0n)},` +
+        `controller_id=${cookie.controllerId ?? 0},max_len=${cookie.maxLen})`
       );
     case 'sflow': {
       const { vlanTci, output } = cookie;
@@ -36,6 +38,11 @@ function formatCookie(cookie: UserspaceCookie, options: KeyFormatOptions): strin
       );
     }
   }
+}
+
+/** C's %#x. */
+function hexBig(value: bigint): string {
+  return value === 0n ? '0' : `0x${value.toString(16)}`;
 }
 
 function formatSample(probability: number, actions: string): string {

@@ -10,18 +10,8 @@
  *                   output port |
  */
 import { COOKIE_WORDS } from './action-program.js';
-import type { SampleCookie, SlowPathReason, UserspaceCookie } from './odp-actions.js';
+import { type SampleCookie, SLOW_PATH_REASONS, type UserspaceCookie } from './odp-actions.js';
 
-const SLOW_PATH_REASONS: readonly SlowPathReason[] = [
-  'cfm',
-  'bfd',
-  'lacp',
-  'stp',
-  'lldp',
-  'controller',
-  'action',
-  'match',
-];
 const DIRECTIONS = ['default', 'ingress', 'egress'] as const;
 
 function cookieWords(cookie: UserspaceCookie): number[] {

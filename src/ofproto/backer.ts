@@ -15,6 +15,7 @@ import { METERS_MAX } from '../datapath/meter-table.js';
 import type { SampleCookie, UserspaceCookie } from '../datapath/odp-actions.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
 import { ControllerActions } from './controller-actions.js';
+import { DpSupport } from './dp-support.js';
 import type { Ofproto } from './ofproto.js';
 import type { OfPort } from './port.js';
 import { RecircIds } from './recirc-ids.js';
@@ -34,14 +35,17 @@ export interface BackerHooks {
 
 export class OfprotoBacker {
   readonly ofprotos = new Set<Ofproto>();
-  readonly controllerActions = new ControllerActions();
   readonly recircIds = new RecircIds();
-  readonly frozenStates = new FrozenStates(this.recircIds);
+  readonly controllerActions: ControllerActions;
+  readonly frozenStates: FrozenStates;
   /** What packets cause, so limited: problems with them, and what surprises users. */
   readonly packetWarnings: RateLimitedLogger;
   readonly packetNotes: RateLimitedLogger;
+  /** Whole traces: rarer still. */
+  readonly failedTranslations: RateLimitedLogger;
   readonly udpif: Udpif;
   readonly revalidator: Revalidator;
+  readonly support: DpSupport;
   settings: UdpifSettings = defaultUdpifSettings();
   private readonly meterIds = new Set<number>();
   private lastSampleId = 0;
@@ -57,8 +61,15 @@ export class OfprotoBacker {
     const log = getLogger('ofproto_dpif_xlate');
     this.packetWarnings = rateLimited(log, clock);
     this.packetNotes = rateLimited(log, clock);
+    this.failedTranslations = rateLimited(getLogger('ofproto_dpif_upcall'), clock, {
+      burst: 1,
+      perMinute: 1,
+    });
     this.udpif = new Udpif(this);
     this.revalidator = new Revalidator(this, this.udpif);
+    this.controllerActions = new ControllerActions(this.recircIds, clock);
+    this.frozenStates = new FrozenStates(this.recircIds, clock);
+    this.support = new DpSupport(dpif.type !== 'dummy', dpif.bonds !== null);
     dpif.onUpcall((upcall) => this.udpif.upcall(upcall));
   }
 
@@ -132,6 +143,15 @@ export class OfprotoBacker {
     this.markRevalidate();
   }
 
+  /** Gives a port another number in the datapath. @throws TapswitchError when it is not free */
+  changeOdpPort(port: OfPort, wanted: number): void {
+    if (port.odpPort === null) return;
+    this.byOdp.delete(port.odpPort);
+    this.dpif.portDel(port.odpPort);
+    port.odpPort = this.dpif.portAdd(port.device, wanted);
+    this.registerPort(port);
+  }
+
   portByOdp(odpPort: number): OfPort | null {
     return this.byOdp.get(odpPort) ?? null;
   }
@@ -159,12 +179,15 @@ export class OfprotoBacker {
 
   run(now: number): void {
     this.dpif.run(now);
+    this.controllerActions.run(now);
+    this.frozenStates.run(now);
     for (const ofproto of this.ofprotos) ofproto.run(now);
     this.revalidator.run(now);
   }
 
   nextWake(): number {
     let next = Math.min(this.dpif.nextWake(), this.revalidator.nextWake());
+    next = Math.min(next, this.controllerActions.nextWake(), this.frozenStates.nextWake());
     for (const ofproto of this.ofprotos) next = Math.min(next, ofproto.nextWake());
     return next;
   }

@@ -1,8 +1,8 @@
 /**
- * The rules of one mask in a classifier, and the tries over all of them.
+ * The rules of one mask in a classifier.
  *
  * A lookup goes by stages (metadata, layer 2, 3, 4): a miss in one leaves the later ones unread.
- * The tries of IPv4 addresses rule a subtable out with the few bits that tell; the trie of a
+ * The tries of addresses (trie-set.ts) rule a subtable out with the few bits that tell; that of a
  * subtable's ports keeps a miss in the last stage from consulting whole port numbers.
  *
  * Not for: choosing among subtables (classifier.ts).
@@ -19,11 +19,11 @@ import {
   W_MPLS,
   W_NW,
   W_NW_DST,
-  W_NW_SRC,
   W_RECIRC_ID,
   W_TP,
 } from '../packet/flow-layout.js';
-import { PrefixTrie, prefixBits, prefixLength } from './prefix-trie.js';
+import { PrefixTrie, prefixBits } from './prefix-trie.js';
+import type { TrieSet } from './trie-set.js';
 
 /** What the classifier needs of a rule. `match` and `priority` never change while it is inside. */
 export interface ClassifierRule {
@@ -42,54 +42,8 @@ export interface Conjunction {
 
 const N_STAGES = 4;
 
-/** Words whose prefixes are kept in a trie for the whole table: addresses of IPv4. */
-const TRIE_WORDS: readonly number[] = [W_NW_SRC, W_NW_DST];
+/** The stage that addresses, which have tries, belong to. */
 const TRIE_STAGE = 2;
-
-/** The tries of a table, and what they said in the lookup that is under way. */
-export class TrieSet {
-  private readonly tries = TRIE_WORDS.map(() => new PrefixTrie());
-  private readonly done = TRIE_WORDS.map(() => false);
-  private readonly bits = TRIE_WORDS.map(() => 0);
-  private readonly lengths = TRIE_WORDS.map(() => 0);
-
-  change(match: Match, delta: 1 | -1): void {
-    for (const [i, word] of TRIE_WORDS.entries()) {
-      const length = prefixLength(match.mask[word]);
-      if (length === 0) continue;
-      if (delta > 0) this.tries[i].add(match.flow[word], length);
-      else this.tries[i].remove(match.flow[word], length);
-    }
-  }
-
-  begin(): void {
-    this.done.fill(false);
-  }
-
-  /**
-   * Whether no rule with such prefixes can match; marks the few bits that tell, and never more than
-   * comparing with the rules would.
-   */
-  rulesOut(prefixes: readonly number[], flow: FlowWords, wc: FlowWords): boolean {
-    for (let i = 0; i < prefixes.length; i++) {
-      const length = prefixes[i];
-      if (length === 0) continue;
-      const word = TRIE_WORDS[i];
-      if (!this.done[i]) {
-        this.bits[i] = this.tries[i].lookup(flow[word]);
-        this.lengths[i] = this.tries[i].lengths;
-        this.done[i] = true;
-      }
-      if ((this.lengths[i] & (1 << (length - 1))) !== 0) continue;
-      const bits = prefixBits(this.bits[i]);
-      if (this.bits[i] <= length || (bits & ~wc[word]) === 0) {
-        wc[word] |= bits;
-        return true;
-      }
-    }
-    return false;
-  }
-}
 
 /** Metadata first, then layer 2, 3 and 4: the more a packet's header varies, the later. */
 function stageOf(word: number): number {
@@ -129,8 +83,8 @@ export class Subtable<R extends ClassifierRule> {
   readonly stageEnd: number[] = [];
   /** Which of the four stages each of these is. */
   private readonly stageNumber: number[] = [];
-  /** Prefix lengths of the mask in TRIE_WORDS; 0: it is no prefix. */
-  private readonly prefixes: readonly number[];
+  /** Prefix lengths of the mask in the fields that have a trie; 0: it is no prefix. */
+  private prefixes: readonly number[] = [];
   /** The rules' ports, so that a miss need not consult all of their bits. */
   private readonly ports: PrefixTrie | null;
   private readonly portsLength: number;
@@ -154,11 +108,15 @@ export class Subtable<R extends ClassifierRule> {
         this.stageNumber.push(stage);
       }
     }
-    this.prefixes = TRIE_WORDS.map((word) => prefixLength(mask[word]));
     const ports = mask[W_TP];
     this.portsLength = ports === 0 ? 0 : lowestBitLength(ports);
     this.ports = ports === 0 ? null : new PrefixTrie();
     for (let i = 0; i + 1 < this.stageEnd.length; i++) this.stageIndex.push(new Map());
+  }
+
+  /** The table has other tries now. */
+  useTries(tries: TrieSet): void {
+    this.prefixes = tries.prefixesOf(this.mask);
   }
 
   /** Hash of words [from, to) of `flow` under the mask, continuing `hash`. */

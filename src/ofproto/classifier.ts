@@ -18,7 +18,8 @@
  */
 import type { Match } from '../openflow/match.js';
 import { FLOW_WORDS, type FlowWords, W_CONJ_ID } from '../packet/flow-layout.js';
-import { type ClassifierRule, Subtable, TrieSet } from './classifier-subtable.js';
+import { type ClassifierRule, Subtable } from './classifier-subtable.js';
+import { DEFAULT_PREFIX_FIELDS, TrieSet } from './trie-set.js';
 
 export type { ClassifierRule, Conjunction } from './classifier-subtable.js';
 
@@ -29,7 +30,8 @@ export class Classifier<R extends ClassifierRule> {
   private readonly byMask = new Map<string, Subtable<R>>();
   private recent: Subtable<R> | undefined;
   private count = 0;
-  private readonly tries = new TrieSet();
+  private tries = new TrieSet();
+  private prefixFields = DEFAULT_PREFIX_FIELDS.join();
 
   get size(): number {
     return this.count;
@@ -109,6 +111,20 @@ export class Classifier<R extends ClassifierRule> {
     return best;
   }
 
+  /**
+   * Which addresses have tries: names of fields. What lookups find does not depend on it, but what
+   * they consult does.
+   * @returns true when that changed
+   */
+  setPrefixFields(fields: readonly string[]): boolean {
+    if (fields.join() === this.prefixFields) return false;
+    this.prefixFields = fields.join();
+    this.tries = new TrieSet(fields);
+    for (const subtable of this.subtables) subtable.useTries(this.tries);
+    for (const rule of this.rules()) this.tries.change(rule.match, 1);
+    return true;
+  }
+
   /** The rule with exactly this match and priority, or null. */
   find(match: Match, priority: number): R | null {
     const subtable = this.subtableOf(match.mask);
@@ -122,6 +138,7 @@ export class Classifier<R extends ClassifierRule> {
     let subtable = this.subtableOf(rule.match.mask);
     if (subtable === undefined) {
       subtable = new Subtable<R>(rule.match.mask.slice());
+      subtable.useTries(this.tries);
       this.byMask.set(maskKey(subtable.mask), subtable);
       this.subtables.push(subtable);
     }

@@ -5,10 +5,9 @@
  *     datapath action userspace(controller(id=7, ...)) ---> id 7 ---> bridge, table, cookie,
  *                                                                     registers, userdata...
  *
- * Equal content has the same number, so that translating a flow again gives equal actions.
- * Installed flows hold references; what none holds is kept until the table is full, since packets
- * that were executed once may still be on their way up.
+ * How long numbers live: state-numbers.ts.
  */
+import type { Clock } from '../common/clock.js';
 import {
   type FlowWords,
   newFlow,
@@ -17,6 +16,8 @@ import {
   W_IN_PORT,
 } from '../packet/flow-layout.js';
 import type { Ofproto } from './ofproto.js';
+import type { RecircIds } from './recirc-ids.js';
+import { StateNumbers } from './state-numbers.js';
 
 export interface ControllerActionState {
   ofproto: Ofproto;
@@ -34,21 +35,17 @@ export interface ControllerActionState {
   resume?: number;
 }
 
-interface Entry {
-  readonly id: number;
-  readonly key: string;
-  readonly state: ControllerActionState;
-  refs: number;
-}
-
-/** Numbers without references beyond this many are given up, oldest first. */
-const IDLE_MAX = 16_384;
-
 export class ControllerActions {
-  private readonly byKey = new Map<string, Entry>();
-  /** Ids grow, so the first entry is the oldest. */
-  private readonly byId = new Map<number, Entry>();
-  private nextId = 1;
+  private readonly numbers: StateNumbers<ControllerActionState>;
+
+  /** Shares its numbers with recirculations, as traces show them. */
+  constructor(ids: RecircIds, clock: Clock) {
+    this.numbers = new StateNumbers<ControllerActionState>({
+      alloc: () => ids.take(),
+      free: () => {},
+      now: () => clock.now(),
+    });
+  }
 
   /** The number of this state. Only metadata words of `state.flow` are kept. */
   intern(state: ControllerActionState): number {
@@ -57,55 +54,32 @@ export class ControllerActions {
     for (let i = W_DP_HASH; i < flow.length; i++) flow[i] = state.flow[i];
     // What the action set would output to is no metadata of the packet.
     flow[W_ACTSET_OUTPUT] = 0;
-    const key = keyOf(state, flow);
-    const known = this.byKey.get(key);
-    if (known !== undefined) return known.id;
-    if (this.byId.size >= IDLE_MAX) this.dropIdle();
-    const entry = { id: this.nextId, key, state: { ...state, flow }, refs: 0 };
-    this.nextId = this.nextId >= 0x7fffffff ? 1 : this.nextId + 1;
-    this.byKey.set(key, entry);
-    this.byId.set(entry.id, entry);
-    return entry.id;
+    return this.numbers.intern(keyOf(state, flow), () => ({ ...state, flow }));
   }
 
   get(id: number): ControllerActionState | null {
-    return this.byId.get(id)?.state ?? null;
+    return this.numbers.get(id);
   }
 
   ref(ids: readonly number[]): void {
-    for (const id of ids) {
-      const entry = this.byId.get(id);
-      if (entry !== undefined) entry.refs += 1;
-    }
+    this.numbers.ref(ids);
   }
 
   unref(ids: readonly number[]): void {
-    for (const id of ids) {
-      const entry = this.byId.get(id);
-      if (entry !== undefined && entry.refs > 0) entry.refs -= 1;
-    }
+    this.numbers.unref(ids);
   }
 
   /** Forgets what belongs to a bridge that is going away. */
   dropOfproto(ofproto: Ofproto): void {
-    for (const entry of [...this.byId.values()]) {
-      if (entry.state.ofproto === ofproto) this.drop(entry);
-    }
+    this.numbers.dropWhere((state) => state.ofproto === ofproto);
   }
 
-  private dropIdle(): void {
-    let left = IDLE_MAX / 4;
-    for (const entry of this.byId.values()) {
-      if (entry.refs > 0) continue;
-      this.drop(entry);
-      left -= 1;
-      if (left <= 0) return;
-    }
+  run(now: number): void {
+    this.numbers.run(now);
   }
 
-  private drop(entry: Entry): void {
-    this.byId.delete(entry.id);
-    this.byKey.delete(entry.key);
+  nextWake(): number {
+    return this.numbers.nextWake();
   }
 }
 

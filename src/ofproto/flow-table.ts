@@ -6,6 +6,7 @@
 import type { SubField } from '../openflow/actions.js';
 import { Classifier } from './classifier.js';
 import type { Rule } from './rule.js';
+import { DEFAULT_PREFIX_FIELDS } from './trie-set.js';
 
 /** Tables 0..253 are the controller's; 254 holds what the switch made for itself. */
 export const N_TABLES = 255;
@@ -26,6 +27,8 @@ export interface TableSettings {
   maxFlows: number | null;
   evicts: boolean;
   groups: readonly SubField[];
+  /** Fields whose prefixes have a trie. */
+  prefixes: readonly string[];
 }
 
 export const TABLE_DEFAULTS: TableSettings = {
@@ -33,6 +36,7 @@ export const TABLE_DEFAULTS: TableSettings = {
   maxFlows: null,
   evicts: false,
   groups: [],
+  prefixes: DEFAULT_PREFIX_FIELDS,
 };
 
 export class FlowTable {
@@ -58,11 +62,13 @@ export class FlowTable {
 
   constructor(readonly id: number) {}
 
-  configure(settings: TableSettings): void {
+  /** @returns true when installed flows may consult more than they need now */
+  configure(settings: TableSettings): boolean {
     this.configName = settings.name;
     this.maxFlows = settings.maxFlows ?? MAX_FLOWS_DEFAULT;
     this.configEvicts = settings.evicts;
     this.groups = settings.groups;
+    return this.cls.setPrefixFields(settings.prefixes);
   }
 
   get name(): string {

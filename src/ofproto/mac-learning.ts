@@ -10,7 +10,9 @@
  *
  * Not for: deciding whether a packet may be learned from at all (xlate/normal.ts).
  */
+
 import { type MacNumber, macIsMulticast } from './flow-access.js';
+import { type HeapItem, MaxHeap } from './max-heap.js';
 
 /** Entries that fdb/add made never expire and never move by learning. */
 const STATIC = Number.POSITIVE_INFINITY;
@@ -44,11 +46,31 @@ export interface MacSighting<B> {
   seenMs: number;
 }
 
+/** What one bundle's entries are. */
+interface BundleMacs<B> extends HeapItem {
+  /** Least recently used first. */
+  readonly entries: Set<MacEntry<B>>;
+}
+
 export interface MacStatistics {
   learned: number;
   expired: number;
   evicted: number;
   moved: number;
+}
+
+/** Of all tables since the program began: also packets of static addresses from elsewhere. */
+const totals = { learned: 0, expired: 0, evicted: 0, moved: 0, staticNoneMove: 0 };
+
+/** Events of all MAC tables, under the names of coverage/show. */
+export function macLearningTotals(): [name: string, total: number][] {
+  return [
+    ['mac_learning_learned', totals.learned],
+    ['mac_learning_expired', totals.expired],
+    ['mac_learning_evicted', totals.evicted],
+    ['mac_learning_moved', totals.moved],
+    ['mac_learning_static_none_move', totals.staticNoneMove],
+  ];
 }
 
 function keyOf(mac: MacNumber, vlan: number): number {
@@ -64,8 +86,9 @@ export class MacLearning<B extends object> {
   private readonly lru = new Set<MacEntry<B>>();
   /** By VLAN's high 8 bits, then by MAC and its low 4 bits. */
   private readonly byVlan = new Map<number, Map<number, MacEntry<B>>>();
-  /** Each bundle's entries, least recently used first. */
-  private readonly perBundle = new Map<B, Set<MacEntry<B>>>();
+  private readonly perBundle = new Map<B, BundleMacs<B>>();
+  /** By number of entries. */
+  private readonly byUsage = new MaxHeap<BundleMacs<B>>();
   private nStatic = 0;
   /** Monotonic seconds when the next gratuitous ARP lock ends. */
   private lockEnds = Number.POSITIVE_INFINITY;
@@ -141,7 +164,10 @@ export class MacLearning<B extends object> {
     const { mac, vlan, bundle } = sighting;
     if (!this.mayLearn(mac, vlan)) return false;
     const known = this.find(mac, vlan);
-    if (known !== undefined && known.expires === STATIC) return false;
+    if (known !== undefined && known.expires === STATIC) {
+      if (known.bundle !== bundle) totals.staticNoneMove += 1;
+      return false;
+    }
     if (known !== undefined && known.bundle !== bundle && sighting.seenMs < known.seenMs) {
       return false;
     }
@@ -158,7 +184,7 @@ export class MacLearning<B extends object> {
     }
     if (known === undefined) return true;
     if (entry.bundle === bundle) return false;
-    this.statistics.moved += 1;
+    this.count('moved');
     this.setBundle(entry, bundle);
     return true;
   }
@@ -197,38 +223,46 @@ export class MacLearning<B extends object> {
     }
     table.set(keyOf(mac, vlan), entry);
     this.lru.add(entry);
-    this.bundleSet(bundle).add(entry);
-    if (learned) this.statistics.learned += 1;
+    this.addToBundle(entry, bundle);
+    if (learned) this.count('learned');
     return entry;
   }
 
-  private bundleSet(bundle: B): Set<MacEntry<B>> {
-    let set = this.perBundle.get(bundle);
-    if (set === undefined) {
-      set = new Set();
-      this.perBundle.set(bundle, set);
+  private addToBundle(entry: MacEntry<B>, bundle: B): void {
+    const known = this.perBundle.get(bundle);
+    if (known !== undefined) {
+      known.entries.add(entry);
+      this.byUsage.change(known, known.entries.size);
+      return;
     }
-    return set;
+    const macs = { entries: new Set([entry]), priority: 1, heapIndex: 0 };
+    this.perBundle.set(bundle, macs);
+    this.byUsage.insert(macs);
   }
 
   private touch(entry: MacEntry<B>): void {
     this.lru.delete(entry);
     this.lru.add(entry);
-    const set = this.bundleSet(entry.bundle);
-    set.delete(entry);
-    set.add(entry);
+    const macs = this.perBundle.get(entry.bundle);
+    macs?.entries.delete(entry);
+    macs?.entries.add(entry);
   }
 
   private setBundle(entry: MacEntry<B>, bundle: B): void {
     this.dropFromBundle(entry);
     entry.bundle = bundle;
-    this.bundleSet(bundle).add(entry);
+    this.addToBundle(entry, bundle);
   }
 
   private dropFromBundle(entry: MacEntry<B>): void {
-    const set = this.perBundle.get(entry.bundle);
-    set?.delete(entry);
-    if (set?.size === 0) this.perBundle.delete(entry.bundle);
+    const macs = this.perBundle.get(entry.bundle);
+    if (!macs?.entries.delete(entry)) return;
+    if (macs.entries.size > 0) {
+      this.byUsage.change(macs, macs.entries.size);
+      return;
+    }
+    this.perBundle.delete(entry.bundle);
+    this.byUsage.remove(macs);
   }
 
   private remove(entry: MacEntry<B>): void {
@@ -240,14 +274,27 @@ export class MacLearning<B extends object> {
 
   /** Evicts the oldest entry of the bundle that has most, so that no port starves the others. */
   private evictFairly(): void {
-    let largest: Set<MacEntry<B>> | null = null;
-    for (const set of this.perBundle.values()) {
-      if (largest === null || set.size > largest.size) largest = set;
-    }
-    const oldest = largest?.values().next().value;
+    const oldest = this.byUsage.max()?.entries.values().next().value;
     if (oldest === undefined) return;
     this.remove(oldest);
-    this.statistics.evicted += 1;
+    this.count('evicted');
+  }
+
+  private count(what: keyof MacStatistics): void {
+    this.statistics[what] += 1;
+    totals[what] += 1;
+  }
+
+  /** A bundle's entries, as they are now. */
+  entriesOf(bundle: B): MacEntry<B>[] {
+    return [...(this.perBundle.get(bundle)?.entries ?? [])];
+  }
+
+  /** Forgets one entry. @returns false when it was not there */
+  forget(mac: MacNumber, vlan: number): boolean {
+    const entry = this.find(mac, vlan);
+    if (entry !== undefined) this.remove(entry);
+    return entry !== undefined;
   }
 
   /** Forgets everything but static entries. */
@@ -258,7 +305,7 @@ export class MacLearning<B extends object> {
   /** Forgets what was learned on a bundle; with `all`, its static entries too. */
   flushBundle(bundle: B, all = false): boolean {
     let any = false;
-    for (const entry of [...(this.perBundle.get(bundle) ?? [])]) {
+    for (const entry of this.entriesOf(bundle)) {
       if (entry.expires === STATIC && !all) continue;
       this.remove(entry);
       any = true;
@@ -278,7 +325,7 @@ export class MacLearning<B extends object> {
       if (entry.expires === STATIC) continue;
       if (now < entry.expires) break;
       this.remove(entry);
-      this.statistics.expired += 1;
+      this.count('expired');
       any = true;
     }
     while (this.lru.size > this.maxEntries) {
@@ -302,4 +349,19 @@ export class MacLearning<B extends object> {
     }
     return this.lockEnds;
   }
+}
+
+interface HasMacs<B extends object> {
+  readonly macs: MacLearning<B>;
+  readonly backer: { readonly ofprotos: Iterable<HasMacs<B>> };
+}
+
+/** A bundle goes: what was learned there is forgotten, on every bridge that knows it. */
+export function forgetHosts<B extends object>(bridge: HasMacs<B>, bundle: B): void {
+  for (const { mac, vlan } of bridge.macs.entriesOf(bundle)) {
+    for (const other of bridge.backer.ofprotos) {
+      if (other !== bridge) other.macs.forget(mac, vlan);
+    }
+  }
+  bridge.macs.flushBundle(bundle, true);
 }

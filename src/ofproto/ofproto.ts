@@ -31,6 +31,7 @@ import { BridgeGroups } from './group-service.js';
 import { GroupTable } from './group-table.js';
 import { LearnedCookies } from './learned-cookies.js';
 import {
+  forgetHosts,
   MAC_ENTRIES_DEFAULT,
   MAC_IDLE_SEC_DEFAULT,
   MacLearning,
@@ -189,7 +190,7 @@ export class Ofproto {
     const port = this.portsByNo.get(ofPort);
     if (port === undefined) return;
     if (port.bundle !== null) {
-      if (port.bundle.ports.length === 1) this.macs.flushBundle(port.bundle, true);
+      if (port.bundle.ports.length === 1) forgetHosts(this, port.bundle);
       port.bundle.dropPort(port);
     }
     this.portsByNo.delete(ofPort);
@@ -239,7 +240,7 @@ export class Ofproto {
     this.markRevalidate();
     if (settings === null) {
       if (known === undefined) return;
-      this.macs.flushBundle(known, true);
+      forgetHosts(this, known);
       known.clear();
       this.bundlesByKey.delete(key);
       this.mirrors.resolve();
@@ -487,6 +488,7 @@ export class Ofproto {
     this.groups.clear();
     this.meters.clear();
     this.backer.controllerActions.dropOfproto(this);
+    this.backer.frozenStates.dropOfproto(this);
     this.backer.ofprotos.delete(this);
     this.markRevalidate();
   }

@@ -27,6 +27,8 @@ export class OfPort {
   config = 0;
   /** OFPPS bits, as last announced to controllers. */
   state = 0;
+  /** Queue numbers with the DSCP that packets leave them with. */
+  queueDscp: ReadonlyMap<number, number> = new Map();
 
   /**
    * @param odpPort datapath port number, null for a patch port
@@ -36,7 +38,7 @@ export class OfPort {
     readonly ofproto: Ofproto,
     readonly device: PortDevice,
     readonly ofPort: number,
-    readonly odpPort: number | null,
+    public odpPort: number | null,
     readonly createdMs: number,
   ) {
     // Live once the bridge has looked at it for the first time.

@@ -3,7 +3,7 @@
  *
  *     actions: hash(l4(0)),recirc(0x1)  --->  key with recirc_id=1  --->  bridge br1, table 254
  *
- * A number is used once in a daemon's life, so that a packet that was under way when its number was
+ * A number is used once in 2^31, so that a packet that was under way when its number was
  * given up cannot be taken for another one: it is dropped.
  */
 import type { Ofproto } from './ofproto.js';
@@ -21,9 +21,15 @@ export class RecircIds {
   private readonly states = new Map<number, RecircState>();
   private next = 1;
 
-  alloc(state: RecircState): number {
+  /** A number that nothing else has. */
+  take(): number {
     const id = this.next;
-    this.next += 1;
+    this.next = this.next >= 0x7fffffff ? 1 : this.next + 1;
+    return id;
+  }
+
+  alloc(state: RecircState): number {
+    const id = this.take();
     this.states.set(id, state);
     return id;
   }

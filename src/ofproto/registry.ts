@@ -6,6 +6,7 @@ import { NEVER } from '../common/clock.js';
 import type { Dpif } from '../datapath/dpif.js';
 import { OfprotoBacker } from './backer.js';
 import { type OfprotoCommand, ofprotoCommands } from './commands/index.js';
+import { macLearningTotals } from './mac-learning.js';
 import type { Ofproto } from './ofproto.js';
 import { defaultUdpifSettings, type UdpifSettings } from './settings.js';
 
@@ -69,6 +70,11 @@ export class OfprotoRegistry {
       for (const table of ofproto.tables) usage.rules += table.cls.size;
     }
     return Object.entries(usage);
+  }
+
+  /** Events since the start, under the names of coverage/show. */
+  coverage(): [name: string, total: number][] {
+    return macLearningTotals();
   }
 
   run(now: number): void {

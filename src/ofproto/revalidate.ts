@@ -14,8 +14,9 @@ import { formatDpifFlow } from '../datapath/odp-format.js';
 import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { giveFlow } from './flow-pool.js';
-import { installed, type Udpif, type Ukey } from './udpif.js';
+import type { Udpif, Ukey } from './udpif.js';
 import { odpActionsEqual } from './xlate/commit.js';
+import { installed } from './xlate/slow-path.js';
 import { megaflowMask } from './xlate/translate.js';
 
 const log = getLogger('dpif');

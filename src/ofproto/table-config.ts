@@ -29,7 +29,7 @@ export function configureTables(
 ): void {
   for (const table of ofproto.tables) {
     if (table.hidden) continue;
-    table.configure(settings.get(table.id) ?? TABLE_DEFAULTS);
+    if (table.configure(settings.get(table.id) ?? TABLE_DEFAULTS)) ofproto.tablesChanged();
     while (table.evicts && table.cls.size > table.maxFlows) {
       const victim = chooseVictim(table);
       if (victim === null) break;

@@ -20,6 +20,7 @@ import type { Match } from '../openflow/match.js';
 import {
   DP_FLOW_WORDS,
   type FlowWords,
+  W_CT_STATE,
   W_IN_PORT,
   W_RECIRC_ID,
   W_TCP_FLAGS,
@@ -27,9 +28,11 @@ import {
 import type { OfprotoBacker } from './backer.js';
 import { Classifier, type ClassifierRule } from './classifier.js';
 import { giveFlow, takeFlowCopy } from './flow-pool.js';
+import { logFailure } from './trace-run.js';
 import { pushStats, type XlateCacheEntry } from './xlate/cache.js';
 import { odpActionsEqual } from './xlate/commit.js';
 import type { XlateOut } from './xlate/context.js';
+import { installed } from './xlate/slow-path.js';
 import { megaflowMask, translate } from './xlate/translate.js';
 
 const log = getLogger('ofproto_dpif_upcall');
@@ -134,6 +137,7 @@ export class Udpif {
     const ofproto = this.backer.recircIds.get(key[W_RECIRC_ID])?.ofproto ?? port.ofproto;
     const xin = { ofproto, flow, sideEffects: hasPacket, hasPacket, packet };
     const out = translate(xin);
+    if (hasPacket && out.error !== 'ok') logFailure(ofproto, flow, out.error);
     giveFlow(flow);
     return out;
   }
@@ -145,7 +149,7 @@ export class Udpif {
       return;
     }
     const mask = megaflowMask(out.wc, key);
-    if (!this.megaflows) mask.fill(-1, 0, DP_FLOW_WORDS);
+    if (!this.megaflows) exactMask(mask);
     // The whole key, for the text of dumps: bits outside the mask do not count.
     const flow = key.slice();
     const old = this.index.lookup(key, null);
@@ -215,6 +219,16 @@ export class Udpif {
     for (const ukey of [...this.ukeys]) this.remove(ukey);
   }
 
+  /** Removes a flow of the datapath, whoever put it there. */
+  removeDpFlow(flow: DpFlow): void {
+    for (const ukey of this.ukeys) {
+      if (ukey.dpFlow !== flow) continue;
+      this.remove(ukey);
+      return;
+    }
+    this.backer.dpif.flowDel(flow);
+  }
+
   /** Reads the last statistics of deleted flows once no worker can use them any more. */
   private reapLater(): void {
     if (this.syncing) return;
@@ -248,12 +262,12 @@ function needsTranslation(action: OdpAction): boolean {
   return action.cookie.type === 'slow_path' || action.cookie.type === 'controller';
 }
 
-function masksEqual(ukey: Ukey, mask: FlowWords): boolean {
-  return mask.every((word, i) => word === ukey.dpFlow.mask[i]);
+/** Every bit that the datapath knows: of connection tracking's state there are eight. */
+function exactMask(mask: FlowWords): void {
+  mask.fill(-1, 0, DP_FLOW_WORDS);
+  mask[W_CT_STATE] = 0x00ffffff;
 }
 
-/** What the datapath is told to do: packets that need the main thread each time are sent up. */
-export function installed(out: XlateOut): OdpAction[] {
-  if (out.slow === null) return out.actions;
-  return [{ type: 'userspace', cookie: { type: 'slow_path', reason: out.slow } }];
+function masksEqual(ukey: Ukey, mask: FlowWords): boolean {
+  return mask.every((word, i) => word === ukey.dpFlow.mask[i]);
 }

@@ -245,12 +245,24 @@ export function ctAddressesMismatch(match: Match): boolean {
   return false;
 }
 
+/** Actions that leave what is known of the packet as it is. */
+const KEEP_PACKETS: ReadonlySet<OfAction['type']> = new Set([
+  'output',
+  'controller',
+  'group',
+  'meter',
+  'goto_table',
+  'resubmit',
+]);
+
 /**
  * Checks actions against a match.
  * @param table of the flow; 255 when it is not known.
  */
 export function checkActions(actions: readonly OfAction[], match: Match, table = 255): CheckResult {
-  const checker = new Checker(matchClone(match), table);
+  // Most flows only send packets on: for these the match need not be copied.
+  const keeps = actions.every((a) => KEEP_PACKETS.has(a.type));
+  const checker = new Checker(keeps ? match : matchClone(match), table);
   const error = checker.list(actions);
   return error === undefined ? { usable: checker.usable } : { usable: checker.usable, error };
 }

@@ -81,12 +81,18 @@ export class Bridge {
     const numbers = requestedNumbers(config);
     for (const iface of [...this.ifaces.values()]) {
       const next = wanted.get(iface.config.name);
-      if (next && !mustReopen(iface, next) && !mustRenumber(iface, numbers)) {
+      const keep = next && !mustReopen(iface, next) && !mustRenumber(iface, numbers);
+      if (keep && !this.wasTakenOut(iface)) {
         if (!sameOptions(iface.config, next)) iface.device?.setOptions?.(optionsOf(next));
         iface.config = next;
         setQueues(iface.device, next);
       } else this.closeIface(iface);
     }
+  }
+
+  /** The port is no longer there though its device is (dpctl/del-if): it is to be opened anew. */
+  private wasTakenOut({ device, ofport }: IfaceState): boolean {
+    return device !== null && this.ofproto.portByNo(ofport)?.device !== device;
   }
 
   /** Opens what is missing and pushes every setting. */

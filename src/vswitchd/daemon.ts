@@ -115,6 +115,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
     );
   }
   options.coverage.addSource(() => running.dropTotals());
+  options.coverage.addSource(() => registry.coverage());
   options.memory.addSource(() => registry.memoryUsage());
   registerNetdevCommands(unixctl, netdevs);
   registerQosCommands(unixctl, () => running.bridges.values());

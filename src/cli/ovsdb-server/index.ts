@@ -1,7 +1,7 @@
 /**
  * `tapswitch ovsdb-server [DATABASE...]`: the database server alone, with ovsdb-server's options.
  *
- * Not for: clusters, replication.
+ * Not for: clusters.
  */
 import { spawn } from 'node:child_process';
 import { setFlagsFromString } from 'node:v8';

@@ -117,7 +117,7 @@ function applyOther(daemon: DaemonFlags, option: ParsedOption): void {
     throw new TapswitchError(
       'E_OVSDB_OPTION',
       `--${option.name}: this server has no ${refused}`,
-      'run a RAFT cluster or replicas with Open vSwitch’s own ovsdb-server',
+      'leave it out',
     );
   }
   // Files are written with differences, and whole; any server reads both.

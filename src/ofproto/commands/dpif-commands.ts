@@ -14,7 +14,7 @@ import { parseMatch } from './parse-flow.js';
 
 const DUMP_OPTIONS = new Set(['-m', '--more', '--names', '--no-names']);
 
-function nameByNo(dpif: Dpif): (port: number) => string | undefined {
+export function nameByNo(dpif: Dpif): (port: number) => string | undefined {
   const names = new Map([...dpif.ports()].map((port) => [port.portNo, port.name]));
   return (port) => names.get(port);
 }
@@ -43,7 +43,7 @@ function dumpOptions(args: readonly string[]): DpctlOptions {
   return dpctlOptions(known);
 }
 
-function flowLines(
+export function flowLines(
   backer: OfprotoBacker,
   options: DpctlOptions,
   chosen: (flow: DpFlow) => boolean,
@@ -69,7 +69,7 @@ function dumpBridge(ofproto: Ofproto, options: DpctlOptions): string {
 }
 
 /** The datapath that a dpctl command names ('netdev@ovs-netdev', 'ovs-netdev'), or the only one. */
-function chooseBacker(registry: OfprotoRegistry, name: string | undefined): OfprotoBacker {
+export function chooseBacker(registry: OfprotoRegistry, name: string | undefined): OfprotoBacker {
   const backers = [...registry.backers()];
   if (name !== undefined) {
     const found = backers.find((b) => b.dpif.name === name || b.dpif.name.endsWith(`@${name}`));
@@ -87,7 +87,7 @@ function fits({ flow, mask }: Match, { key }: DpFlow): boolean {
 }
 
 /** The one flow that `ufid:...` names. */
-function flowByUfid(backer: OfprotoBacker, text: string): DpFlow {
+export function flowByUfid(backer: OfprotoBacker, text: string): DpFlow {
   const wanted = text.replace(/^ufid:/, '');
   for (const flow of backer.dpif.flows()) if (formatUfid(flow.id) === wanted) return flow;
   return commandError('getting flow (No such file or directory)');
@@ -192,6 +192,7 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       run: async (args) => {
         const backer = chooseBacker(registry, dpctlOptions(args).rest[0]);
         backer.udpif.removeAll();
+        for (const flow of [...backer.dpif.flows()]) backer.dpif.flowDel(flow);
         await backer.dpif.sync();
         return '';
       },

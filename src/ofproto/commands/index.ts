@@ -3,6 +3,7 @@ import type { OfprotoRegistry } from '../registry.js';
 import { bondCommands } from './bond-commands.js';
 import { bridgeCommands } from './bridge-commands.js';
 import type { OfprotoCommand } from './command.js';
+import { dpctlCommands } from './dpctl-commands.js';
 import { dpifCommands } from './dpif-commands.js';
 import { fdbCommands } from './fdb-commands.js';
 import { lacpCommands } from './lacp-commands.js';
@@ -19,6 +20,7 @@ export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     ...bridgeCommands(registry),
     ...lacpCommands(registry),
     ...fdbCommands(registry),
+    ...dpctlCommands(registry),
     ...dpifCommands(registry),
     ...pmdCommands(registry),
     ...traceCommands(registry),

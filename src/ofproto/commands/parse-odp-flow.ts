@@ -2,9 +2,10 @@
  * Reading a flow in the datapath syntax, as ofproto/trace takes it:
  * `in_port(1),eth(src=...,dst=...),eth_type(0x0800),ipv4(src=10.0.0.1,...),udp(src=1,dst=2)`.
  *
- * Masks are read and ignored, since a trace is about one packet. Not for printing (odp-format.ts).
+ * A trace is about one packet: masks do not matter to it. dpctl's flows have them. Not for printing
+ * (odp-format.ts).
  */
-import { matchAny } from '../../openflow/match.js';
+import { type Match, matchAny } from '../../openflow/match.js';
 import { matchFieldText } from '../../openflow/syntax/match-parse.js';
 import {
   ETH_TYPE_NOT_ETHERNET,
@@ -72,6 +73,24 @@ export function parseOdpFlow(text: string, portNo: (name: string) => number | nu
   return parser.finish();
 }
 
+/**
+ * A flow with its masks: what the text does not name is wildcarded, but for recirc_id.
+ * @throws TapswitchError
+ */
+export function parseOdpMatch(text: string, portNo: (name: string) => number | null): Match {
+  const parser = new OdpFlowParser(portNo);
+  parser.list(text, 0);
+  parser.match.mask[W_RECIRC_ID] = -1;
+  return parser.match;
+}
+
+/** The body of set(ATTR(...)). @throws TapswitchError */
+export function parseOdpAttribute(name: string, body: string): Match {
+  const parser = new OdpFlowParser(() => null);
+  parser.attribute(name, body, 0);
+  return parser.match;
+}
+
 class OdpFlowParser {
   readonly match = matchAny();
   private tags = 0;
@@ -99,7 +118,7 @@ class OdpFlowParser {
     return flow;
   }
 
-  private attribute(name: string, body: string, depth: number): void {
+  attribute(name: string, body: string, depth: number): void {
     if (IGNORED.has(name)) return;
     if (name === 'encap') this.list(body, depth + 1);
     else if (name === 'in_port') this.inPort(body);
@@ -107,7 +126,7 @@ class OdpFlowParser {
     else if (name === 'vlan') this.vlan(body);
     else if (name === 'mpls') this.mpls(body);
     else if (name === 'tcp_flags') this.tcpFlags(body);
-    else if (name in SINGLE) this.put(SINGLE[name], number(body));
+    else if (name in SINGLE) this.put(SINGLE[name], number(body), maskOf(body));
     else if (name in FIELDS || name in NUMBERS) this.parts(name, body);
     else commandError(`syntax error at ${name}(${body})`);
   }
@@ -115,12 +134,15 @@ class OdpFlowParser {
   private inPort(body: string): void {
     const port = /^\d+/.test(body) ? number(body) : this.portNo(body);
     this.match.flow[W_IN_PORT] = port ?? commandError(`${body}: no such port`);
+    this.match.mask[W_IN_PORT] = -1;
   }
 
   /** An Ethernet type in front of a tag is the tag's own. */
   private ethType(type: number): void {
     if (type === 0x8100 || type === 0x88a8) {
-      this.match.flow[W_VLAN0 + this.tags] = (type << 16) | VLAN_CFI;
+      const word = W_VLAN0 + Math.min(this.tags, 1);
+      this.match.flow[word] = (type << 16) | VLAN_CFI;
+      this.match.mask[word] |= 0xffff0000 | VLAN_CFI;
     } else {
       this.put([W_DL_TYPE, 16, 0xffff], type);
       this.hasType = true;
@@ -131,8 +153,10 @@ class OdpFlowParser {
     const word = W_VLAN0 + Math.min(this.tags, 1);
     let tci = VLAN_CFI;
     for (const [key, value] of pairs(body)) {
-      if (key === 'vid') tci |= number(value) & 0xfff;
-      else if (key === 'pcp') tci |= (number(value) & 7) << 13;
+      const shift = key === 'pcp' ? 13 : 0;
+      const bits = key === 'pcp' ? 7 : key === 'vid' ? 0xfff : 0;
+      tci |= (number(value) & bits) << shift;
+      this.match.mask[word] |= (maskOf(value) & bits) << shift;
     }
     const tpid = this.match.flow[word] >>> 16 || 0x8100;
     this.match.flow[word] = (tpid << 16) | tci;
@@ -152,7 +176,7 @@ class OdpFlowParser {
       const lse = /^lse([0-2])$/.exec(key);
       const word = W_MPLS + Math.min(Math.max(this.labels, 1), 3) - 1;
       if (lse) this.match.flow[W_MPLS + Number(lse[1])] = number(value) | 0;
-      else if (key in places) this.put([word, ...places[key]], number(value));
+      else if (key in places) this.put([word, ...places[key]], number(value), maskOf(value));
       else commandError(`syntax error at ${key}=${value}`);
     }
   }
@@ -164,7 +188,7 @@ class OdpFlowParser {
       const at = TCP_FLAGS.indexOf(word.trim());
       bits |= at >= 0 ? 1 << at : number(word);
     }
-    this.put([W_TCP_FLAGS, 16, 0xffff], bits);
+    this.put([W_TCP_FLAGS, 16, 0xffff], bits, 0xfff);
   }
 
   private parts(name: string, body: string): void {
@@ -172,16 +196,17 @@ class OdpFlowParser {
       const plain = value.replace(/\/.*/, '');
       const field = FIELDS[name]?.[key];
       const place = NUMBERS[name]?.[key];
-      if (field !== undefined) matchFieldText(this.match, field, plain, null);
-      else if (place !== undefined) this.put(place, number(plain));
-      else if (key === 'frag') this.put([W_DL_TYPE, 8, 0xff], FRAG[plain] ?? 0);
+      if (field !== undefined) matchFieldText(this.match, field, value, null);
+      else if (place !== undefined) this.put(place, number(plain), maskOf(value));
+      else if (key === 'frag') this.put([W_DL_TYPE, 8, 0x3], FRAG[plain] ?? 0);
       else commandError(`syntax error at ${key}=${value}`);
     }
   }
 
-  private put([word, shift, bits]: [number, number, number], value: number): void {
-    const { flow } = this.match;
+  private put([word, shift, bits]: [number, number, number], value: number, mask = -1): void {
+    const { flow, mask: masks } = this.match;
     flow[word] = (flow[word] & ~(bits << shift)) | ((value & bits) << shift);
+    masks[word] |= (mask & bits) << shift;
   }
 }
 
@@ -200,6 +225,12 @@ function* pairs(body: string): Generator<[string, string]> {
     const at = part.indexOf('=');
     if (at > 0) yield [part.slice(0, at).trim(), part.slice(at + 1).trim()];
   }
+}
+
+/** The mask behind a number; all bits when there is none. */
+function maskOf(text: string): number {
+  const mask = /\/(.*)$/.exec(text)?.[1];
+  return mask === undefined ? -1 : number(mask);
 }
 
 function number(text: string): number {

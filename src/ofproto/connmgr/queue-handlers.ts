@@ -29,7 +29,10 @@ function classesOf({ odpPort, ofproto }: OfPort) {
   return ofproto.backer.dpif.pmds?.txPorts(odpPort)[0]?.classes ?? [];
 }
 
-function counted(port: OfPort, id: number): Pick<QueueStatsEntry, 'txBytes' | 'txPackets' | 'txErrors'> {
+function counted(
+  port: OfPort,
+  id: number,
+): Pick<QueueStatsEntry, 'txBytes' | 'txPackets' | 'txErrors'> {
   const found = classesOf(port).find(({ queueId }) => queueId === id);
   if (!found) return { txBytes: UNKNOWN64, txPackets: UNKNOWN64, txErrors: UNKNOWN64 };
   const { bytes, packets, dropped } = found;

@@ -169,12 +169,14 @@ function aggregate(ofproto: Ofproto, msg: FlowStatsRequest): OfMessage {
 
 export function flowEntry(rule: Rule, nowMs: number): FlowStatsEntry {
   const { noPktCounts, noByteCounts } = rule.flags;
+  const { durationSec, durationNsec } = durationBetween(rule.createdMs, nowMs);
   return {
     table: rule.tableId,
     match: rule.match,
     priority: rule.priority,
     cookie: rule.cookie,
-    ...durationBetween(rule.createdMs, nowMs),
+    durationSec,
+    durationNsec,
     idleTimeout: rule.idleTimeout,
     hardTimeout: rule.hardTimeout,
     idleAge: Math.floor(Math.max(0, nowMs - rule.usedMs) / 1000),

@@ -16,19 +16,21 @@ const SLOTS: readonly OfAction['type'][] = [
   'push_vlan',
   'dec_ttl',
   'dec_mpls_ttl',
+];
+/** Kinds that are executed in the order that they came in, each time. */
+const SETS: readonly OfAction['type'][] = [
+  'set_field',
+  'move',
+  'set_mpls_ttl',
   'set_queue',
+  'set_tunnel',
 ];
 /** Kinds that end it: the last one in the list of kinds that is present wins. */
-const FINAL: readonly OfAction['type'][] = ['output', 'group', 'ct'];
+const FINAL: readonly OfAction['type'][] = ['ct', 'ct_clear', 'resubmit', 'output', 'group'];
 
 /** What may stand in write_actions. */
 export function isActionSetAction(action: OfAction): boolean {
-  return (
-    SLOTS.includes(action.type) ||
-    FINAL.includes(action.type) ||
-    action.type === 'set_field' ||
-    action.type === 'move'
-  );
+  return SLOTS.includes(action.type) || FINAL.includes(action.type) || SETS.includes(action.type);
 }
 
 export function writeActions(ctx: XlateContext, actions: readonly OfAction[]): void {
@@ -49,7 +51,7 @@ export function orderActionSet(set: readonly OfAction[]): OfAction[] {
     if (SLOTS.includes(action.type)) slots.set(action.type, action);
     else if (FINAL.includes(action.type)) {
       if (final === null || FINAL.indexOf(action.type) >= FINAL.indexOf(final.type)) final = action;
-    } else sets.push(action);
+    } else if (SETS.includes(action.type)) sets.push(action);
   }
   if (final === null) return [];
   return [...SLOTS.flatMap((type) => slots.get(type) ?? []), ...sets, final];

@@ -24,16 +24,16 @@ import {
   W_VLAN1,
 } from '../../packet/flow-layout.js';
 import { dlType, isIp, nwFrag, nwProto, vlanCount } from '../flow-access.js';
-import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { type FlowTable, N_TABLES, TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import type { Rule } from '../rule.js';
 import { formatActionsText, formatActionText, formatRuleTitle, namesOf } from '../text.js';
 import { orderActionSet, writeActions } from './action-set.js';
 import { executeCheckLarger } from './check-length.js';
+import { executeClone } from './clone.js';
 import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
-import { finishFreezing, freezeRest, triggerFreeze } from './freeze.js';
+import { freezeRest, triggerFreeze } from './freeze.js';
 import { executeGroup } from './groups.js';
 import { executeLearn } from './learn.js';
 import {
@@ -75,25 +75,28 @@ export function executeActions(ctx: XlateContext, actions: readonly OfAction[]):
     ctx.report('action', 'drop');
     return;
   }
+  const listLast = ctx.last;
   for (const [i, action] of actions.entries()) {
-    if (ctx.error !== 'ok') return;
+    if (ctx.error !== 'ok') break;
+    ctx.last = listLast && i === actions.length - 1 && ctx.actionSet.length === 0;
     if (ctx.wasMpls && !ctx.exit && needsRecirculation(action)) triggerFreeze(ctx);
     if (ctx.exit) {
       if (ctx.freezing) freezeRest(ctx, actions.slice(i));
-      return;
+      break;
     }
     if (ctx.trace !== null) ctx.report('action', formatActionText(action, traceNames(ctx)));
     if (action.type === 'check_pkt_larger') {
-      executeCheckLarger(ctx, action, actions.slice(i + 1));
-      return;
+      if (executeCheckLarger(ctx, action, actions.slice(i + 1))) break;
+      continue;
     }
-    if (!executeAction(ctx, action)) return;
+    if (!executeAction(ctx, action)) break;
     // A group that asked for more knowledge about the packet is repeated with it.
     if (ctx.freezing && action.type === 'group') {
       freezeRest(ctx, actions.slice(i));
-      return;
+      break;
     }
   }
+  ctx.last = listLast;
 }
 
 /** @returns false when the rest of the list must not be executed */
@@ -114,7 +117,7 @@ function executeAction(ctx: XlateContext, action: OfAction): boolean {
         triggerFreeze(ctx);
         break;
       }
-      controllerAction(ctx, action.maxLen, action.reason, action.controllerId, action.userdata);
+      controllerAction(ctx, action.maxLen, action.reason, action.controllerId, action);
       break;
     case 'enqueue':
       enqueue(ctx, action.port, action.queue);
@@ -240,18 +243,33 @@ function outputReg(ctx: XlateContext, action: Extract<OfAction, { type: 'output_
   outputAction(ctx, port >= 0xff00 ? (port | 0xffff0000) >>> 0 : port, action.maxLen, false);
 }
 
-function outputTrunc(ctx: XlateContext, wanted: number, maxLen: number): void {
-  const port = wanted === OFPP.IN_PORT ? ctx.inPort : wanted;
-  if (wanted !== OFPP.IN_PORT && port === ctx.inPort) {
+/** Ports that stand for several, or for none: a packet cannot be cut for them. */
+const TRUNC_REFUSED: Readonly<Record<number, string>> = {
+  [OFPP.TABLE]: 'TABLE',
+  [OFPP.NORMAL]: 'NORMAL',
+  [OFPP.FLOOD]: 'FLOOD',
+  [OFPP.ALL]: 'ALL',
+  [OFPP.CONTROLLER]: 'CONTROLLER',
+  [OFPP.NONE]: 'NONE',
+};
+
+function outputTrunc(ctx: XlateContext, port: number, maxLen: number): void {
+  if (port in TRUNC_REFUSED) {
+    ctx.report('warn', `output_trunc does not support port: ${TRUNC_REFUSED[port]}`);
+    return;
+  }
+  if (port === ctx.inPort) {
     ctx.reportInfo('skipping output to input port');
     return;
   }
-  if (ctx.port(port)?.odpPort == null) {
+  const outPort = port === OFPP.IN_PORT ? ctx.inPort : port;
+  if (ctx.port(outPort)?.odpPort == null) {
     ctx.reportError(`output_trunc does not support patch port ${port}`);
     return;
   }
   ctx.emit({ type: 'trunc', maxLen });
-  composeOutput(ctx, port);
+  composeOutput(ctx, outPort);
+  if (!ctx.ofproto.backer.support.has('trunc')) ctx.slow ??= 'action';
 }
 
 /** Outputs with the queue's number as the packet's priority, for this output alone. */
@@ -317,24 +335,6 @@ function finTimeout(ctx: XlateContext, idle: number, hard: number): void {
   ctx.cache.push({ type: 'fin_timeout', rule, idle, hard });
 }
 
-/** Actions on a copy: what they change ends with them. */
-function executeClone(ctx: XlateContext, actions: readonly OfAction[]): void {
-  const flow = ctx.flow;
-  const stack = ctx.stack;
-  const { actionSet, wasMpls } = ctx;
-  ctx.flow = takeFlowCopy(flow);
-  ctx.stack = [...stack];
-  ctx.actionSet = [];
-  executeActions(ctx, actions);
-  if (ctx.freezing) finishFreezing(ctx);
-  giveFlow(ctx.flow);
-  ctx.flow = flow;
-  ctx.stack = stack;
-  ctx.actionSet = actionSet;
-  ctx.wasMpls = wasMpls;
-  ctx.exit = false;
-}
-
 function resubmit(ctx: XlateContext, inPort: number | undefined, table: number | undefined): void {
   const port = inPort === undefined || inPort === OFPP.IN_PORT ? ctx.inPort : inPort;
   const tableId = table === undefined || table === 255 ? ctx.tableId : table;
@@ -347,6 +347,8 @@ export interface LookupOptions {
   mayPacketIn: boolean;
   /** A miss follows the table's configuration. */
   honorMiss: boolean;
+  /** What the entry found does to the packet ends with it. */
+  asClone?: boolean;
 }
 
 /** Looks the packet up in a table, with `inPort` as its port, and executes what it finds. */
@@ -366,7 +368,8 @@ export function tableAction(
   ctx.resubmits += 1;
   ctx.depth += deeper;
   ctx.rule = rule;
-  executeActions(ctx, rule.actions);
+  if (options.asClone) executeClone(ctx, rule.actions);
+  else executeActions(ctx, rule.actions);
   ctx.rule = oldRule;
   ctx.depth -= deeper;
   ctx.leave(trace);

@@ -13,11 +13,18 @@ import { loadSubfield } from './set-field.js';
 
 type CheckLarger = Extract<OfAction, { type: 'check_pkt_larger' }>;
 
+/** @returns true when it has executed the rest of the list too */
 export function executeCheckLarger(
   ctx: XlateContext,
   { size, dst }: CheckLarger,
   rest: readonly OfAction[],
-): void {
+): boolean {
+  if (!ctx.ofproto.backer.support.has('check_pkt_len')) {
+    const larger = (ctx.xin.packet?.length ?? 0) > size;
+    loadSubfield(ctx, dst, Uint8Array.of(larger ? 1 : 0));
+    ctx.slow ??= 'action';
+    return false;
+  }
   commitActions(ctx);
   const { flow, stack, actionSet, wasMpls, exit } = ctx;
   const base = takeFlowCopy(ctx.base);
@@ -27,6 +34,7 @@ export function executeCheckLarger(
     ctx.flow = takeFlowCopy(flow);
     ctx.stack = [...stack];
     ctx.actionSet = [...actionSet];
+    ctx.last = true;
     loadSubfield(ctx, dst, Uint8Array.of(larger));
     if (rest.length > 0) executeActions(ctx, rest);
     if (ctx.freezing) finishFreezing(ctx);
@@ -44,4 +52,5 @@ export function executeCheckLarger(
   // The action set ran in both branches.
   ctx.actionSet = [];
   ctx.emit({ type: 'check_pkt_len', size, greater, lessEqual });
+  return true;
 }

@@ -163,10 +163,15 @@ function commitNetwork(ctx: XlateContext): void {
   if (type === ETH_TYPE_IP) commitHeader(ctx, 'ipv4', IPV4);
   else if (type === ETH_TYPE_IPV6) {
     commitHeader(ctx, 'ipv6', IPV6);
-    if (isNd(ctx.base)) commitHeader(ctx, 'nd', ND);
+    if (isNd(ctx.base) && commitHeader(ctx, 'nd', ND)) needsHelp(ctx);
   } else if (type === ETH_TYPE_ARP || type === ETH_TYPE_RARP) {
-    commitHeader(ctx, 'arp', ARP);
+    if (commitHeader(ctx, 'arp', ARP)) needsHelp(ctx);
   }
+}
+
+/** Headers that some datapaths cannot change: the main thread does it for each packet. */
+function needsHelp(ctx: XlateContext): void {
+  if (!ctx.ofproto.backer.support.setsAnyHeader) ctx.slow ??= 'action';
 }
 
 function isNd(flow: FlowWords): boolean {
@@ -186,9 +191,9 @@ function commitTransport(ctx: XlateContext): void {
   const attr = TRANSPORT[proto];
   if (attr !== undefined) commitHeader(ctx, attr, PORTS);
   else if (proto === 1 && dlType(flow) === ETH_TYPE_IP) {
-    commitHeader(ctx, 'icmp', PORTS, true);
+    if (commitHeader(ctx, 'icmp', PORTS, true)) needsHelp(ctx);
   } else if (proto === 58 && dlType(flow) === ETH_TYPE_IPV6) {
-    commitHeader(ctx, 'icmpv6', PORTS, true);
+    if (commitHeader(ctx, 'icmpv6', PORTS, true)) needsHelp(ctx);
   }
 }
 

@@ -83,6 +83,8 @@ export interface XlateOut {
   wc: FlowWords;
   /** Set: the datapath must send each packet up. */
   slow: SlowPathReason | null;
+  /** Set: the datapath's meter that packets on the slow path pass. */
+  slowMeter: number | null;
   /** What the datapath's statistics belong to. */
   cache: XlateCacheEntry[];
   /** Numbers of the controller actions in `actions` (OfprotoBacker.controllerActions). */
@@ -128,6 +130,8 @@ export class XlateContext {
   actionSet: OfAction[] = [];
   inActionSet = false;
   inBucket = false;
+  /** Nothing comes after the action that is being executed. */
+  last = true;
   /** The last label was popped: what is behind it is not known yet. */
   wasMpls = false;
   /** The translation is being stopped (freeze.ts); `exit` is set too. */

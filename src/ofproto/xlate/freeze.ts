@@ -9,6 +9,7 @@
  * A controller that asked for a pause gets the packet instead, and gives it back by NXT_RESUME.
  * Equal states have the same number, so translating a flow again gives equal actions.
  */
+import { type Clock, NEVER } from '../../common/clock.js';
 import type { OfAction } from '../../openflow/actions.js';
 import {
   type FlowWords,
@@ -20,6 +21,7 @@ import {
 import type { Ofproto } from '../ofproto.js';
 import type { RecircIds } from '../recirc-ids.js';
 import type { Rule } from '../rule.js';
+import { type NumberSource, StateNumbers } from '../state-numbers.js';
 import { formatActionsText } from '../text.js';
 import { executeActions, runActionSet } from './actions.js';
 import { commitActions } from './commit.js';
@@ -51,60 +53,48 @@ export interface FrozenHash {
   basis: number;
 }
 
-/** States that no installed flow needs are given up beyond this many, the oldest first. */
-const IDLE_MAX = 16_384;
-
-interface Entry {
-  id: number;
-  key: string;
-  refs: number;
-}
-
-/** Numbers of frozen states: one for each content, as long as a flow needs it. */
+/** Numbers of frozen states. What a controller paused waits until it comes back, however late. */
 export class FrozenStates {
-  private readonly byKey = new Map<string, Entry>();
-  private readonly byId = new Map<number, Entry>();
+  private readonly passing: StateNumbers<FrozenState>;
+  private readonly paused: StateNumbers<FrozenState>;
 
-  constructor(private readonly ids: RecircIds) {}
+  constructor(ids: RecircIds, clock: Clock) {
+    const source: NumberSource<FrozenState> = {
+      alloc: (state) =>
+        ids.alloc({ ofproto: state.ofproto, tableId: state.tableId, frozen: state }),
+      free: (id) => ids.free(id),
+      now: () => clock.now(),
+    };
+    this.passing = new StateNumbers(source);
+    this.paused = new StateNumbers(source, NEVER);
+  }
 
-  intern(state: FrozenState): number {
-    const key = keyOf(state);
-    const known = this.byKey.get(key);
-    if (known !== undefined) return known.id;
-    if (this.byId.size >= IDLE_MAX) this.dropIdle();
-    const { ofproto, tableId } = state;
-    const id = this.ids.alloc({ ofproto, tableId, frozen: state });
-    const entry = { id, key, refs: 0 };
-    this.byKey.set(key, entry);
-    this.byId.set(id, entry);
-    return id;
+  intern(state: FrozenState, isPause: boolean): number {
+    return (isPause ? this.paused : this.passing).intern(keyOf(state), () => state);
   }
 
   /** An installed flow uses these states. */
   ref(ids: readonly number[]): void {
-    for (const id of ids) {
-      const entry = this.byId.get(id);
-      if (entry !== undefined) entry.refs += 1;
-    }
+    this.passing.ref(ids);
+    this.paused.ref(ids);
   }
 
   unref(ids: readonly number[]): void {
-    for (const id of ids) {
-      const entry = this.byId.get(id);
-      if (entry !== undefined && entry.refs > 0) entry.refs -= 1;
-    }
+    this.passing.unref(ids);
+    this.paused.unref(ids);
   }
 
-  private dropIdle(): void {
-    let left = IDLE_MAX / 4;
-    for (const entry of this.byId.values()) {
-      if (entry.refs > 0) continue;
-      this.byId.delete(entry.id);
-      this.byKey.delete(entry.key);
-      this.ids.free(entry.id);
-      left -= 1;
-      if (left <= 0) return;
-    }
+  dropOfproto(ofproto: Ofproto): void {
+    this.passing.dropWhere((state) => state.ofproto === ofproto);
+    this.paused.dropWhere((state) => state.ofproto === ofproto);
+  }
+
+  run(now: number): void {
+    this.passing.run(now);
+  }
+
+  nextWake(): number {
+    return this.passing.nextWake();
   }
 }
 
@@ -140,11 +130,12 @@ export function freezeRest(ctx: XlateContext, actions: readonly OfAction[]): voi
 export function finishFreezing(ctx: XlateContext): void {
   commitActions(ctx);
   const { frozenHash, pause } = ctx;
-  const id = ctx.ofproto.backer.frozenStates.intern(frozenState(ctx));
+  const id = ctx.ofproto.backer.frozenStates.intern(frozenState(ctx), pause !== null);
   ctx.recircIds.push(id);
   if (pause !== null) {
     const { maxLen, reason, controllerId, userdata } = pause;
-    controllerAction(ctx, maxLen, reason, controllerId, userdata, id);
+    const silent = ctx.trace !== null && !ctx.xin.sideEffects;
+    if (!silent) controllerAction(ctx, maxLen, reason, controllerId, { userdata, resume: id });
   } else {
     if (frozenHash !== null) ctx.emit({ type: 'hash', ...frozenHash });
     ctx.emit({ type: 'recirc', id });

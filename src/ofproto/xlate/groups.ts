@@ -33,7 +33,12 @@ export function executeGroup(ctx: XlateContext, id: number): void {
     return;
   }
   if (group.type === 'all' || group.type === 'indirect') {
-    for (const bucket of group.buckets) executeBucket(ctx, bucket);
+    const { last } = ctx;
+    for (const [i, bucket] of group.buckets.entries()) {
+      ctx.last = last && i === group.buckets.length - 1;
+      executeBucket(ctx, bucket);
+    }
+    ctx.last = last;
     ctx.cache.push({ type: 'group', group, bucket: null });
     return;
   }

@@ -4,26 +4,29 @@
  * Not for: NORMAL (normal.ts), which chooses ports and then comes here.
  */
 import { OFPP } from '../../openflow/actions.js';
+import { OFPM } from '../../openflow/messages-groups.js';
 import {
   N_REGS,
   W_ACTSET_OUTPUT,
   W_CT_STATE,
   W_IN_PORT,
   W_METADATA,
+  W_NW,
   W_REG0,
+  W_SKB_PRIORITY,
 } from '../../packet/flow-layout.js';
 import type { Bond } from '../bond.js';
 import { dlDst } from '../flow-access.js';
 import { giveFlow, takeFlowCopy } from '../flow-pool.js';
 import { OFPPC, type OfPort } from '../port.js';
 import { NF_OUT } from '../sampling.js';
-import { runActionSet, tableAction } from './actions.js';
+import { tableAction } from './actions.js';
 import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
-import { finishFreezing } from './freeze.js';
 import { mirrorEgress, mirrorIngress, reportReserved } from './mirror.js';
 import { executeNormal } from './normal.js';
 import { combineOutputs, noteOutput, sampleOutput } from './sampling.js';
+import { metered } from './slow-path.js';
 import { processSpecial } from './special.js';
 
 /** Packet-in reasons. */
@@ -34,11 +37,18 @@ export const OFPR = {
   ACTION_SET: 3,
   GROUP: 4,
   PACKET_OUT: 5,
+  IMPLICIT_MISS: 7,
+  EXPLICIT_MISS: 8,
 } as const;
 
+/** Of W_NW: the upper six bits of the type of service. */
+const DSCP_BITS = 0x00fc0000;
+const DSCP_SHIFT = 18;
 /** The destination of spanning tree protocol frames. */
 const MAC_STP = 0x0180c2000000;
 
+/** The cookie of a packet that no entry matched. */
+const NO_COOKIE = 0xffffffffffffffffn;
 /** The whole packet, in a controller action. */
 export const CONTROLLER_LEN_ALL = 0xffff;
 
@@ -115,15 +125,34 @@ export function composeOutput(ctx: XlateContext, ofPort: number, bond: Bond | nu
     return;
   }
   if (port.odpPort === null) return;
+  const tos = markQueue(ctx, port);
   emitOutput(ctx, port.odpPort, bond);
+  ctx.flow[W_NW] = tos;
   noteOutput(ctx, port);
   mirrorEgress(ctx, port.bundle);
+}
+
+/**
+ * Gives the packet the DSCP of its queue on that port, where the queue has one.
+ * @returns what W_NW was
+ */
+function markQueue(ctx: XlateContext, port: OfPort): number {
+  const { flow, wc } = ctx;
+  const before = flow[W_NW];
+  if (port.queueDscp.size === 0) return before;
+  wc[W_SKB_PRIORITY] = -1;
+  const dscp = port.queueDscp.get(flow[W_SKB_PRIORITY] >>> 0);
+  if (dscp !== undefined) {
+    wc[W_NW] |= DSCP_BITS;
+    flow[W_NW] = (before & ~DSCP_BITS) | (dscp << DSCP_SHIFT);
+  }
+  return before;
 }
 
 function emitOutput(ctx: XlateContext, odpPort: number, bond: Bond | null): void {
   commitActions(ctx);
   if (bond === null) sampleOutput(ctx, odpPort);
-  if (ctx.mirrorSnaplen !== 0) ctx.emit({ type: 'trunc', maxLen: ctx.mirrorSnaplen });
+  if (ctx.mirrorSnaplen !== 0) cutForMirror(ctx);
   const basis = bond?.settings.basis ?? 0;
   if (bond === null) ctx.emit({ type: 'output', port: odpPort });
   else if (bond.lbOutput) ctx.emit({ type: 'lb_output', bond: bond.recircId, basis });
@@ -133,11 +162,21 @@ function emitOutput(ctx: XlateContext, odpPort: number, bond: Bond | null): void
   }
 }
 
+function cutForMirror(ctx: XlateContext): void {
+  ctx.emit({ type: 'trunc', maxLen: ctx.mirrorSnaplen });
+  if (!ctx.ofproto.backer.support.has('trunc')) ctx.slow ??= 'action';
+}
+
 function floodPorts(ctx: XlateContext, all: boolean): void {
-  for (const port of ctx.ofproto.ports()) {
-    if (port.ofPort === ctx.inPort) continue;
-    if (all || (port.config & OFPPC.NO_FLOOD) === 0) composeOutput(ctx, port.ofPort);
+  const { inPort, last } = ctx;
+  const ports = ctx.ofproto.ports().filter((port) => {
+    return port.ofPort !== inPort && (all || (port.config & OFPPC.NO_FLOOD) === 0);
+  });
+  for (const [i, port] of ports.entries()) {
+    ctx.last = last && i === ports.length - 1;
+    composeOutput(ctx, port.ofPort);
   }
+  ctx.last = last;
   ctx.sampling.netflowOut = NF_OUT.FLOOD;
 }
 
@@ -163,6 +202,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
     tableId: ctx.tableId,
     exit: ctx.exit,
     wasMpls: ctx.wasMpls,
+    last: ctx.last,
     mirrors: ctx.mirrors,
   };
   ctx.flow = takeFlowCopy(saved.flow);
@@ -180,9 +220,7 @@ function patchOutput(ctx: XlateContext, out: OfPort, peer: OfPort): void {
   else if (!processSpecial(ctx, peer) && mayReceive(peer, ctx)) {
     mirrorIngress(ctx, peer.bundle);
     ctx.depth += 1;
-    tableAction(ctx, peer.ofPort, 0, { mayPacketIn: true, honorMiss: true });
-    if (!ctx.freezing) runActionSet(ctx);
-    if (ctx.freezing) finishFreezing(ctx);
+    tableAction(ctx, peer.ofPort, 0, { mayPacketIn: true, honorMiss: true, asClone: true });
     ctx.depth -= 1;
   }
   ctx.leave(trace);
@@ -209,14 +247,22 @@ export function withinLimits(ctx: XlateContext): boolean {
   return false;
 }
 
+/** What goes with a packet to a controller, beside the reason. */
+export interface ControllerExtras {
+  userdata?: Uint8Array;
+  /** The packet is paused: the number of the translation that waits for it. */
+  resume?: number;
+  /** An OpenFlow meter in place of the bridge's for controllers. */
+  meterId?: number;
+}
+
 /** Sends the packet to controllers with the given reason. */
 export function controllerAction(
   ctx: XlateContext,
   maxLen: number,
   reason: number,
   controllerId: number,
-  userdata?: Uint8Array,
-  resume?: number,
+  { userdata, resume, meterId }: ControllerExtras = {},
 ): void {
   commitActions(ctx);
   const explicit = reason === OFPR.ACTION && ctx.rule?.isTableMiss === true;
@@ -224,7 +270,7 @@ export function controllerAction(
   const id = ctx.ofproto.backer.controllerActions.intern({
     ofproto: ctx.ofproto,
     tableId: ctx.tableId,
-    cookie: ctx.rule?.cookie ?? 0xffffffffffffffffn,
+    cookie: ctx.rule?.cookie ?? NO_COOKIE,
     flow: ctx.flow,
     controllerId,
     reason: explicit ? OFPR.NO_MATCH : reason,
@@ -233,6 +279,18 @@ export function controllerAction(
     resume,
   });
   ctx.controllerIds.push(id);
-  const cookie = { type: 'controller', id, maxLen, dontSend: false, reason } as const;
-  ctx.emit({ type: 'userspace', cookie });
+  const cookie = {
+    type: 'controller',
+    id,
+    maxLen,
+    // A trace without a packet has nothing to send.
+    dontSend: ctx.trace !== null && !ctx.xin.sideEffects,
+    reason: explicit ? OFPR.EXPLICIT_MISS : implicit ? OFPR.IMPLICIT_MISS : reason,
+    continuation: resume !== undefined,
+    ruleCookie: ctx.rule?.cookie ?? NO_COOKIE,
+    controllerId,
+  } as const;
+  const send = { type: 'userspace', cookie } as const;
+  const meter = ctx.ofproto.meters.get(meterId ?? OFPM.CONTROLLER);
+  ctx.emit(metered(meter?.dpId ?? null, send));
 }

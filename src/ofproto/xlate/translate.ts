@@ -9,6 +9,7 @@
  * actions, as long as the bridge's state is the same.
  */
 import { OFPP } from '../../openflow/actions.js';
+import { OFPM } from '../../openflow/messages-groups.js';
 import {
   DP_FLOW_WORDS,
   ETH_TYPE_IP,
@@ -31,6 +32,7 @@ import {
 import { dlType, isIp, nwFrag, nwProto } from '../flow-access.js';
 import { giveFlow } from '../flow-pool.js';
 import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
+import { unwrapLastClone } from './clone.js';
 import { XlateContext, type XlateIn, type XlateOut } from './context.js';
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorIngress, reportReserved } from './mirror.js';
@@ -49,7 +51,9 @@ export function translate(xin: XlateIn): XlateOut {
   runPipeline(ctx);
   if (ctx.freezing && ctx.error === 'ok') finishFreezing(ctx);
   ctx.leave(top);
+  if (ctx.actions.length > ctx.limits.actions) ctx.slow ??= 'action';
   if (ctx.error !== 'ok') ctx.actions.length = 0;
+  else unwrapLastClone(ctx.actions);
   finishMask(ctx.wc, xin.flow);
   giveFlow(ctx.base);
   if (xin.trace === undefined) giveFlow(ctx.flow);
@@ -57,6 +61,7 @@ export function translate(xin: XlateIn): XlateOut {
     actions: ctx.actions,
     wc: ctx.wc,
     slow: ctx.error === 'ok' ? ctx.slow : null,
+    slowMeter: xin.ofproto.meters.get(OFPM.SLOWPATH)?.dpId ?? null,
     cache: ctx.cache,
     controllerIds: ctx.controllerIds,
     recircIds: ctx.recircIds,

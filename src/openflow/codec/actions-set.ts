@@ -261,6 +261,8 @@ export function encodeSetField(w: Writer, action: SetField, ctx: ActionContext):
     if (action.value.length === 4) w.zeros(2);
     w.put(action.value);
     close(w, start);
+  } else if (old && ctx.version === 2 && action.field === 'nw_ttl') {
+    putHeader(w, 23, 8).u8(action.value[0]).zeros(3);
   } else if (ctx.version < 3) {
     if (!putLegacy(w, action, ctx)) putLoad(w, action);
   } else if (action.mask.every((b) => b === 0xff)) putSetField(w, action.field, action, ctx);

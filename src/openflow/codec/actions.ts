@@ -147,13 +147,17 @@ const EXEC_ORDER: OfAction['type'][] = [
   'goto_table',
 ];
 
+const INSTRUCTION_ORDER: readonly number[] = [
+  ...[INST.METER, INST.APPLY, INST.CLEAR, INST.WRITE, INST.WRITE_METADATA, INST.GOTO],
+];
+
 /**
  * The parts of a flow's actions that are instructions, sorted, with the others before
  * write_actions.
  */
 function sortInstructions(parts: Map<number, OfAction[]>): OfAction[] {
-  const order = [INST.METER, INST.APPLY, INST.CLEAR, INST.WRITE, INST.WRITE_METADATA, INST.GOTO];
-  return order.flatMap((type) => parts.get(type) ?? []);
+  if (parts.size === 1) for (const only of parts.values()) return only;
+  return INSTRUCTION_ORDER.flatMap((type) => parts.get(type) ?? []);
 }
 
 function getInstruction(r: Reader, type: number, version: number): OfAction[] {

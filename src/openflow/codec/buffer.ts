@@ -16,8 +16,9 @@ export class Reader {
     start = 0,
     readonly end = bytes.length,
     readonly lengthError: OfErrorName = 'OFPBRC_BAD_LEN',
+    view: DataView | null = null,
   ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = view ?? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.pos = start;
   }
 
@@ -79,7 +80,7 @@ export class Reader {
   /** A cursor over the next n bytes, which this one passes over. */
   sub(n: number, lengthError: OfErrorName = this.lengthError): Reader {
     const at = this.take(n);
-    return new Reader(this.bytes, at, at + n, lengthError);
+    return new Reader(this.bytes, at, at + n, lengthError, this.view);
   }
 
   /** A text of n bytes that ends at the first zero byte. */

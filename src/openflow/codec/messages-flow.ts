@@ -244,19 +244,27 @@ const FLOW_MOD_11 = row({
     const actions = getInstructions(r, r.left, ctx.version);
     const flags = getFlowFlags(rawFlags, ctx.version);
     checkFlow(actions, match, table, ctx.version);
-    return {
-      ...{ type: 'flow_mod', command, table, match, priority },
+    // One literal: there may be a million of these, and putting objects together costs.
+    const msg: FlowMod = {
+      type: 'flow_mod',
+      command,
+      table,
+      match,
+      priority,
       cookie: mayAdd ? 0n : cookie,
       cookieMask: isAdd ? 0n : cookieMask,
       newCookie: isAdd || mayAdd ? cookie : null,
-      ...(mayAdd && { keepCookie: true }),
-      ...{ idleTimeout, hardTimeout },
+      idleTimeout,
+      hardTimeout,
       importance: ctx.version >= 5 && isAdd ? importance : 0,
-      ...{ bufferId, outPort },
+      bufferId,
+      outPort,
       outGroup: isDelete ? outGroup : 0xffffffff,
       flags,
       actions,
     };
+    if (mayAdd) msg.keepCookie = true;
+    return msg;
   },
   encode(w, msg, ctx) {
     const isAdd = msg.command === 'add';

@@ -94,8 +94,21 @@ function getFlow10(r: Reader): FlowStatsEntry {
   const [cookie, packets, bytes] = [e.skip(6).u64(), e.u64(), e.u64()];
   const actions = getActions(e, e.left, 1, true);
   return {
-    ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
-    ...{ idleAge: -1, hardAge: -1, importance: 0, packets, bytes, flags: { ...NO_FLAGS }, actions },
+    table,
+    match,
+    priority,
+    cookie,
+    durationSec,
+    durationNsec,
+    idleTimeout,
+    hardTimeout,
+    idleAge: -1,
+    hardAge: -1,
+    importance: 0,
+    packets,
+    bytes,
+    flags: { ...NO_FLAGS },
+    actions,
   };
 }
 
@@ -125,8 +138,21 @@ function getNxFlow(r: Reader): FlowStatsEntry {
   const { match } = getNxMatch(e, matchLength);
   const actions = getActions(e, e.left, 1, true);
   return {
-    ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
-    ...{ idleAge, hardAge, importance: 0, packets, bytes, flags: { ...NO_FLAGS }, actions },
+    table,
+    match,
+    priority,
+    cookie,
+    durationSec,
+    durationNsec,
+    idleTimeout,
+    hardTimeout,
+    idleAge,
+    hardAge,
+    importance: 0,
+    packets,
+    bytes,
+    flags: { ...NO_FLAGS },
+    actions,
   };
 }
 
@@ -155,10 +181,21 @@ function getFlow13(r: Reader, ctx: MessageContext): FlowStatsEntry {
   const match = getAnyMatch(e, ctx.version);
   const actions = getInstructions(e, e.left, ctx.version);
   return {
-    ...{ table, match, priority, cookie, durationSec, durationNsec, idleTimeout, hardTimeout },
-    ...{ idleAge: -1, hardAge: -1, packets, bytes, actions },
+    table,
+    match,
+    priority,
+    cookie,
+    durationSec,
+    durationNsec,
+    idleTimeout,
+    hardTimeout,
+    idleAge: -1,
+    hardAge: -1,
     importance: ctx.version >= 5 ? importance : 0,
+    packets,
+    bytes,
     flags: ctx.version >= 4 ? getFlowFlags(rawFlags, ctx.version) : { ...NO_FLAGS },
+    actions,
   };
 }
 

@@ -68,7 +68,7 @@ describe('controllers', () => {
   it('gets packets that no entry matches, and its entries replace the default one', async () => {
     br.setControllers([settings(await serve('a', [1]))]);
     await until(() => connected(1));
-    expect(sw.send(1, frame({ src: H1 }))).toContain('controller(reason=0');
+    expect(sw.send(1, frame({ src: H1 }))).toContain('controller(reason=7');
     await until(() => heard.some((msg) => msg.type === 'packet_in'));
     expect(heard.find((msg) => msg.type === 'packet_in')).toMatchObject({ inPort: 1, reason: 0 });
     br.setControllers([]);

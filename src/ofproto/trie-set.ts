@@ -1,0 +1,122 @@
+/**
+ * The tries of a classifier: prefixes of the addresses in its rules, by which a lookup passes over
+ * subtables with the few bits that tell. The table's `prefixes` setting says which addresses.
+ */
+import type { Match } from '../openflow/match.js';
+import {
+  type FlowWords,
+  W_IPV6_DST,
+  W_IPV6_SRC,
+  W_NW_DST,
+  W_NW_SRC,
+} from '../packet/flow-layout.js';
+import { AddressTrie } from './address-trie.js';
+import { prefixBits, prefixLength } from './prefix-trie.js';
+
+/** Fields that may have a trie: their first word, and how many words they take. */
+const TRIE_FIELDS: Readonly<Record<string, readonly [word: number, nWords: number]>> = {
+  ip_src: [W_NW_SRC, 1],
+  ip_dst: [W_NW_DST, 1],
+  ipv6_src: [W_IPV6_SRC, 4],
+  ipv6_dst: [W_IPV6_DST, 4],
+};
+
+/** Names of fields, as the registry has them. */
+export const DEFAULT_PREFIX_FIELDS: readonly string[] = ['ip_dst', 'ip_src'];
+
+export function mayHaveTrie(field: string): boolean {
+  return field in TRIE_FIELDS;
+}
+
+interface Slot {
+  readonly word: number;
+  readonly nWords: number;
+  readonly trie: AddressTrie;
+  /** Of the lookup that is under way. */
+  done: boolean;
+  bits: number;
+}
+
+/** How long the prefix is that a mask of several words covers; 0 when it is none. */
+function maskLength(mask: FlowWords, word: number, nWords: number): number {
+  let length = 0;
+  for (let i = 0; i < nWords; i++) {
+    const bits = mask[word + i];
+    if (bits === -1 && length === i * 32) length += 32;
+    else if (bits !== 0) {
+      const part = length === i * 32 ? prefixLength(bits) : 0;
+      if (part === 0) return 0;
+      length += part;
+    }
+  }
+  return length;
+}
+
+/** The tries of a table, and what they said in the lookup that is under way. */
+export class TrieSet {
+  private slots: Slot[];
+
+  constructor(fields: readonly string[] = DEFAULT_PREFIX_FIELDS) {
+    this.slots = fields.flatMap((field) => {
+      const place = TRIE_FIELDS[field];
+      if (place === undefined) return [];
+      const [word, nWords] = place;
+      return [{ word, nWords, trie: new AddressTrie(nWords), done: false, bits: 0 }];
+    });
+  }
+
+  /** Prefix lengths of a mask in each field that has a trie; 0: it is no prefix. */
+  prefixesOf(mask: FlowWords): number[] {
+    return this.slots.map(({ word, nWords }) => maskLength(mask, word, nWords));
+  }
+
+  change({ flow, mask }: Match, delta: 1 | -1): void {
+    for (const { word, nWords, trie } of this.slots) {
+      const length = maskLength(mask, word, nWords);
+      if (length === 0) continue;
+      if (delta > 0) trie.add(flow, word, length);
+      else trie.remove(flow, word, length);
+    }
+  }
+
+  begin(): void {
+    for (const slot of this.slots) slot.done = false;
+  }
+
+  /**
+   * Whether no rule with such prefixes can match; marks the few bits that tell, and never more than
+   * comparing with the rules would.
+   */
+  rulesOut(prefixes: readonly number[], flow: FlowWords, wc: FlowWords): boolean {
+    for (let i = 0; i < prefixes.length; i++) {
+      const length = prefixes[i];
+      if (length === 0) continue;
+      const slot = this.slots[i];
+      if (!slot.done) {
+        slot.bits = slot.trie.lookup(flow, slot.word);
+        slot.done = true;
+      }
+      if (slot.trie.lengths.includes(length)) continue;
+      if (slot.bits <= length || isMarked(wc, slot)) {
+        mark(wc, slot);
+        return true;
+      }
+    }
+    return false;
+  }
+}
+
+function bitsOfWord(slot: Slot, i: number): number {
+  return prefixBits(Math.min(Math.max(slot.bits - 32 * i, 0), 32));
+}
+
+function isMarked(wc: FlowWords, slot: Slot): boolean {
+  for (let i = 0; i < slot.nWords; i++) {
+    if ((bitsOfWord(slot, i) & ~wc[slot.word + i]) !== 0) return false;
+  }
+  return true;
+}
+
+function mark(wc: FlowWords, slot: Slot): void {
+  for (let i = 0; i < slot.nWords; i++) wc[slot.word + i] |= bitsOfWord(slot, i);
+}
