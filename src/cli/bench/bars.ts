@@ -1,6 +1,6 @@
 /**
- * The medians as a picture: a group of bars for each column, a bar for each switch. Plain SVG without
- * scripts or fonts of its own, legible on light and dark ground.
+ * The medians as a picture: a group of bars for each column, a bar for each switch. Plain SVG
+ * without scripts or fonts of its own, legible on light and dark ground.
  */
 import { type Column, median, type Row } from './table.js';
 
@@ -15,7 +15,11 @@ const OTHERS = '#7a8ca3';
 const TEXT = '#6b7280';
 
 /** @param caption a line below: what it was measured on */
-export function drawBars(columns: readonly Column[], rows: readonly Row[], caption: string): string {
+export function drawBars(
+  columns: readonly Column[],
+  rows: readonly Row[],
+  caption: string,
+): string {
   const groupHeight = GROUP_HEAD + rows.length * (BAR_HEIGHT + GAP);
   const height = columns.length * groupHeight + 40;
   const groups = columns.map((column, at) => group(column, at, rows, at * groupHeight));

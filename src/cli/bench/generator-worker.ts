@@ -1,38 +1,15 @@
 /**
  * The traffic generator: a thread of its own, in the sender's namespace and on one CPU. It sends
- * bursts of UDP frames over and over, many in each system call, at a rate or as fast as the interface
- * takes them, and a probe with number and time now and then, until it is told to stop.
+ * bursts of UDP frames over and over, many in each system call, at a rate or as fast as the
+ * interface takes them, and a probe with number and time now and then, until it is told to stop.
  *
  * `workerData` is a GeneratorOptions; 'sending' is posted once the first frames have left. What was
  * sent is counted in shared memory.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadNative, type NativeBinding, VNET_HDR_LEN } from '../../native/binding.js';
-import { buildBurst, buildProbe, burstFrames, type TrafficOptions } from './udp-frame.js';
-
-export interface GeneratorOptions extends TrafficOptions {
-  /** Path of the sender's namespace, e.g. /run/netns/x. */
-  namespacePath: string;
-  ifname: string;
-  cpu: number;
-  /** Different UDP source ports (and, beyond 50,000, source addresses). */
-  flows: number;
-  /** Frames a second; 0: as fast as possible. */
-  rate: number;
-  /** Frames after which the thread stops sending; 0: never. */
-  frames: number;
-  /** Probes a second. */
-  probes: number;
-  /** One Int32: anything but 0 ends the thread. */
-  stop: SharedArrayBuffer;
-  /** Doubles: G_*. */
-  counters: SharedArrayBuffer;
-}
-
-export const G_FRAMES = 0;
-export const G_PROBES = 1;
-export const G_REFUSED = 2;
-export const N_GENERATOR_COUNTERS = 4;
+import { G_FRAMES, G_PROBES, G_REFUSED, type GeneratorOptions } from './generator-options.js';
+import { buildBurst, buildProbe, burstFrames } from './udp-frame.js';
 
 /** Bursts in a system call. */
 const BATCH = 32;

@@ -12,8 +12,8 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { type CliIo, printError } from '../io.js';
-import { installed } from './commands.js';
 import { drawBars } from './bars.js';
+import { installed } from './commands.js';
 import { countCollections, formatGarbage } from './garbage.js';
 import {
   cpuUsPerPacket,
@@ -153,7 +153,8 @@ class BenchRun {
 
   private async measureOne(subject: Subject, round: number): Promise<void> {
     const { values } = this.rows.get(subject)!;
-    const figuresOf = this.options.suite === 'table' ? this.tableRow(subject) : this.rfc2544(subject);
+    const figuresOf =
+      this.options.suite === 'table' ? this.tableRow(subject) : this.rfc2544(subject);
     for (const [at, value] of (await figuresOf).entries()) values[at].push(value);
     const figures = this.columns.map(
       ({ title, digits }, at) => `${title} ${values[at].at(-1)?.toFixed(digits)}`,

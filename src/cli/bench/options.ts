@@ -70,7 +70,9 @@ export function parseBenchOptions(argv: string[], io: CliIo): BenchOptions | num
     .option('--rounds <n>', 'rounds; every switch is measured once in each', whole(1, 100), 3)
     .option('--seconds <n>', 'length of each measurement', whole(1, 600), 3)
     .addOption(
-      new Option('--suite <name>', 'what to measure').choices(['table', 'rfc2544']).default('table'),
+      new Option('--suite <name>', 'what to measure')
+        .choices(['table', 'rfc2544'])
+        .default('table'),
     )
     .option('--frame-bytes <n>', 'size of the frames, or imix', frameBytes, [64])
     .option('--flows <n>', 'how many UDP flows they belong to', whole(1, 500_000), 64)

@@ -1,9 +1,10 @@
 /**
- * Receives the generator's probes at the sink: how long each was under way, by the kernel's own time
- * stamp of its arrival. A filter leaves everything else out, so that the load is not slowed down.
+ * Receives the generator's probes at the sink: how long each was under way, by the kernel's own
+ * time stamp of its arrival. A filter leaves everything else out, so that the load is not slowed
+ * down.
  *
- * `workerData` is a ProbeOptions; 'listening' is posted first, and once told to stop the numbers and
- * latencies (us) of the probes that came, as a Float64Array of pairs.
+ * `workerData` is a ProbeOptions; 'listening' is posted first, and once told to stop the numbers
+ * and latencies (us) of the probes that came, as a Float64Array of pairs.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Assembler, FRAME, H, reg } from '../../datapath/kernel-cache/assembler.js';

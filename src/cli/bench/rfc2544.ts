@@ -6,8 +6,8 @@
  *     frame loss     at full speed
  *     back-to-back   the longest burst at full speed of which nothing is lost
  *
- * RFC 2544 asks for no loss at all over 60 s. A machine that does other things loses a frame now and
- * then, whatever the switch does: --loss is what is taken for none.
+ * RFC 2544 asks for no loss at all over 60 s. A machine that does other things loses a frame now
+ * and then, whatever the switch does: --loss is what is taken for none.
  */
 import type { Subject } from './subjects.js';
 import type { Column } from './table.js';

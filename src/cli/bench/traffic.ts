@@ -13,7 +13,7 @@ import {
   G_PROBES,
   type GeneratorOptions,
   N_GENERATOR_COUNTERS,
-} from './generator-worker.js';
+} from './generator-options.js';
 import { inNamespace } from './network.js';
 import type { ProbeOptions } from './probe-worker.js';
 import type { Subject } from './subjects.js';
