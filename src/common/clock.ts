@@ -38,9 +38,9 @@ export class WarpClock implements Clock {
     return this.stoppedAtMs !== null;
   }
 
-  /** Freezes monotonic time where it is. Idempotent. */
+  /** Freezes monotonic time at the next whole millisecond: steps of it add up. Idempotent. */
   stop(): void {
-    this.stoppedAtMs ??= this.now();
+    this.stoppedAtMs ??= Math.ceil(this.now());
   }
 
   /** Moves monotonic time forward by `ms` (>= 0), stopped or not. */

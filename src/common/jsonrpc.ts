@@ -15,7 +15,7 @@
 import type { Clock } from './clock.js';
 import { NEVER } from './clock.js';
 import { errorMessage, TapswitchError } from './errors.js';
-import { type JsonValue, stringifyJson } from './json.js';
+import { type JsonValue, parseJson, stringifyJson } from './json.js';
 import { type JsonStreamOptions, JsonStreamParser } from './json-stream.js';
 import { getLogger } from './log.js';
 
@@ -210,6 +210,7 @@ export class JsonRpcConnection {
       this.shut(new TapswitchError('E_JSONRPC_BACKLOG', 'peer does not read what it is sent'));
       return;
     }
+    if (log.enabled('dbg')) log.dbg(`${this.name}: send ${described(parseJson(message))}`);
     // One system call for all messages of one turn of the event loop.
     this.unsent += message;
     if (this.unsent.length > FLUSH_CHARS) this.flush();
@@ -304,6 +305,7 @@ export class JsonRpcConnection {
       this.shut(new TapswitchError('E_JSONRPC_MESSAGE', `bad JSON-RPC message: ${fault}`));
       return;
     }
+    if (log.enabled('dbg')) log.dbg(`${this.name}: received ${described(value)}`);
     const message = value as { [key: string]: JsonValue };
     const id = message.id ?? null;
     try {
@@ -359,6 +361,20 @@ function idKey(id: JsonValue): string {
 
 function closedError(cause?: Error): TapswitchError {
   return new TapswitchError('E_JSONRPC_CLOSED', 'connection closed', undefined, { cause });
+}
+
+/** A message as Open vSwitch's log has it. */
+function described(value: JsonValue): string {
+  const message = value as { [key: string]: JsonValue };
+  const isCall = typeof message.method === 'string';
+  const hasError = (message.error ?? null) !== null;
+  const hasId = (message.id ?? null) !== null;
+  const kind = isCall ? (hasId ? 'request' : 'notification') : hasError ? 'error' : 'reply';
+  const parts: string[] = [kind];
+  for (const name of ['method', 'params', 'result', 'error', 'id']) {
+    if ((message[name] ?? null) !== null) parts.push(`${name}=${stringifyJson(message[name])}`);
+  }
+  return parts.join(', ');
 }
 
 /** What is wrong with a message by RFC 7047 section 4, or null. */

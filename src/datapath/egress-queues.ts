@@ -228,7 +228,7 @@ export class EgressQueues implements EgressDecider {
     const idle = this.backlog === null || this.backlog.waiting[slot] === 0;
     const alone = classes.waiting === 0;
     const { shaper } = this.o;
-    if (idle && shaper.take(port, slot, len, now, alone)) {
+    if (idle && shaper.take(port, slot, frame.wireBytes, now, alone)) {
       this.sent(slot, 1, len);
       this.enqueue(this.queueOf(port), port, priority, off, len);
       return;
@@ -271,7 +271,7 @@ export class EgressQueues implements EgressDecider {
   ): boolean {
     const stats = queue * TXQ_STATS_STRIDE;
     const backlog = this.ensureBacklog();
-    if (!backlog.push(queue, band, off, len, flow)) {
+    if (!backlog.push(queue, band, off, len, this.frame.wireBytes, flow)) {
       this.stats.drops[DropReason.txBacklogFull] += 1;
       this.stats.ports[port * PORT_STATS_STRIDE + PS_TX_DROPPED] += 1;
       this.txqs[stats + TQ_DROPPED] += 1;

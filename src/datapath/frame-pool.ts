@@ -23,6 +23,8 @@ export class FramePool {
   /** By block: the next of its queue, the frame's length and its flow. */
   readonly next = new Int32Array(SMALL_COUNT + LARGE_COUNT);
   readonly length = new Int32Array(SMALL_COUNT + LARGE_COUNT);
+  /** Bytes on the wire. */
+  readonly wire = new Int32Array(SMALL_COUNT + LARGE_COUNT);
   readonly flow = new Int32Array(SMALL_COUNT + LARGE_COUNT);
   private freeSmall = NO_BLOCK;
   private freeLarge = NO_BLOCK;
@@ -38,7 +40,7 @@ export class FramePool {
   }
 
   /** Copies a frame with its virtio header; NO_BLOCK when there is no room. */
-  put(off: number, len: number, flow: number): number {
+  put(off: number, len: number, wire: number, flow: number): number {
     let block = this.freeSmall;
     if (len + HEADROOM <= SMALL_BYTES && block !== NO_BLOCK) this.freeSmall = this.next[block];
     else {
@@ -50,6 +52,7 @@ export class FramePool {
     this.u8.copyWithin(to - VNET_HDR, off - VNET_HDR, off + len);
     this.next[block] = NO_BLOCK;
     this.length[block] = len;
+    this.wire[block] = wire;
     this.flow[block] = flow;
     this.used += 1;
     return block;

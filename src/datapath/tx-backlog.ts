@@ -40,9 +40,9 @@ export class TxBacklog {
   }
 
   /** Takes a copy of a frame in; false when the queue or the memory is full. */
-  push(queue: number, band: number, off: number, len: number, flow: number): boolean {
+  push(queue: number, band: number, off: number, len: number, wire: number, flow: number): boolean {
     if (this.waiting[queue] >= this.limit[queue]) return false;
-    const block = this.pool.put(off, len, flow);
+    const block = this.pool.put(off, len, wire, flow);
     if (block === NO_BLOCK) return false;
     const at = queue * BANDS + band;
     if (this.head[at] === NO_BLOCK) this.head[at] = block;

@@ -99,7 +99,7 @@ export class PortClasses {
         this.deficit[i] = 0;
         continue;
       }
-      const bytes = backlog.pool.length[backlog.first(slot)];
+      const bytes = backlog.pool.wire[backlog.first(slot)];
       if (borrow && n > 1 && this.deficit[i] < bytes) {
         this.deficit[i] += Math.max(this.quantum[i], bytes);
         continue;

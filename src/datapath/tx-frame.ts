@@ -13,6 +13,10 @@ const TPID_8021Q = 0x8100;
 const TPID_8021AD = 0x88a8;
 const TAGS_MAX = 2;
 const FRAGMENT_MASK = 0x3fff;
+/** Fields of struct virtio_net_hdr, which ends where the frame begins: how far before it. */
+const VNET_GSO_TYPE = 9;
+const VNET_HDR_BYTES = 8;
+const VNET_GSO_SIZE = 6;
 
 function mix(hash: number, word: number): number {
   hash = Math.imul(hash ^ word, 0x9e3779b1);
@@ -33,6 +37,8 @@ function hasPorts(protocol: number): boolean {
 export class TxFrame {
   /** int32; the same for all frames of a flow, fragments among themselves. */
   hash = 0;
+  /** Bytes on the wire: a frame that is to be cut into segments has its headers in each. */
+  wireBytes = 0;
   /** 0..7: of the outermost tag, else the class of the DSCP. */
   priority = 0;
 
@@ -45,6 +51,8 @@ export class TxFrame {
     let at = off + 12;
     let type = view.getUint16(at);
     this.priority = 0;
+    this.wireBytes = len;
+    if (view.getUint8(off - VNET_GSO_TYPE) !== 0) this.segmented(off, len);
     for (let tags = 0; tags < TAGS_MAX && (type === TPID_8021Q || type === TPID_8021AD); tags++) {
       if (at + 6 > end) break;
       if (tags === 0) this.priority = view.getUint8(at + 2) >>> 5;
@@ -56,6 +64,14 @@ export class TxFrame {
     if (type === ETH_TYPE_IP && at + 20 <= end) this.ipv4(at, end, tagged);
     else if (type === ETH_TYPE_IPV6 && at + 40 <= end) this.ipv6(at, end, tagged);
     else this.other(off, type);
+  }
+
+  private segmented(off: number, len: number): void {
+    const view = this.view;
+    const headers = view.getUint16(off - VNET_HDR_BYTES, true);
+    const size = view.getUint16(off - VNET_GSO_SIZE, true);
+    if (size === 0 || headers === 0 || headers >= len) return;
+    this.wireBytes += (Math.ceil((len - headers) / size) - 1) * headers;
   }
 
   private ipv4(at: number, end: number, tagged: boolean): void {

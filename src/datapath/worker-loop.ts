@@ -230,6 +230,8 @@ export class WorkerLoop {
     for (let i = 0; i < n; i++) {
       const tag = this.ready[i];
       if (tag === CONTROL_TAG) {
+        // What the main thread sends was not received by any queue.
+        this.egress.recorded = -1;
         this.running = this.host.onControl();
         continue;
       }

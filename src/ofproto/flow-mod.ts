@@ -93,6 +93,8 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
     ofproto.clock.now(),
   );
   if (old !== null) {
+    ofproto.backer.pushStats();
+    rule.succeed(old);
     old.removed = true;
     table.cls.remove(old);
   }

@@ -15,6 +15,8 @@ export class OfprotoRegistry {
   private readonly wake: () => void;
   private readonly backersByType = new Map<string, OfprotoBacker>();
   private settings = defaultUdpifSettings();
+  /** VLAN tags that matches see, 1 or 2. */
+  vlanLimit = 2;
 
   /** @param options.wake asks the main loop for a turn: something is due now */
   constructor(options: { clock: Clock; wake?: () => void }) {

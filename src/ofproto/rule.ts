@@ -113,6 +113,14 @@ export class Rule implements ClassifierRule {
     this.usedMs = Math.max(this.usedMs, delta.usedMs);
   }
 
+  /** Takes the place of another entry: what that one counted goes on, unless it is to be reset. */
+  succeed(old: Rule): void {
+    this.usedMs = old.usedMs;
+    if (this.flags.resetCounts) return;
+    this.packets = old.packets;
+    this.bytes = old.bytes;
+  }
+
   resetCounts(): void {
     this.packets = 0;
     this.bytes = 0;

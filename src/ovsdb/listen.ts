@@ -85,9 +85,16 @@ export async function listenTls(
   const server = tls.createServer({
     ...secureContextOptions(files),
     requestCert: checked,
-    rejectUnauthorized: checked,
+    // Refused below, where the reason is known.
+    rejectUnauthorized: false,
   });
   server.on('secureConnection', (socket) => {
+    if (checked && !socket.authorized) {
+      const reason = refusal(socket);
+      warn(`${socket.remoteAddress ?? host}: SSL_accept: certificate verify failed (${reason})`);
+      socket.destroy();
+      return;
+    }
     socket.setNoDelay(true);
     onSocket(socket);
   });
@@ -105,6 +112,23 @@ export async function listenTls(
     close: () => closeServer(server),
   };
 }
+
+/** Why a peer's certificate is refused, in words. */
+function refusal(socket: tls.TLSSocket): string {
+  if (Object.keys(socket.getPeerCertificate()).length === 0) return 'the peer showed none';
+  const code = String(socket.authorizationError);
+  return REFUSALS[code] ?? code;
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'signed by another CA',
+  UNABLE_TO_GET_ISSUER_CERT: 'signed by another CA',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'signed by another CA',
+  SELF_SIGNED_CERT_IN_CHAIN: 'signed by another CA',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',
+};
 
 function listen(
   options: net.ListenOptions,

@@ -20,6 +20,7 @@ import type { LacpMemberSettings } from '../ofproto/settings.js';
 import { configureTables } from '../ofproto/table-config.js';
 import { pickBridgeMac } from './bridge-mac.js';
 import type { BridgeConfig, IfaceConfig, PortConfig } from './config.js';
+import { allowedControllers } from './controller-targets.js';
 import { shapingOf } from './read-qos.js';
 
 const log = getLogger('bridge');
@@ -39,10 +40,15 @@ export interface IfaceState {
 }
 
 /** What a bridge needs of the daemon around it. */
+/** Of ports without queues that mark packets. */
+const NO_DSCP: ReadonlyMap<number, number> = new Map();
+
 export interface BridgeHost {
   openDevice(iface: IfaceConfig): Netdev;
   /** The bridge that has a device of that name open, or null. */
   ownerOf(deviceName: string): string | null;
+  /** Directory of the sockets. */
+  readonly runDir: string;
 }
 
 export class Bridge {
@@ -174,6 +180,10 @@ export class Bridge {
       .map((config) => this.ifaces.get(config.name)?.ofport ?? -1)
       .filter((ofport) => ofport !== -1);
     this.ports.set(port.name, port);
+    for (const { name, qos } of port.ifaces) {
+      const ofPort = this.ofproto.portByNo(this.ifaces.get(name)?.ofport ?? -1);
+      if (ofPort !== null) ofPort.queueDscp = qos?.dscp ?? NO_DSCP;
+    }
     const { lacp } = port.settings;
     const settings = {
       ...port.settings,
@@ -250,7 +260,8 @@ export class Bridge {
     configureTables(ofproto, config.flowTables);
     ofproto.setProtocols(config.protocols);
     ofproto.setFailMode(config.failMode);
-    ofproto.setControllers(config.controllers);
+    const { controllers, name } = config;
+    ofproto.setControllers(allowedControllers(name, controllers, this.host.runDir));
   }
 }
 

@@ -16,6 +16,8 @@ export interface QosConfig {
   type: string;
   details: Details;
   queues: ReadonlyMap<number, Details>;
+  /** DSCP that packets of a queue leave with, of those that have one. */
+  dscp: ReadonlyMap<number, number>;
 }
 
 /** What shaping depends on besides its settings. */
@@ -46,8 +48,13 @@ export function readQos(port: IdlRow): QosConfig | null {
   if (!row || type === '') return null;
   const queues = new Map<number, Details>();
   const rows = row.get<Map<number, IdlRow>>('queues');
-  for (const [id, queue] of rows) queues.set(Number(id), rowMap(queue, 'other_config'));
-  return { type, details: rowMap(row, 'other_config'), queues };
+  const dscp = new Map<number, number>();
+  for (const [id, queue] of rows) {
+    queues.set(Number(id), rowMap(queue, 'other_config'));
+    const value = rowNumber(queue, 'dscp');
+    if (value !== null && value !== undefined) dscp.set(Number(id), value);
+  }
+  return { type, details: rowMap(row, 'other_config'), queues, dscp };
 }
 
 /** Ingress policing of an Interface row, or null. */

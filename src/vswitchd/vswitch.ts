@@ -158,6 +158,10 @@ export class Vswitch implements BridgeHost {
     return this.deps.openDevice(iface, this.opening?.datapathType ?? 'netdev');
   }
 
+  get runDir(): string {
+    return this.deps.runDir;
+  }
+
   ownerOf(deviceName: string): string | null {
     for (const bridge of this.bridges.values()) {
       if (bridge.ifaces.get(deviceName)?.device) return bridge.name;
@@ -229,6 +233,7 @@ export class Vswitch implements BridgeHost {
       ofproto.connmgr.bundleIdleMs = bundleIdleSec * 1000;
     }
     const { vlanLimit, pmdCpus, rxAssign, rxIsolate, kernelForwarding } = this.datapathSettings;
+    this.deps.registry.vlanLimit = vlanLimit;
     for (const { dpif } of this.backers.values()) {
       dpif.configure({ vlanLimit, pmdCpus, rxAssign, rxIsolate, kernelForwarding });
     }

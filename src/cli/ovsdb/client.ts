@@ -55,7 +55,7 @@ export class OvsdbClient {
       if (error instanceof JsonRpcReplyError) {
         throw new ClientError(`transaction returned error: ${sortedText(error.error)}`);
       }
-      throw new ClientError('transaction failed (End of file)');
+      throw new ClientError(`transaction failed (${endReason(this.server, await this.end)})`);
     }
   }
 
@@ -82,4 +82,15 @@ export class OvsdbClient {
   close(): void {
     this.connection.close();
   }
+}
+
+/** Why the connection ended. Over TLS it may be that the server does not take our certificate. */
+function endReason(server: string, error: Error | undefined): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+  const alert = /ALERT_(.+)$/.exec(code)?.[1];
+  if (alert !== undefined) {
+    return `the server refused the certificate: ${alert.toLowerCase().replaceAll('_', ' ')}`;
+  }
+  if (!server.startsWith('ssl:')) return 'End of file';
+  return 'End of file; a server that does not trust the certificate ends the connection so';
 }

@@ -8,6 +8,7 @@
  *       RX bytes:600  TX bytes:2048 (2.0 KiB)
  */
 import type { OfprotoBacker } from '../backer.js';
+import { pollConfig } from './dpif-commands.js';
 
 type Counters = Readonly<Record<string, number | undefined>>;
 
@@ -64,16 +65,18 @@ function countersByPort({ ofprotos }: OfprotoBacker): Map<number, Counters> {
 export function dpctlShow(backer: OfprotoBacker, statistics: boolean): string {
   const { dpif } = backer;
   const stats = dpif.stats();
-  const packets = stats.hit + stats.missed;
-  const perPacket = packets > 0 ? stats.maskHits / packets : 0;
   let text = `${dpif.name}:\n`;
   text += `  lookups: hit:${stats.hit} missed:${stats.missed} lost:${stats.lost}\n`;
   text += `  flows: ${stats.flows}\n`;
-  text += `  masks: hit:${stats.maskHits} total:${stats.masks} hit/pkt:${perPacket.toFixed(2)}\n`;
   const counters = statistics ? countersByPort(backer) : null;
   const ports = [...dpif.ports()].sort((a, b) => a.portNo - b.portNo);
+  // The datapath's own port, which carries nothing.
+  const [, ownName] = dpif.name.split('@');
+  const own = { portNo: 0, name: ownName, type: dpif.type === 'dummy' ? 'dummy-internal' : 'tap' };
+  if (ports[0]?.portNo !== 0) ports.unshift(own);
   for (const { portNo, name, type } of ports) {
-    text += `  port ${portNo}: ${name}${type === 'system' || type === '' ? '' : ` (${type})`}\n`;
+    const shown = type === 'system' || type === '' ? '' : ` (${type}${pollConfig(type)})`;
+    text += `  port ${portNo}: ${name}${shown}\n`;
     if (counters !== null) text += portCounters(counters.get(portNo) ?? {});
   }
   return text;

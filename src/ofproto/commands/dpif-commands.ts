@@ -19,6 +19,13 @@ export function nameByNo(dpif: Dpif): (port: number) => string | undefined {
   return (port) => names.get(port);
 }
 
+/** What a device of a polling type is configured with, as Open vSwitch prints it. */
+export function pollConfig(type: string): string {
+  if (type !== 'dummy-pmd') return '';
+  const queues = (what: string): string => `${what}_rx_queues=1, ${what}_tx_queues=1`;
+  return `: ${queues('configured')}, ${queues('requested')}`;
+}
+
 function dpifShow(backer: OfprotoBacker): string {
   const { hit, missed } = backer.dpif.stats();
   let text = `${backer.dpif.name}: hit:${hit} missed:${missed}\n`;
@@ -29,7 +36,7 @@ function dpifShow(backer: OfprotoBacker): string {
     for (const port of ports) {
       const { patchPeer } = port.device;
       const type = port.device.dpifType ?? port.device.type;
-      const config = patchPeer ? `: peer=${patchPeer}` : '';
+      const config = patchPeer ? `: peer=${patchPeer}` : pollConfig(type);
       const odp = port.odpPort ?? 'none';
       text += `    ${port.name} ${portTo16(port.ofPort)}/${odp}: (${type || 'system'}${config})\n`;
     }

@@ -1,7 +1,15 @@
 /** Reading what ofproto/trace is asked: a flow in one of two syntaxes, a packet, options. */
 import { composeFrame } from '../../packet/compose.js';
 import { ETH_HEADER_LEN, extractFlow } from '../../packet/extract.js';
-import { type FlowWords, W_DP_HASH, W_IN_PORT, W_RECIRC_ID } from '../../packet/flow-layout.js';
+import {
+  type FlowWords,
+  VLAN_CFI,
+  W_DL_TYPE,
+  W_DP_HASH,
+  W_IN_PORT,
+  W_RECIRC_ID,
+  W_VLAN1,
+} from '../../packet/flow-layout.js';
 import type { OfprotoBacker } from '../backer.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfprotoRegistry } from '../registry.js';
@@ -90,7 +98,7 @@ export function parseTraceArgs(
   const given = generate ? undefined : takePacketArg(rest);
   if (rest.length === 0 || rest.length > 2) commandError('Syntax error');
   const { ofproto, flow } = parseWhere(registry, rest);
-  if (given !== undefined) headersOf(flow, given);
+  if (given !== undefined) headersOf(flow, given, registry.vlanLimit);
   const packet = generate ? (composeFrame(flow, l7Bytes) ?? undefined) : given;
   return { ofproto, flow, packet, ...flags };
 }
@@ -112,8 +120,8 @@ function takePacketArg(rest: string[]): Uint8Array | undefined {
 }
 
 /** Headers come from the packet, where it came in and metadata from the flow. */
-function headersOf(flow: FlowWords, packet: Uint8Array): void {
-  const extracted = extractFlow(packet, flow[W_IN_PORT]);
+function headersOf(flow: FlowWords, packet: Uint8Array, vlanLimit: number): void {
+  const extracted = extractFlow(packet, flow[W_IN_PORT], vlanLimit);
   flow.set(extracted.subarray(0, W_DP_HASH));
 }
 
@@ -128,6 +136,14 @@ function parseWhere(
   return { ofproto, flow: parseFlow(text, namesOf(ofproto)) };
 }
 
+/** A tag beyond the limit is an Ethernet type, and what follows it payload. */
+function limitTags(flow: FlowWords, limit: number): void {
+  if (limit > 1 || (flow[W_VLAN1] & VLAN_CFI) === 0) return;
+  const tpid = flow[W_VLAN1] & 0xffff0000;
+  flow.fill(0, W_DL_TYPE, W_DP_HASH);
+  flow[W_DL_TYPE] = tpid;
+}
+
 function chooseBacker(registry: OfprotoRegistry, args: readonly string[]): OfprotoBacker | null {
   const backers = [...registry.backers()];
   if (args.length === 1) return backers.length === 1 ? backers[0] : null;
@@ -140,6 +156,7 @@ function parseDatapathFlow(registry: OfprotoRegistry, args: readonly string[]) {
   const portNo = (wanted: string): number | null =>
     [...(backer?.dpif.ports() ?? [])].find((port) => port.name === wanted)?.portNo ?? null;
   const flow = parseOdpFlow(args[args.length - 1], portNo);
+  limitTags(flow, registry.vlanLimit);
   if (backer === null) commandError('Cannot find the datapath');
   const recircId = flow[W_RECIRC_ID] >>> 0;
   const state = recircId === 0 ? null : backer.recircIds.get(recircId);

@@ -368,8 +368,11 @@ export function tableAction(
   ctx.resubmits += 1;
   ctx.depth += deeper;
   ctx.rule = rule;
+  const { inBucket } = ctx;
+  ctx.inBucket = false;
   if (options.asClone) executeClone(ctx, rule.actions);
   else executeActions(ctx, rule.actions);
+  ctx.inBucket = inBucket;
   ctx.rule = oldRule;
   ctx.depth -= deeper;
   ctx.leave(trace);

@@ -133,7 +133,7 @@ Datapath actions: 1
     expect(run('dpctl/show')).toBe(`dummy@ovs-dummy:
   lookups: hit:1 missed:1 lost:0
   flows: 1
-  masks: hit:0 total:1 hit/pkt:0.00
+  port 0: ovs-dummy (dummy-internal)
   port 1: vetha (dummy)
   port 2: vethx (dummy)
   port 3: vethn (dummy)

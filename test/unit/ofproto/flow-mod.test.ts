@@ -64,14 +64,17 @@ describe('flow-mod', () => {
     return lines.sort();
   }
 
-  it('replaces an entry with the same match and priority, counts at zero', () => {
+  it('replaces an entry with the same match and priority, counting on unless told to reset', () => {
     mod('in_port=1');
     const [rule] = br.tables[0].cls.rules();
     rule.credit({ packets: 5, bytes: 500, usedMs: 0 });
     mod('in_port=1', { actions: [output(2)] });
     mod('in_port=1', { priority: 11 });
     expect(dump()).toEqual(['0: 10 0 2', '0: 11 0 1']);
-    expect([...br.tables[0].cls.rules()].map((r) => r.packets)).toEqual([0, 0]);
+    const counts = () => [...br.tables[0].cls.rules()].map((r) => r.packets).sort();
+    expect(counts()).toEqual([0, 5]);
+    mod('in_port=1', { flags: { ...NO_FLAGS, resetCounts: true } });
+    expect(counts()).toEqual([0, 0]);
   });
 
   it('modifies what it covers and keeps counts, unless told to reset them', () => {

@@ -1,0 +1,121 @@
+/**
+ * Forwarding workers on real interfaces: how many there are, what they read, and what happens when
+ * one dies. Texts are those of Open vSwitch's dpif-netdev/pmd-* commands.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadNative } from '../../src/native/binding.js';
+import { eventually } from '../support/command.js';
+import { type Host, Lab } from '../support/lab.js';
+import type { Switch } from '../support/switch.js';
+
+const cpus = loadNative().getAffinity();
+
+let lab: Lab;
+let sw: Switch;
+let h1: Host;
+
+/** 'port queue core' of each receive queue, sorted. */
+async function assignment(): Promise<string[]> {
+  let core = '';
+  const found: string[] = [];
+  for (const line of (await sw.appctl('dpif-netdev/pmd-rxq-show')).split('\n')) {
+    core = line.match(/^pmd thread numa_id \d+ core_id (\d+):$/)?.[1] ?? core;
+    const queue = line.match(/^ {2}port: (\S+) +queue-id: +(\d+) \(enabled\) /);
+    if (queue) found.push(`${queue[1]} ${queue[2]} ${core}`);
+  }
+  return found.sort();
+}
+
+async function setCpus(...wanted: number[]): Promise<void> {
+  const mask = wanted.reduce((sum, cpu) => sum | (1n << BigInt(cpu)), 0n).toString(16);
+  await sw.vsctl('set', 'Open_vSwitch', '.', `other_config:pmd-cpu-mask=${mask}`);
+}
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  ({ sw } = lab);
+  h1 = await lab.addHost('h1', { port: 'p1', addresses: ['10.7.0.1/24'] });
+  await lab.addHost('h2', { port: 'p2', addresses: ['10.7.0.2/24'] });
+  await sw.addBridge('br0');
+  await sw.vsctl('add-port', 'br0', 'p1', '--', 'add-port', 'br0', 'p2');
+  await eventually('the first ping', async () => (await h1.ping('10.7.0.2', 1)) === 1, 10_000);
+});
+
+afterAll(() => lab?.close());
+
+describe('forwarding workers', () => {
+  it('are one, on the last CPU that the process may use, unless more are asked for', async () => {
+    const last = cpus.at(-1);
+    expect(await assignment()).toEqual([`br0 0 ${last}`, `p1 0 ${last}`, `p2 0 ${last}`]);
+    const text = await sw.appctl('dpif-netdev/pmd-rxq-show');
+    expect(text).toMatch(
+      new RegExp(
+        `^Displaying last 60 seconds pmd usage %\npmd thread numa_id 0 core_id ${last}:\n` +
+          '  isolated : false\n' +
+          '  port: br0               queue-id:  0 \\(enabled\\)   pmd usage: (NOT AVAIL|[ \\d]\\d %)\n',
+      ),
+    );
+  });
+
+  it.runIf(cpus.length > 1)('come, share the queues, are pinned to, and go', async () => {
+    const [a, b] = cpus;
+    await setCpus(a, b);
+    expect((await assignment()).length).toBe(6);
+    for (const cpu of [a, b]) {
+      expect((await assignment()).filter((line) => line.endsWith(` ${cpu}`)).length).toBe(3);
+    }
+    expect(await h1.ping('10.7.0.2', 5, 0.05)).toBe(5);
+    await sw.vsctl('set', 'Interface', 'p1', `other_config:pmd-rxq-affinity=0:${b},1:${b}`);
+    const pinned = await assignment();
+    expect(pinned).toContain(`p1 0 ${b}`);
+    expect(pinned).toContain(`p1 1 ${b}`);
+    expect(pinned.filter((line) => line.endsWith(` ${a}`)).length).toBe(4);
+    const text = await sw.appctl('dpif-netdev/pmd-rxq-show', '-pmd', `${b}`);
+    expect(text).toContain(`core_id ${b}:\n  isolated : true\n`);
+    expect(text).not.toContain(`core_id ${a}:`);
+    expect(await h1.ping('10.7.0.2', 5, 0.05)).toBe(5);
+    await sw.vsctl('remove', 'Interface', 'p1', 'other_config', 'pmd-rxq-affinity');
+    await sw.vsctl('set', 'Interface', 'p1', 'options:n_rxq=3');
+    expect((await assignment()).filter((line) => line.startsWith('p1')).length).toBe(3);
+    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:pmd-rxq-assign=roundrobin');
+    expect(await sw.appctl('dpif-netdev/pmd-rxq-rebalance')).toBe('pmd rxq rebalance requested.\n');
+    expect(await h1.ping('10.7.0.2', 5, 0.05)).toBe(5);
+    await sw.vsctl('remove', 'Interface', 'p1', 'options', 'n_rxq');
+    await setCpus(b);
+    expect((await assignment()).length).toBe(3);
+    expect(await h1.ping('10.7.0.2', 5, 0.05)).toBe(5);
+  });
+
+  it('count what they do, anew after pmd-stats-clear', async () => {
+    await sw.appctl('dpif-netdev/pmd-stats-clear');
+    expect(await sw.appctl('dpif-netdev/pmd-stats-show')).toContain('  packets received: 0\n');
+    await h1.ping('10.7.0.2', 5, 0.05);
+    const text = await sw.appctl('dpif-netdev/pmd-stats-show');
+    const received = Number(text.match(/ {2}packets received: (\d+)\n/)?.[1]);
+    expect(received).toBeGreaterThanOrEqual(10);
+    expect(received).toBeLessThan(40);
+    expect(text).toMatch(/ {2}idle cycles: \d+ \(\d+\.\d\d%\)\n {2}processing cycles: \d+ \(/);
+    const perf = await sw.appctl('dpif-netdev/pmd-perf-show');
+    expect(perf).toMatch(/Measurement duration: \d+\.\d{3} s\n/);
+    expect(perf).toMatch(/\n {2}Iterations: +\d+ {2}\(\d+\.\d\d us\/it\)\n/);
+    expect(perf).toMatch(/\n {2}- EMC hits: +\d+ {2}\( *\d+\.\d %\)\n/);
+  });
+
+  it('that die are started again, with their flows', async () => {
+    const core = (await assignment())[0].split(' ')[2];
+    for (const how of ['error', 'stop']) {
+      const flows = (await sw.appctl('dpctl/dump-flows')).split('\n').length;
+      expect(flows).toBeGreaterThan(2);
+      const before = (sw.log.match(/forwarding worker 0 started again/g) ?? []).length;
+      await sw.appctl('dpif-netdev/pmd-kill', core, how);
+      const restarts = () => (sw.log.match(/forwarding worker \d+ started again/g) ?? []).length;
+      await eventually('the worker to be started again', () => restarts() > before, 15_000);
+      await eventually('a ping', async () => (await h1.ping('10.7.0.2', 1)) === 1, 15_000);
+      expect((await sw.appctl('dpctl/dump-flows')).split('\n').length).toBeGreaterThan(2);
+    }
+    expect(sw.log).toMatch(/\|ERR\|forwarding worker \d+ ended: it was told to fail/);
+    expect(sw.log).toMatch(/\|WARN\|forwarding worker \d+ will be started again in 100 ms/);
+    const refused = await sw.try('appctl', 'dpif-netdev/pmd-kill', '4095');
+    expect(refused.stderr).toContain('no such pmd thread');
+  });
+});
