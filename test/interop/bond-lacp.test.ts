@@ -132,6 +132,59 @@ describe.each([
   );
 });
 
+describe('an inactive member', () => {
+  const port = async (end: Pick<Switch, 'vsctl'>, name: string): Promise<string> =>
+    (await end.vsctl('get', 'interface', name, 'ofport')).trim();
+
+  async function bothOn(here: string, there: string): Promise<void> {
+    await bonds(
+      ['bond_mode=active-backup', `other_config:bond-primary=${here}`],
+      ['bond_mode=active-backup', `other_config:bond-primary=${there}`],
+    );
+    await allEnabled();
+    await pingPasses();
+  }
+
+  it("of ours takes no broadcast that Open vSwitch's end sends by it, and says so", async () => {
+    await bothOn('vetha', 'vethb');
+    const [vethz, vethy] = [await port(ovs, 'vethz'), await port(ovs, 'vethy')];
+    await ovs.ofctl('add-flow', 'br2', `in_port=${vethz},actions=output:${vethy}`);
+    await east.namespace.ip('neigh', 'flush', 'all');
+    expect(await east.ping(WEST, 2)).toBe(0);
+    const flows = await sw.appctl('dpctl/dump-flows', '--names');
+    const drop = new RegExp(`in_port\\(vethx\\).*src=${east.mac},dst=ff:.*actions:drop$`, 'm');
+    expect(flows).toMatch(drop);
+    await ovs.ofctl('del-flows', 'br2', `in_port=${vethz}`);
+    await pingPasses();
+  }, 60_000);
+
+  it("of Open vSwitch's takes no broadcast that our end sends by it", async () => {
+    await bothOn('vetha', 'vethb');
+    const [vethn, vethx] = [await port(sw, 'vethn'), await port(sw, 'vethx')];
+    await sw.ofctl('add-flow', 'br1', `in_port=${vethn},actions=output:${vethx}`);
+    await west.namespace.ip('neigh', 'flush', 'all');
+    expect(await west.ping(EAST, 2)).toBe(0);
+    const flows = await ovs.appctl('dpctl/dump-flows', '--names');
+    const drop = new RegExp(`in_port\\(vethy\\).*src=${west.mac},dst=ff:.*actions:drop$`, 'm');
+    expect(flows).toMatch(drop);
+    await sw.ofctl('del-flows', 'br1', `in_port=${vethn}`);
+    await pingPasses();
+  }, 60_000);
+
+  it('is no way out when all members are down: nothing passes, and all comes back', async () => {
+    await bothOn('vetha', 'vethb');
+    for (const name of ['vetha', 'vethx']) await lab.namespace.ip('link', 'set', name, 'down');
+    const none = async () => (await shows()).every((s) => s.includes('00:00:00:00:00:00(none)'));
+    await eventually('both ends to be without member', none, 10_000);
+    expect(await west.ping(EAST, 2)).toBe(0);
+    await lab.namespace.ip('link', 'set', 'vethx', 'up');
+    await eventually('the ping to pass', async () => (await west.ping(EAST, 1)) === 1, 10_000);
+    expect(await sw.appctl('bond/show', 'bond1')).toMatch(/^active member mac: \S+\(vethx\)$/m);
+    await lab.namespace.ip('link', 'set', 'vetha', 'up');
+    await allEnabled();
+  }, 60_000);
+});
+
 it('prints lacp/show and lacp/show-stats in the words of Open vSwitch', async () => {
   await bonds(['bond_mode=balance-tcp', 'lacp=active'], ['bond_mode=balance-tcp', 'lacp=active']);
   await allEnabled();
