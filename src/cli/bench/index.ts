@@ -135,14 +135,14 @@ class BenchRun {
   private async start(): Promise<void> {
     for (const kind of SUBJECTS) {
       if (!this.options.only.includes(kind.name) || this.interrupted) continue;
-      const missing = kind.missing();
+      const missing = kind.missing(this.options.topology);
       if (missing !== undefined) {
         this.progress(`${kind.title}: left out, ${missing}`);
         continue;
       }
       this.progress(`starting ${kind.title}`);
       try {
-        const subject = await Subject.start(kind, switchCpu());
+        const subject = await Subject.start(kind, switchCpu(), this.options.topology);
         this.subjects.push(subject);
         this.rows.set(subject, { title: kind.title, values: this.columns.map(() => []) });
       } catch (error) {
@@ -164,14 +164,15 @@ class BenchRun {
 
   /** In the order of tableColumns. */
   private async tableRow(subject: Subject): Promise<number[]> {
-    const rtt = await roundTripUs(subject);
+    const hosts = this.options.topology !== 'tap';
+    const rtt = hosts ? await roundTripUs(subject) : Number.NaN;
     const packets = await packetsPerSecond(subject, this.measure);
     return [
       rtt,
       packets / 1e6,
       await cpuUsPerPacket(subject, this.measure, Math.min(this.options.cpuRate, packets * 0.9)),
       await latencyP99Us(subject, this.measure, packets / 2),
-      await tcpGbitPerSecond(subject, this.measure),
+      hosts ? await tcpGbitPerSecond(subject, this.measure) : Number.NaN,
     ];
   }
 

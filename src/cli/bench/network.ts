@@ -5,6 +5,9 @@
  *     eth0 10.99.0.1 -- veth -- p1  the switch  p2 -- veth -- eth0 10.99.0.2
  *     (generator)                                             (sink)
  *
+ *     bond: p1 [br1] { a0 == b0, a1 == b1 } [br2] p2          two wires more, in namespace -s
+ *     tap:  the generator sends on p1, a TAP of the switch    no namespace -a, no TCP, no ping
+ *
  * Names begin with `tsbench` and the process id: nothing of the machine's own is touched.
  */
 import { command } from './commands.js';
@@ -14,23 +17,38 @@ export const SINK_IP = '10.99.0.2';
 /** The two ends of the switch, in its namespace. */
 export const PORTS = ['p1', 'p2'] as const;
 
+/** Wires between the two bridges of a bond. */
+export const WIRES = [
+  ['a0', 'b0'],
+  ['a1', 'b1'],
+] as const;
+
+export const TOPOLOGIES = ['veth', 'bond', 'tap'] as const;
+export type Topology = (typeof TOPOLOGIES)[number];
+
 let made = 0;
 
 export class BenchNetwork {
+  /** Where the generator is, and what it sends on. */
   readonly source: string;
+  readonly sourceDevice: string;
   readonly sink: string;
   readonly switchNamespace: string;
 
-  private constructor(prefix: string) {
-    this.source = `${prefix}-a`;
+  private constructor(
+    prefix: string,
+    readonly topology: Topology,
+  ) {
+    this.source = `${prefix}-${topology === 'tap' ? 's' : 'a'}`;
+    this.sourceDevice = topology === 'tap' ? PORTS[0] : 'eth0';
     this.sink = `${prefix}-b`;
     this.switchNamespace = `${prefix}-s`;
   }
 
   /** Makes namespaces and veth pairs; everything is up, with the kernel's default offloads. */
-  static async make(): Promise<BenchNetwork> {
+  static async make(topology: Topology): Promise<BenchNetwork> {
     made += 1;
-    const network = new BenchNetwork(`tsbench${process.pid}-${made}`);
+    const network = new BenchNetwork(`tsbench${process.pid}-${made}`, topology);
     try {
       await network.build();
     } catch (error) {
@@ -42,24 +60,47 @@ export class BenchNetwork {
 
   private async build(): Promise<void> {
     const { source, sink, switchNamespace } = this;
-    for (const name of [source, sink, switchNamespace]) {
+    for (const name of new Set([source, sink, switchNamespace])) {
       await command(['ip', 'netns', 'add', name]);
       const quiet = 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; ip link set lo up';
       await inNamespace(name, ['sh', '-c', quiet]);
     }
-    for (const [namespace, port, address] of [
+    const ends = [
       [source, PORTS[0], SOURCE_IP],
       [sink, PORTS[1], SINK_IP],
-    ]) {
+    ];
+    // The first port of that topology is made by the switch.
+    if (this.topology === 'tap') ends.shift();
+    for (const [namespace, port, address] of ends) {
       const peer = ['peer', 'name', 'eth0', 'netns', namespace];
       await command(['ip', '-n', switchNamespace, 'link', 'add', port, 'type', 'veth', ...peer]);
       await command(['ip', '-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0']);
       await command(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
       await command(['ip', '-n', switchNamespace, 'link', 'set', port, 'up']);
     }
-    // The generator's bursts become frames before they reach the interface, as if sent one by one.
-    const whole = ['ethtool', '-K', 'eth0', 'tx-udp-segmentation', 'off'];
-    await inNamespace(source, whole);
+    if (this.topology === 'bond') await this.addWires();
+    if (this.topology !== 'tap') await this.cutBursts();
+  }
+
+  private async addWires(): Promise<void> {
+    for (const [one, other] of WIRES) {
+      const ip = (...args: string[]) => command(['ip', '-n', this.switchNamespace, ...args]);
+      await ip('link', 'add', one, 'type', 'veth', 'peer', 'name', other);
+      for (const end of [one, other]) await ip('link', 'set', end, 'up');
+    }
+  }
+
+  /** Once the switch runs: what had to wait for it. */
+  async started(): Promise<void> {
+    if (this.topology !== 'tap') return;
+    await command(['ip', '-n', this.source, 'link', 'set', this.sourceDevice, 'up']);
+    await this.cutBursts();
+  }
+
+  /** The generator's bursts become frames before they reach the interface. */
+  private async cutBursts(): Promise<void> {
+    const argv = ['ethtool', '-K', this.sourceDevice, 'tx-udp-segmentation', 'off'];
+    await inNamespace(this.source, argv);
   }
 
   /** Packets that have arrived at the sink's interface so far. */
@@ -69,7 +110,7 @@ export class BenchNetwork {
   }
 
   async remove(): Promise<void> {
-    for (const name of [this.source, this.sink, this.switchNamespace]) {
+    for (const name of new Set([this.source, this.sink, this.switchNamespace])) {
       await command(['ip', 'netns', 'del', name]).catch(() => undefined);
     }
   }

@@ -1,6 +1,7 @@
 /** The command line of `tapswitch bench`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliIo } from '../io.js';
+import { TOPOLOGIES, type Topology } from './network.js';
 import { SUBJECTS } from './subjects.js';
 
 export interface BenchOptions {
@@ -9,6 +10,7 @@ export interface BenchOptions {
   seconds: number;
   /** Several for an IMIX. */
   frameBytes: number[];
+  topology: Topology;
   flows: number;
   burst: number;
   vlan: number | null;
@@ -30,6 +32,8 @@ const IMIX = [...Array(7).fill(60), ...Array(4).fill(590), 1514];
 const IMIX_BURST = 4;
 
 const NAMES = SUBJECTS.map(({ name }) => name);
+/** Without what is measured for a question of its own. */
+const USUAL = NAMES.filter((name) => name !== 'tapswitch-export');
 
 function whole(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -74,6 +78,11 @@ export function parseBenchOptions(argv: string[], io: CliIo): BenchOptions | num
         .choices(['table', 'rfc2544'])
         .default('table'),
     )
+    .addOption(
+      new Option('--topology <name>', 'two veth ports, two bridges with a bond between, or a TAP')
+        .choices(TOPOLOGIES)
+        .default('veth'),
+    )
     .option('--frame-bytes <n>', 'size of the frames, or imix', frameBytes, [64])
     .option('--flows <n>', 'how many UDP flows they belong to', whole(1, 500_000), 64)
     .option('--burst <n>', 'frames of a flow in a row', whole(1, 64), 16)
@@ -82,7 +91,7 @@ export function parseBenchOptions(argv: string[], io: CliIo): BenchOptions | num
     .option('--streams <n>', 'TCP streams', whole(1, 64), 1)
     .option('--cpu-rate <n>', 'frames a second for CPU time', whole(1000, 10_000_000), 300_000)
     .option('--loss <percent>', 'what rfc2544 takes for no loss', percent, 0.001)
-    .option('--only <list>', `some of ${NAMES.join(',')}`, names, NAMES)
+    .option('--only <list>', `some of ${NAMES.join(',')}`, names, USUAL)
     .option('--svg <file>', 'draw the medians, too')
     .option('--json', 'print all figures as JSON', false)
     .option('--gc', 'only count the garbage collections of this switch under traffic', false)

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { background, command, endProcess, installed, sleep, until } from './commands.js';
-import { BenchNetwork, inNamespace, PORTS, SINK_IP } from './network.js';
+import { BenchNetwork, inNamespace, PORTS, SINK_IP, type Topology, WIRES } from './network.js';
 
 const TAPSWITCH = fileURLToPath(new URL('../../../bin/tapswitch', import.meta.url));
 const OVS_SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
@@ -22,7 +22,7 @@ export interface SubjectKind {
   /** For the table. */
   title: string;
   /** What is missing on this machine, or nothing. */
-  missing(): string | undefined;
+  missing(topology: Topology): string | undefined;
   /** Starts it on the two ports of a network; the returned function ends it. */
   start(place: Place): Promise<() => Promise<void>>;
 }
@@ -59,6 +59,25 @@ const kernelForwarding: SubjectKind = {
   start: (place) => startTapswitch(place, [], undefined, ['other_config:hw-offload=true']),
 };
 
+/** Exporting to collectors that are not there: what it costs the packets that pass. */
+const exporting: SubjectKind = {
+  name: 'tapswitch-export',
+  title: 'tapswitch, sFlow 1:400, NetFlow',
+  missing: (topology) => (topology === 'bond' ? 'it is set on one bridge' : undefined),
+  async start(place) {
+    const stop = await startTapswitch(place, []);
+    const env = environment(place);
+    const sflow = ['sampling=400', 'targets="127.0.0.1:6343"', 'agent=127.0.0.1'];
+    const argv = [
+      ...['--timeout=15', 'set', 'Bridge', 'br0', 'sflow=@s', 'netflow=@n'],
+      ...['--', '--id=@s', 'create', 'sFlow', ...sflow],
+      ...['--', '--id=@n', 'create', 'NetFlow', 'targets="127.0.0.1:2055"', 'active_timeout=10'],
+    ];
+    await orStop(stop, () => command([process.execPath, TAPSWITCH, 'vsctl', ...argv], { env }));
+    return stop;
+  },
+};
+
 /**
  * Starts this switch on the two ports.
  * @param nodeOptions options for Node.js itself
@@ -81,7 +100,7 @@ export async function startTapswitch(
   await orStop(stop, async () => {
     await until('tapswitch to answer', () => vsctl('show'));
     if (settings.length > 0) await vsctl('set', 'Open_vSwitch', '.', ...settings);
-    await vsctl('add-br', 'br0', ...addPorts('br0'));
+    await vsctl(...bridges(place, []));
   });
   return stop;
 }
@@ -89,12 +108,20 @@ export async function startTapswitch(
 const bridge: SubjectKind = {
   name: 'bridge',
   title: "the kernel's bridge",
-  missing: () => undefined,
+  missing: (topology) => (topology === 'tap' ? 'a bridge makes no TAP' : undefined),
   async start({ network }) {
     const ip = (...args: string[]) => command(['ip', '-n', network.switchNamespace, ...args]);
-    await ip('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0');
-    for (const port of PORTS) await ip('link', 'set', port, 'master', 'br0');
-    await ip('link', 'set', 'br0', 'up');
+    // Without a bond, one of the wires: two would be a loop.
+    const [[west, east]] = WIRES;
+    const members: Record<string, string[]> =
+      network.topology === 'bond'
+        ? { br1: [PORTS[0], west], br2: [PORTS[1], east] }
+        : { br0: [...PORTS] };
+    for (const [name, ports] of Object.entries(members)) {
+      await ip('link', 'add', name, 'type', 'bridge', 'forward_delay', '0');
+      for (const port of ports) await ip('link', 'set', port, 'master', name);
+      await ip('link', 'set', name, 'up');
+    }
     return async () => {};
   },
 };
@@ -106,7 +133,10 @@ function openVswitch(name: string, title: string, mode: OvsMode): SubjectKind {
   return {
     name,
     title,
-    missing: () => (installed('ovs-vswitchd') ? undefined : 'ovs-vswitchd is not installed'),
+    missing: (topology) => {
+      if (topology === 'tap' && mode === 'afxdp') return 'AF_XDP has no TAP';
+      return installed('ovs-vswitchd') ? undefined : 'ovs-vswitchd is not installed';
+    },
     async start(place) {
       const processes: ChildProcess[] = [];
       const stop = async () => {
@@ -136,14 +166,16 @@ async function startOpenVswitch(
   const setting = `other_config:userspace-tso-enable=${mode === 'tso'}`;
   await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', setting);
   processes.push(background(onCpu(place, ['ovs-vswitchd', ...quiet, `unix:${socket}`]), env));
-  const userspace = ['--', 'set', 'bridge', 'br0', 'datapath_type=netdev'];
   // Its AF_XDP ports are polled by a thread that never sleeps.
   const mask = `other_config:pmd-cpu-mask=0x${(1 << place.cpu).toString(16)}`;
   if (mode === 'afxdp') await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', mask);
-  const types = PORTS.flatMap((port) => ['--', 'set', 'Interface', port, 'type=afxdp']);
+  const wires = network.topology === 'bond' ? WIRES.flat() : [];
+  const types = [...PORTS, ...wires].flatMap((port) => [
+    ...['--', 'set', 'Interface', port, 'type=afxdp'],
+  ]);
   const extra = mode === 'afxdp' ? types : [];
-  await vsctl('add-br', 'br0', ...userspace, ...addPorts('br0'), ...extra);
-  if (mode === 'tso') return;
+  await vsctl(...bridges(place, ['datapath_type=netdev']), ...extra);
+  if (mode === 'tso' || network.topology === 'tap') return;
   // Without the setting it forwards frames with unfinished checksums as they are: TCP gets nowhere
   // until the hosts give up their offloads, as its documentation asks for.
   for (const namespace of [network.source, network.sink]) {
@@ -151,8 +183,24 @@ async function startOpenVswitch(
   }
 }
 
-function addPorts(bridgeName: string): string[] {
-  return PORTS.flatMap((port) => ['--', 'add-port', bridgeName, port]);
+/** What vsctl is told to make, by topology. */
+function bridges({ network }: Place, settings: readonly string[]): string[] {
+  const addBridge = (name: string) => [
+    ...['--', 'add-br', name],
+    ...settings.flatMap((setting) => ['--', 'set', 'bridge', name, setting]),
+  ];
+  const addPort = (bridgeName: string, port: string) => ['--', 'add-port', bridgeName, port];
+  const [west, east] = PORTS;
+  if (network.topology === 'bond') {
+    const bond = (bridgeName: string, name: string, end: 0 | 1) => {
+      const members = WIRES.map((wire) => wire[end]);
+      return ['--', 'add-bond', bridgeName, name, ...members, 'bond_mode=balance-slb'];
+    };
+    const west1 = [...addBridge('br1'), ...addPort('br1', west), ...bond('br1', 'bond1', 0)];
+    return [...west1, ...addBridge('br2'), ...addPort('br2', east), ...bond('br2', 'bond2', 1)];
+  }
+  const tap = network.topology === 'tap' ? ['--', 'set', 'Interface', west, 'type=tap'] : [];
+  return [...addBridge('br0'), ...addPort('br0', west), ...tap, ...addPort('br0', east)];
 }
 
 /** Runs `work`; when it fails, stops what was started before passing the error on. */
@@ -168,6 +216,7 @@ async function orStop(stop: () => Promise<void>, work: () => Promise<unknown>): 
 export const SUBJECTS: readonly SubjectKind[] = [
   tapswitch,
   kernelForwarding,
+  exporting,
   bridge,
   openVswitch('ovs', 'Open vSwitch netdev, tx offload off', 'packet'),
   openVswitch('ovs-tso', 'Open vSwitch netdev, userspace-tso', 'tso'),
@@ -184,13 +233,19 @@ export class Subject {
   ) {}
 
   /** @throws TapswitchError E_BENCH_COMMAND when it does not come to forward */
-  static async start(kind: SubjectKind, cpu: number): Promise<Subject> {
-    const network = await BenchNetwork.make();
+  static async start(
+    kind: SubjectKind,
+    cpu: number,
+    topology: Topology = 'veth',
+  ): Promise<Subject> {
+    const network = await BenchNetwork.make(topology);
     const directory = await mkdtemp(join(tmpdir(), 'tapswitch-bench-'));
     let subject = new Subject(kind, network, directory, async () => {});
     try {
       const end = await kind.start({ network, directory, cpu });
       subject = new Subject(kind, network, directory, end);
+      await network.started();
+      if (topology === 'tap') return subject;
       const ping = ['ping', '-n', '-c', '1', '-W', '1', SINK_IP];
       await until(`${kind.title} to forward a ping`, () => inNamespace(network.source, ping));
       await sleep(500);

@@ -77,7 +77,7 @@ export class Generator {
     const options: GeneratorOptions = {
       ...trafficOf(setup),
       namespacePath: `/run/netns/${subject.network.source}`,
-      ifname: 'eth0',
+      ifname: subject.network.sourceDevice,
       cpu: GENERATOR_CPU,
       flows: setup.flows,
       rate: load.rate ?? 0,
