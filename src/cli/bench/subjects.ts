@@ -59,6 +59,25 @@ const kernelForwarding: SubjectKind = {
   start: (place) => startTapswitch(place, [], undefined, ['other_config:hw-offload=true']),
 };
 
+/** Exporting to collectors that are not there: what it costs the packets that pass. */
+const exporting: SubjectKind = {
+  name: 'tapswitch-export',
+  title: 'tapswitch, sFlow 1:400, NetFlow',
+  missing: () => undefined,
+  async start(place) {
+    const stop = await startTapswitch(place, []);
+    const env = environment(place);
+    const sflow = ['sampling=400', 'targets="127.0.0.1:6343"', 'agent=127.0.0.1'];
+    const argv = [
+      ...['--timeout=15', 'set', 'Bridge', 'br0', 'sflow=@s', 'netflow=@n'],
+      ...['--', '--id=@s', 'create', 'sFlow', ...sflow],
+      ...['--', '--id=@n', 'create', 'NetFlow', 'targets="127.0.0.1:2055"', 'active_timeout=10'],
+    ];
+    await orStop(stop, () => command([process.execPath, TAPSWITCH, 'vsctl', ...argv], { env }));
+    return stop;
+  },
+};
+
 /**
  * Starts this switch on the two ports.
  * @param nodeOptions options for Node.js itself
@@ -168,6 +187,7 @@ async function orStop(stop: () => Promise<void>, work: () => Promise<unknown>): 
 export const SUBJECTS: readonly SubjectKind[] = [
   tapswitch,
   kernelForwarding,
+  exporting,
   bridge,
   openVswitch('ovs', 'Open vSwitch netdev, tx offload off', 'packet'),
   openVswitch('ovs-tso', 'Open vSwitch netdev, userspace-tso', 'tso'),
