@@ -86,6 +86,8 @@ export const CTL_ACK = 0;
 export const CTL_NOTIFIED = 1;
 /** 1 once the worker's loop has ended. */
 export const CTL_ENDED = 2;
+/** 1: the main thread looks for samples by itself; the worker need not wake it for each. */
+export const CTL_SAMPLES_HELD = 3;
 export const N_CONTROL = 8;
 
 /** Bonds that lb_output can name at one time, and buckets of each. */

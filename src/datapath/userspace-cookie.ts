@@ -38,6 +38,11 @@ function cookieWords(cookie: UserspaceCookie): number[] {
   }
 }
 
+/** Whether the cookie in `words` at `at` is that of a sampled packet. */
+export function isSampleCookie(words: Int32Array, at: number): boolean {
+  return words[at] >= 3;
+}
+
 /** Appends the cookie's COOKIE_WORDS words to `out`. */
 export function encodeCookie(cookie: UserspaceCookie, out: number[]): void {
   const words = cookieWords(cookie);

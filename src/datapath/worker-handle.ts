@@ -12,6 +12,7 @@ import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { FdWatcher, NativeBinding } from '../native/binding.js';
 import type { DpifSettings } from './dpif.js';
+import { UPCALL_ACTION } from './execute-actions.js';
 import type { MeterTable } from './meter-table.js';
 import {
   C_CPU_US,
@@ -19,10 +20,12 @@ import {
   CTL_ACK,
   CTL_ENDED,
   CTL_NOTIFIED,
+  CTL_SAMPLES_HELD,
   type SharedStats,
 } from './shared-stats.js';
 import type { ShaperTable } from './tx-shaper.js';
 import { type UpcallRecord, UpcallRing, upcallRingBuffer } from './upcall-ring.js';
+import { isSampleCookie } from './userspace-cookie.js';
 import type { WorkerInit, WorkerReport } from './worker.js';
 import { CommandWriter, type WorkerMessage } from './worker-commands.js';
 
@@ -36,6 +39,8 @@ const UPCALL_BUDGET = 64;
 const ACK_TIMEOUT_MS = 3000;
 /** How long a worker may take to end by itself. */
 const STOP_TIMEOUT_MS = 2000;
+/** Between looks for samples, while there are any. */
+const SAMPLES_INTERVAL_MS = 100;
 
 export interface WorkerHandleOptions {
   native: NativeBinding;
@@ -74,6 +79,8 @@ export class WorkerHandle {
   private readonly port: MessagePort;
   private readonly thread: Worker;
   private readonly watcher: FdWatcher;
+  private samplesSeen = false;
+  private sampleTimer: NodeJS.Timeout | null = null;
   private seq = 0;
   private flushScheduled = false;
   private wordsInFlight = 0;
@@ -207,6 +214,7 @@ export class WorkerHandle {
       await this.exited;
       clearTimeout(timer);
     }
+    if (this.sampleTimer !== null) clearTimeout(this.sampleTimer);
     this.watcher.close();
     this.port.close();
     this.native.close(this.controlFd);
@@ -247,6 +255,22 @@ export class WorkerHandle {
     Atomics.store(this.stats.control, CTL_NOTIFIED, 0);
     this.settleAcks();
     this.drainUpcalls();
+    if (this.samplesSeen && this.sampleTimer === null && !this.stopping) this.holdSamples();
+  }
+
+  /** There are samples: look for more of them now and then, and let none of them wake us. */
+  private holdSamples(): void {
+    this.samplesSeen = false;
+    Atomics.store(this.stats.control, CTL_SAMPLES_HELD, 1);
+    this.sampleTimer = setTimeout(() => {
+      this.sampleTimer = null;
+      if (this.stopping) return;
+      // Whatever comes from now on wakes us, if this is the last look.
+      Atomics.store(this.stats.control, CTL_SAMPLES_HELD, 0);
+      this.drainUpcalls();
+      if (this.samplesSeen) this.holdSamples();
+    }, SAMPLES_INTERVAL_MS);
+    this.sampleTimer.unref();
   }
 
   private settleAcks(): void {
@@ -263,6 +287,9 @@ export class WorkerHandle {
     for (let n = 0; n < UPCALL_BUDGET; n++) {
       const record = this.upcalls.pop();
       if (!record) return;
+      if (record.kind === UPCALL_ACTION && isSampleCookie(record.cookieWords, record.cookieAt)) {
+        this.samplesSeen = true;
+      }
       this.options.onUpcall(record, this.index);
     }
     this.flush();

@@ -11,6 +11,7 @@ import type { DpifSettings } from './dpif.js';
 import { TX_BATCH } from './egress.js';
 import { EgressQueues } from './egress-queues.js';
 import { Engine } from './engine.js';
+import { UPCALL_ACTION } from './execute-actions.js';
 import { FrameMemory } from './frame-memory.js';
 import { POOL_BYTES } from './frame-pool.js';
 import { MeterTable } from './meter-table.js';
@@ -23,12 +24,14 @@ import {
   CTL_ACK,
   CTL_ENDED,
   CTL_NOTIFIED,
+  CTL_SAMPLES_HELD,
   EXTRA_QUEUES,
   SharedStats,
   type SharedStatsBuffers,
 } from './shared-stats.js';
 import { ShaperTable } from './tx-shaper.js';
 import { UpcallRing } from './upcall-ring.js';
+import { isSampleCookie } from './userspace-cookie.js';
 import { CommandReader, type WorkerMessage } from './worker-commands.js';
 import { CONTROL_TAG, WorkerLoop, WRITABLE_TAG } from './worker-loop.js';
 
@@ -60,6 +63,9 @@ export type WorkerReport =
   /** A receive queue could not be taken up. */
   { type: 'queueFailed'; portNo: number; rxq: number; message: string };
 
+/** Samples that may wait until the main thread looks for them: more wake it. */
+const SAMPLES_HELD_MAX = 256;
+
 class ForwardingWorker {
   private readonly native: NativeBinding = loadNative();
   private readonly stats: SharedStats;
@@ -73,6 +79,8 @@ class ForwardingWorker {
   private readonly loop: WorkerLoop;
   private readonly commands: CommandReader;
   private readonly upcalls: UpcallRing;
+  /** Samples since the main thread was woken last. */
+  private samplesHeld = 0;
 
   constructor(private readonly init: WorkerInit) {
     const { native } = this;
@@ -159,6 +167,11 @@ class ForwardingWorker {
     cookieAt: number,
   ): boolean {
     const taken = this.upcalls.push(kind, this.memory.u8, off, len, key, cookie, cookieAt);
+    const sample = kind === UPCALL_ACTION && isSampleCookie(cookie, cookieAt);
+    // The main thread will look for samples soon: each need not wake it.
+    const held = sample && Atomics.load(this.stats.control, CTL_SAMPLES_HELD) === 1;
+    if (held && ++this.samplesHeld < SAMPLES_HELD_MAX) return taken;
+    this.samplesHeld = 0;
     this.notify();
     return taken;
   }

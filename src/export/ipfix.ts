@@ -75,6 +75,7 @@ export class Ipfix implements IpfixSampler {
     const keyBytes = this.encodeKey(packet, kind, bridge.obsPointId, outputPort);
     const sample = { kind, key, frameBytes: frame.length, packets: bridge.sampling, dropped };
     this.bridgeExporter.sample(sample, bridge.obsDomainId, keyBytes);
+    this.ofproto.backer.wake();
   }
 
   flowSample(packet: PacketSample, cookie: Extract<SampleCookie, { type: 'flow_sample' }>): void {
@@ -88,6 +89,7 @@ export class Ipfix implements IpfixSampler {
     const packets = Math.floor(PROBABILITY_MAX / cookie.probability);
     const sample = { kind, key, frameBytes: frame.length, packets, dropped };
     exporter.sample(sample, cookie.obsDomainId, keyBytes);
+    this.ofproto.backer.wake();
   }
 
   private encodeKey(

@@ -11,11 +11,11 @@ import { fail } from '../openflow/errors.js';
 import type { Match } from '../openflow/match.js';
 import type { FlowMod } from '../openflow/messages.js';
 import { checkActions } from './action-check.js';
-import { chooseVictim } from './eviction.js';
 import { type FlowTable, N_TABLES, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
 import type { Ofproto } from './ofproto.js';
 import { type RemovedReason, Rule } from './rule.js';
 
+const SECOND_MS = 1000;
 /** Group number that means any. */
 export const OFPG_ANY = 0xffffffff;
 
@@ -96,11 +96,14 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
     ofproto.backer.pushStats();
     rule.succeed(old);
     old.removed = true;
-    table.cls.remove(old);
+    table.remove(old);
   }
   ofproto.learnedCookies.add(rule.actions);
-  table.cls.insert(rule);
-  rule.onTimes = () => ofproto.ruleTimes(rule);
+  table.insert(rule);
+  rule.onTimes = () => {
+    ofproto.ruleTimes(rule);
+    table.timesChanged(rule);
+  };
   ofproto.ruleTimes(rule);
   ofproto.tablesChanged();
   ofproto.connmgr.notices.flowChanged(rule, 'added', old?.actions ?? null);
@@ -110,8 +113,13 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
 
 /** Gives an entry up for a new one. @throws OfpError when there is none that may go */
 function makeRoom(ofproto: Ofproto, table: FlowTable): void {
-  ofproto.backer.pushStats();
-  const victim = table.evicts ? chooseVictim(table) : null;
+  const now = ofproto.clock.now();
+  // Which entries are idle is known to the second: that is enough to choose by.
+  if (table.evicts && now >= table.statsMs + SECOND_MS) {
+    ofproto.backer.pushStats();
+    table.statsMs = now;
+  }
+  const victim = table.victim();
   if (victim === null) fail('OFPFMFC_TABLE_FULL');
   deleteRules(ofproto, [victim], 'eviction');
 }
@@ -159,7 +167,7 @@ function takeOut(ofproto: Ofproto, rules: readonly Rule[], reason: RemovedReason
     if (rule.removed) continue;
     rule.removed = true;
     const table = ofproto.tables[rule.tableId];
-    table.cls.remove(rule);
+    table.remove(rule);
     if (rule.flags.sendFlowRem && !rule.hidden) connmgr.sendFlowRemoved(rule, reason);
     connmgr.notices.flowChanged(rule, 'removed', null, reason);
     connmgr.notices.vacancyChanged(table);

@@ -5,6 +5,7 @@
  */
 import type { SubField } from '../openflow/actions.js';
 import { Classifier } from './classifier.js';
+import { EvictionIndex } from './eviction.js';
 import type { Rule } from './rule.js';
 import { DEFAULT_PREFIX_FIELDS } from './trie-set.js';
 
@@ -60,7 +61,45 @@ export class FlowTable {
   /** What makes entries one group for that. */
   groups: readonly SubField[] = [];
 
+  private eviction: EvictionIndex | null = null;
+  /** Clock time at which its entries' statistics were last brought up to date for eviction. */
+  statsMs = 0;
+
   constructor(readonly id: number) {}
+
+  /** Puts an entry in. */
+  insert(rule: Rule): void {
+    this.cls.insert(rule);
+    this.eviction?.add(rule);
+  }
+
+  /** Takes an entry out. @returns false when it was not in */
+  remove(rule: Rule): boolean {
+    this.eviction?.remove(rule);
+    return this.cls.remove(rule);
+  }
+
+  /** An entry's timeouts became shorter. */
+  timesChanged(rule: Rule): void {
+    if (!rule.removed) this.eviction?.add(rule);
+  }
+
+  /** The table was changed without being told (a bundle was undone). */
+  forgetEviction(): void {
+    this.eviction = null;
+  }
+
+  /** The entry that makes room for another one, or null when none does. */
+  victim(): Rule | null {
+    if (!this.evicts) {
+      this.eviction = null;
+      return null;
+    }
+    if (this.eviction?.fields !== this.groups) {
+      this.eviction = new EvictionIndex(this.groups, this.cls.rules());
+    }
+    return this.eviction.victim();
+  }
 
   /** @returns true when installed flows may consult more than they need now */
   configure(settings: TableSettings): boolean {

@@ -124,7 +124,6 @@ export class Ofproto {
       ...options.desc,
     };
     this.macs = new MacLearning<Bundle>(() => Math.floor(this.clock.now() / SECOND_MS));
-    this.macs.onEvict = (entry) => backer.macChanged(this, entry);
     this.missRule = this.internalRule([
       { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 0 },
     ]);
@@ -286,7 +285,7 @@ export class Ofproto {
     const { bundle } = sighting;
     if (this.bundlesByKey.get(bundle.key) !== bundle) return false;
     const news = this.macs.update({ ...sighting, isBond: bundle.bond !== null });
-    if (news) this.backer.macChanged(this, sighting);
+    if (news) this.markRevalidate();
     return news;
   }
 

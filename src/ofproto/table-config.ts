@@ -2,7 +2,6 @@
 import { fail } from '../openflow/errors.js';
 import { VACANCY } from '../openflow/messages-monitor.js';
 import { TABLE_CONFIG, type TableDesc, type TableMod } from '../openflow/messages-tables.js';
-import { chooseVictim } from './eviction.js';
 import { deleteRules } from './flow-mod.js';
 import {
   type FlowTable,
@@ -31,7 +30,7 @@ export function configureTables(
     if (table.hidden) continue;
     if (table.configure(settings.get(table.id) ?? TABLE_DEFAULTS)) ofproto.tablesChanged();
     while (table.evicts && table.cls.size > table.maxFlows) {
-      const victim = chooseVictim(table);
+      const victim = table.victim();
       if (victim === null) break;
       deleteRules(ofproto, [victim], 'eviction');
     }

@@ -13,7 +13,7 @@ import { fieldGet, fieldSet, mustField } from '../packet/fields.js';
 import { VLAN_CFI, W_VLAN0 } from '../packet/flow-layout.js';
 import { OFPP, type OfAction } from './actions.js';
 import { type Match, matchAny } from './match.js';
-import type { FlowMod, OfMessage, PacketIn } from './messages.js';
+import type { FlowMod, OfMessage, PacketIn, PortDesc } from './messages.js';
 import type { OfConnection } from './vconn.js';
 
 export interface LearningSwitchOptions {
@@ -25,6 +25,8 @@ export interface LearningSwitchOptions {
   idleTimeoutSec: number;
   /** Queue for packets to known stations, or null. */
   queue: number | null;
+  /** Queues for packets from ports, by their names. */
+  portQueues: ReadonlyMap<string, number>;
   /** Flows that every switch gets at first. */
   flows: readonly FlowMod[];
   /** Nothing is sent on its own (for tests of switches). */
@@ -33,6 +35,7 @@ export interface LearningSwitchOptions {
 
 export const LEARNING_DEFAULTS: LearningSwitchOptions = {
   ...{ mode: 'learn', setUpFlows: true, idleTimeoutSec: 60, queue: null, flows: [], mute: false },
+  portQueues: new Map(),
 };
 
 /** Stations that are remembered; the one longest ago makes room. */
@@ -62,6 +65,8 @@ function exact(match: Match, name: string, from: ReturnType<typeof extractFlow>)
 export class LearningSwitch {
   /** Port by VLAN and address, the latest last. */
   private readonly stations = new Map<string, number>();
+  /** Queues for packets by the port they came from. */
+  private readonly queues = new Map<number, number>();
 
   constructor(
     private readonly connection: OfConnection,
@@ -77,6 +82,10 @@ export class LearningSwitch {
     const { options, connection } = this;
     if (options.mute) return;
     this.send({ type: 'features_request' });
+    // The features' list of ports ends with 1.2.
+    if (connection.version >= OF13 && options.portQueues.size > 0) {
+      this.send({ type: 'port_desc_request', port: OFPP.NONE });
+    }
     this.send({ type: 'set_config', fragHandling: 0, missSendLen: WHOLE_PACKET });
     for (const flow of options.flows) this.send(flow);
     if (options.mode === 'normal') this.send({ ...FLOW, actions: [output(OFPP.NORMAL)] });
@@ -90,6 +99,15 @@ export class LearningSwitch {
   /** Takes a message of the switch; those that do not matter are passed over. */
   handle(msg: OfMessage): void {
     if (msg.type === 'packet_in' && !this.options.mute) this.packetIn(msg);
+    else if (msg.type === 'features_reply') this.setQueues(msg.ports);
+    else if (msg.type === 'port_desc_reply') this.setQueues(msg.entries);
+  }
+
+  private setQueues(ports: readonly PortDesc[]): void {
+    for (const { name, portNo } of ports) {
+      const queue = this.options.portQueues.get(name);
+      if (queue !== undefined) this.queues.set(portNo, queue);
+    }
   }
 
   private send(msg: OfMessage): void {
@@ -110,7 +128,7 @@ export class LearningSwitch {
       return;
     }
     const flood = known === undefined || this.options.mode === 'hub';
-    const actions = flood ? [output(OFPP.FLOOD)] : this.toPort(known);
+    const actions = flood ? [output(OFPP.FLOOD)] : this.toPort(known, msg.inPort);
     const setUp = this.options.setUpFlows && (this.options.mode === 'hub' || !flood);
     if (setUp) this.addFlow(msg, flow, actions);
     const { bufferId, inPort, data } = msg;
@@ -123,8 +141,8 @@ export class LearningSwitch {
     if (this.options.setUpFlows) this.addFlow(msg, flow, []);
   }
 
-  private toPort(port: number): OfAction[] {
-    const { queue } = this.options;
+  private toPort(port: number, from: number): OfAction[] {
+    const queue = this.queues.get(from) ?? this.options.queue;
     return queue === null ? [output(port)] : [{ type: 'set_queue', queue }, output(port)];
   }
 

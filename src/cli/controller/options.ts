@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { errorMessage } from '../../common/errors.js';
+import type { TlsFiles } from '../../common/tls.js';
 import { LEARNING_DEFAULTS, type LearningSwitchOptions } from '../../openflow/learning-switch.js';
 import type { FlowMod } from '../../openflow/messages.js';
 import { parseFlow } from '../../openflow/syntax/flow-parse.js';
@@ -22,15 +23,16 @@ export const PROGRAM = 'ovs-testcontroller';
 
 export interface ControllerFlags {
   daemon: DaemonFlags;
-  /** ptcp:, punix:, tcp:, unix:. */
+  /** ptcp:, pssl:, punix:, tcp:, ssl:, unix:. */
   methods: string[];
+  tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] };
   versions: number[];
   learning: LearningSwitchOptions;
 }
 
 export type ControllerRequest =
   | { kind: 'help' | 'version' }
-  | { kind: 'run'; flags: ControllerFlags };
+  | { kind: 'run'; flags: ControllerFlags; warnings: string[] };
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: 'hub', short: 'H', arg: 'none' },
@@ -40,16 +42,32 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'max-idle', arg: 'required' },
   { name: 'mute', arg: 'none' },
   { name: 'queue', short: 'q', arg: 'required' },
+  { name: 'port-queue', short: 'Q', arg: 'required' },
   { name: 'with-flows', arg: 'required' },
   { name: 'protocols', short: 'O', arg: 'required' },
   ...DAEMON_OPTIONS,
+  { name: 'private-key', short: 'p', arg: 'required' },
+  { name: 'certificate', short: 'c', arg: 'required' },
+  { name: 'ca-cert', short: 'C', arg: 'required' },
+  { name: 'peer-ca-cert', arg: 'required' },
+  { name: 'ssl-protocols', arg: 'required' },
+  { name: 'ssl-ciphers', arg: 'required' },
 ];
 
-/** How a switch is met. */
-export const METHOD = /^(ptcp|punix|tcp|unix):(.*)$/;
+const TLS_KEYS: Readonly<Record<string, Exclude<keyof TlsFiles, 'bootstrap'>>> = {
+  'private-key': 'privateKey',
+  certificate: 'certificate',
+  'ca-cert': 'caCert',
+  'peer-ca-cert': 'peerCaCert',
+  'ssl-protocols': 'protocols',
+  'ssl-ciphers': 'ciphers',
+};
 
-/** 1.0, 1.3, 1.4 and 1.5. */
-const VERSIONS_DEFAULT = [1, 4, 5, 6];
+/** How a switch is met. */
+const METHOD = /^(ptcp|pssl|punix|tcp|ssl|unix):(.*)$/;
+
+/** 1.0 to 1.5. */
+const VERSIONS_DEFAULT = [1, 2, 3, 4, 5, 6];
 
 function maxIdle(text: string): number {
   if (text === 'permanent') return 0;
@@ -58,6 +76,32 @@ function maxIdle(text: string): number {
     throw new UsageError('--max-idle argument must be between 1 and 65535 or the word "permanent"');
   }
   return seconds;
+}
+
+/** `PORT:QUEUE` */
+function addPortQueue(queues: Map<string, number>, text: string): void {
+  const [, port, queue] = /^:*([^:]+):(.*)$/.exec(text) ?? [];
+  if (queue === undefined) {
+    throw new UsageError(
+      'argument to -Q or --port-queue should take the form "<port-name>:<queue-id>"',
+    );
+  }
+  if (queues.has(port)) {
+    throw new UsageError('<port-name> arguments for -Q or --port-queue must be unique');
+  }
+  queues.set(port, Number.parseInt(queue, 10) >>> 0);
+}
+
+/** Queues are for packets that the controller sends to a port of its choice. */
+function checkQueues(learning: LearningSwitchOptions, warn: (text: string) => void): void {
+  if (learning.queue === null && learning.portQueues.size === 0) return;
+  if (learning.mode === 'normal') {
+    warn('queue IDs are incompatible with -N or --normal; not using OFPP_NORMAL');
+  }
+  if (learning.mode === 'hub') {
+    warn('queue IDs are incompatible with -H or --hub; not acting as hub');
+  }
+  learning.mode = 'learn';
 }
 
 function readFlows(file: string): FlowMod[] {
@@ -84,6 +128,8 @@ export function parseControllerOptions(argv: string[], env: NodeJS.ProcessEnv): 
   const { options, args } = getopt(argv, OPTIONS, true);
   const daemon = defaultFlags(PROGRAM, env);
   const learning: LearningSwitchOptions = { ...LEARNING_DEFAULTS };
+  const portQueues = new Map<string, number>();
+  const tls: ControllerFlags['tls'] = {};
   let versions = VERSIONS_DEFAULT;
   for (const option of options) {
     const value = option.value ?? '';
@@ -109,6 +155,9 @@ export function parseControllerOptions(argv: string[], env: NodeJS.ProcessEnv): 
       case 'queue':
         learning.queue = Number(value) >>> 0;
         break;
+      case 'port-queue':
+        addPortQueue(portQueues, value);
+        break;
       case 'with-flows':
         learning.flows = readFlows(value);
         break;
@@ -118,7 +167,8 @@ export function parseControllerOptions(argv: string[], env: NodeJS.ProcessEnv): 
       case 'wildcards':
         break;
       default:
-        applyDaemonOption(daemon, option);
+        if (option.name in TLS_KEYS) tls[TLS_KEYS[option.name]] = value;
+        else applyDaemonOption(daemon, option);
     }
   }
   if (args.length === 0) {
@@ -126,7 +176,10 @@ export function parseControllerOptions(argv: string[], env: NodeJS.ProcessEnv): 
   }
   const wrong = args.find((method) => !METHOD.test(method));
   if (wrong !== undefined) throw new UsageError(`${wrong}: unknown connection method`);
-  return { kind: 'run', flags: { daemon, methods: args, versions, learning } };
+  learning.portQueues = portQueues;
+  const warnings: string[] = [];
+  checkQueues(learning, (text) => warnings.push(text));
+  return { kind: 'run', flags: { daemon, methods: args, versions, tls, learning }, warnings };
 }
 
 export function controllerUsage(program: string, env: NodeJS.ProcessEnv): string {
@@ -135,7 +188,9 @@ usage: ${program} [OPTIONS] METHOD...
 where METHOD is
   ptcp:[PORT][:IP]        wait for switches on TCP (default port: 6653)
   punix:FILE              wait for switches on a Unix domain socket
+  pssl:[PORT][:IP]        wait for switches on TLS (default port: 6653)
   tcp:HOST[:PORT]         connect to a switch that listens
+  ssl:HOST[:PORT]         connect to a switch that listens on TLS
   unix:FILE               connect to a switch's socket, such as BRIDGE.mgmt
 
 What switches do:
@@ -144,8 +199,17 @@ What switches do:
   -N, --normal            let the switch itself learn
   --max-idle=SECS         flows go after SECS seconds without packets, or 'permanent' (60)
   -q, --queue=QUEUE       use QUEUE for packets to known stations
+  -Q, --port-queue=PORT:QUEUE  use QUEUE for packets from the port named PORT
+  -w, --wildcards[=MASK]  taken for compatibility: flows match station and port
   --with-flows=FILE       add the flows in FILE to every switch first
   --mute                  accept connections and say nothing
-  -O, --protocols=LIST    OpenFlow versions (default: OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15)
+  -O, --protocols=LIST    OpenFlow versions (default: OpenFlow10 to OpenFlow15)
+
+TLS:
+  -p, --private-key=FILE  the private key
+  -c, --certificate=FILE  the certificate of the private key
+  -C, --ca-cert=FILE      the certificate of those who sign switches' certificates
+  --peer-ca-cert=FILE     a CA certificate to send along, for switches that bootstrap theirs
+  --ssl-protocols=LIST, --ssl-ciphers=LIST  what may be negotiated
 ${daemonOptionsUsage(defaultFlags(PROGRAM, env))}`;
 }

@@ -1,13 +1,14 @@
 /**
  * The options of `tapswitch ofctl`, which are those of ovs-ofctl(8).
  */
+
+import type { TlsFiles } from '../../common/tls.js';
 import {
   P_ANY,
   protocolsFromString,
   protocolsOfVersion,
   protocolsToString,
 } from '../../openflow/protocols.js';
-import type { TlsFiles } from '../../ovsdb/tls.js';
 import { type Field, fieldByName } from '../../packet/fields.js';
 import { getopt, LOG_OPTIONS, type OptionSpec } from '../getopt.js';
 import { fatal } from './errors.js';

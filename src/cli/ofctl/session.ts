@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { getLogger } from '../../common/log.js';
+import { secureContextOptions } from '../../common/tls.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { OfMessage, PortDesc } from '../../openflow/messages.js';
 import { P, protocolOfVersion } from '../../openflow/protocols.js';
@@ -18,7 +19,6 @@ import {
   parsePort,
 } from '../../openflow/syntax/names.js';
 import { OfConnection, type Reply, XidCounter } from '../../openflow/vconn.js';
-import { secureContextOptions } from '../../ovsdb/tls.js';
 import { directories } from '../daemon/dirs.js';
 import type { CliIo } from '../io.js';
 import { errorCode, errorText, fatal, OfctlExit, OfctlNoSwitch } from './errors.js';

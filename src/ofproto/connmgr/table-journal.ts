@@ -63,6 +63,7 @@ export class TableJournal {
     }
     // The first copy of each is the oldest: it is written last.
     for (const [rule, state] of this.saved.reverse()) Object.assign(rule, state);
+    for (const table of this.ofproto.tables) table.forgetEviction();
     this.ofproto.tablesChanged();
   }
 }
