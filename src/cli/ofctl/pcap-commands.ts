@@ -87,7 +87,8 @@ export async function parsePcap(s: Session, paths: string[]): Promise<void> {
     } catch (e) {
       const what = e instanceof PcapError ? 'read failed' : 'open failed';
       s.io.stderr.write(`${s.io.programName}: ${path}: ${what} (${errorText(e)})\n`);
-      status = 1;
+      // As ovs-ofctl: the system's number of the error.
+      status = e instanceof PcapError ? 1 : Math.abs((e as { errno?: number }).errno ?? 1);
     }
   }
   if (status !== 0) throw new OfctlExit(status);

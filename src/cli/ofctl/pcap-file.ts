@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { getLogger } from '../../common/log.js';
+import { errorText } from './errors.js';
 
 const log = getLogger('pcap');
 
@@ -35,6 +36,15 @@ function wrong(message: string, code: 'EPROTO' | 'EOF' = 'EPROTO'): never {
   throw new PcapError(code);
 }
 
+function readAll(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (e) {
+    log.warn(`${path}: failed to open pcap file for reading (${errorText(e)})`);
+    throw e;
+  }
+}
+
 const hex8 = (n: number): string => `0x${n.toString(16).padStart(8, '0')}`;
 
 /**
@@ -42,7 +52,7 @@ const hex8 = (n: number): string => `0x${n.toString(16).padStart(8, '0')}`;
  * logged what is wrong.
  */
 export function* readPcap(path: string): Generator<CapturedPacket> {
-  const data = readFileSync(path);
+  const data = readAll(path);
   if (data.length < FILE_HEADER_BYTES) wrong('failed to read pcap header: End of file', 'EOF');
   const magic = [data.readUInt32LE(0), data.readUInt32BE(0)];
   const little = magic[0] === MAGIC_USEC || magic[0] === MAGIC_NSEC;

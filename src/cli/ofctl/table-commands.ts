@@ -14,6 +14,7 @@ import { syntaxOrFail } from './flow-source.js';
 import type { Session, SwitchConnection } from './session.js';
 
 const TABLE_ALL = 255;
+const OF13 = 4;
 const OF14 = 5;
 const OF15 = 6;
 const COMMAND_MODIFY = 1;
@@ -25,9 +26,13 @@ function onlyReply(parts: readonly Reply[], type: OfMessage['type'], verbosity: 
   fatal(`received bad reply: ${formatMessage(wrong.frame, NO_NAMES, verbosity + 1)}`);
 }
 
+const needs = (command: string, version: string): never =>
+  fatal(`${command} needs OpenFlow ${version} or later ('-O OpenFlow${version.replace('.', '')}')`);
+
 /** Prints what tables can do; those alike are not told twice, whichever message they come in. */
 export async function dumpTableFeatures(s: Session, [name]: string[]): Promise<void> {
   const sw = await s.connect(name);
+  if (sw.version < OF13) needs('dump-table-features', '1.3');
   const printer = new TableFeaturesPrinter(sw.version);
   let text = '';
   for (const { msg, frame } of await sw.request({ type: 'table_features_request' })) {
@@ -43,8 +48,8 @@ export async function dumpTableFeatures(s: Session, [name]: string[]): Promise<v
 
 export async function dumpTableDesc(s: Session, [name]: string[]): Promise<void> {
   const sw = await s.connect(name);
-  // Older switches have no such thing to tell.
-  if (sw.version >= OF14) await s.dump(sw, { type: 'table_desc_request' });
+  if (sw.version < OF14) needs('dump-table-desc', '1.4');
+  await s.dump(sw, { type: 'table_desc_request' });
   sw.close();
 }
 

@@ -37,13 +37,13 @@ export class CtTupleParser {
         tuple.dst = this.address(key, value, tuple.dst);
         return;
       case 'ct_nw_proto':
-        this.ipProto = parse(() => parseU8(value, key), value);
+        this.ipProto = parse(() => parseU8(value, key), key);
         return;
       case 'ct_tp_src':
-        tuple.srcPort = parse(() => parseU16(value, key), value);
+        tuple.srcPort = parse(() => parseU16(value, key), key);
         return;
       case 'ct_tp_dst':
-        tuple.dstPort = parse(() => parseU16(value, key), value);
+        tuple.dstPort = parse(() => parseU16(value, key), key);
         return;
       case 'icmp_type':
       case 'icmp_code':
@@ -57,9 +57,9 @@ export class CtTupleParser {
 
   private setIcmp(tuple: CtTuple, key: string, value: string): void {
     if (!ICMP.includes(this.ipProto)) syntaxError('invalid L4 fields');
-    if (key === 'icmp_type') tuple.icmpType = parse(() => parseU8(value, key), value);
-    else if (key === 'icmp_code') tuple.icmpCode = parse(() => parseU8(value, key), value);
-    else tuple.icmpId = parse(() => parseU16(value, key), value);
+    if (key === 'icmp_type') tuple.icmpType = parse(() => parseU8(value, key), key);
+    else if (key === 'icmp_code') tuple.icmpCode = parse(() => parseU8(value, key), key);
+    else tuple.icmpId = parse(() => parseU16(value, key), key);
   }
 
   private address(key: string, value: string, old: Uint8Array | undefined): Uint8Array {
@@ -69,7 +69,7 @@ export class CtTupleParser {
     }
     if (old !== undefined) syntaxError(`${key} is set multiple times`);
     const bytes = family === 6 ? parseIpv6(value) : mapped(parseIpv4(value));
-    if (bytes === null) return syntaxError(`failed to parse field ${value}`);
+    if (bytes === null) return syntaxError(`failed to parse field ${key}`);
     this.family = family;
     return bytes;
   }
@@ -84,11 +84,11 @@ function mapped(ip: Uint8Array | null): Uint8Array | null {
   return out;
 }
 
-function parse(read: () => number, value: string): number {
+function parse(read: () => number, key: string): number {
   try {
     return read();
   } catch (e) {
-    if (e instanceof FlowSyntaxError) return syntaxError(`failed to parse field ${value}`);
+    if (e instanceof FlowSyntaxError) return syntaxError(`failed to parse field ${key}`);
     throw e;
   }
 }
