@@ -68,13 +68,14 @@ function collect(nodes: readonly TraceNode[], place: Place, reasons: DropReason[
       continue;
     }
     if (type === 'table') {
-      const [, id, title] = /^ *(\d+)\. (.*)$/s.exec(text) ?? ['', '', text];
+      const [, id, title] = /^ *(\d+|--)\. (.*)$/s.exec(text) ?? ['', '', text];
       const why = NO_ENTRY[title];
       if (why !== undefined) {
         reasons.push({ where, why: `${why} in table ${id}` });
         continue;
       }
-      collect(subs, { ...place, table: `table ${id}, ${title}` }, reasons);
+      const table = id === '--' ? 'action set' : `table ${id}, ${title}`;
+      collect(subs, { ...place, table }, reasons);
       continue;
     }
     if (type === 'error' || type === 'warn' || (type === 'detail' && LOST.test(text))) {

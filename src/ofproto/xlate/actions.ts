@@ -3,6 +3,8 @@
  *
  * Every action that a flow-mod may bring (action-check.ts) has its case here.
  */
+
+import { hex } from '../../datapath/odp-text.js';
 import type { OfAction } from '../../openflow/actions.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { NameMap } from '../../openflow/syntax/names.js';
@@ -129,6 +131,7 @@ function executeAction(ctx: XlateContext, action: OfAction): boolean {
     case 'pop_queue':
       ctx.wc[W_SKB_PRIORITY] = -1;
       ctx.flow[W_SKB_PRIORITY] = ctx.xin.flow[W_SKB_PRIORITY];
+      if (ctx.trace !== null) ctx.report('detail', `queue = ${hex(ctx.flow[W_SKB_PRIORITY])}`);
       break;
     case 'set_field':
       executeSetField(ctx, action);
@@ -454,7 +457,9 @@ export function runActionSet(ctx: XlateContext): void {
   ctx.inActionSet = true;
   const exit = ctx.exit;
   ctx.exit = false;
+  const trace = ctx.enter('table', '--. Executing action set:');
   executeActions(ctx, list);
+  ctx.leave(trace);
   ctx.exit = exit;
   ctx.inActionSet = false;
 }

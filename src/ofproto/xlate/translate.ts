@@ -26,6 +26,9 @@ import {
   W_RECIRC_ID,
   W_TCP_FLAGS,
   W_TP,
+  W_TUN_DST,
+  W_TUN_ID,
+  W_TUN_IPV6_DST,
   W_VLAN0,
   W_VLAN1,
 } from '../../packet/flow-layout.js';
@@ -148,9 +151,15 @@ function initMask(ctx: XlateContext): void {
   netflowMask(ctx);
 }
 
+function isZero(flow: FlowWords, word: number): boolean {
+  return (flow[word] | flow[word + 1] | flow[word + 2] | flow[word + 3]) === 0;
+}
+
 /** Takes out what the datapath cannot or need not compare. */
 function finishMask(wc: FlowWords, flow: FlowWords): void {
   wc.fill(0, DP_FLOW_WORDS);
+  // A packet that came by no tunnel has nothing of one.
+  if (flow[W_TUN_DST] === 0 && isZero(flow, W_TUN_IPV6_DST)) wc.fill(0, W_TUN_ID, DP_FLOW_WORDS);
   const type = dlType(flow);
   const icmp =
     (type === ETH_TYPE_IP && nwProto(flow) === 1) ||
