@@ -132,7 +132,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       restore: (slot) => this.restore(slot),
       wake: () => options.wake?.(),
     });
-    this.queues = new PortQueues(() => this.slots.wanted);
+    this.queues = new PortQueues(
+      () => this.slots.wanted,
+      (slot) => this.restoreFlows(slot, true),
+    );
     this.queues.assignment = this.settings.rxAssign ?? 'cycles';
     this.pmds = new PmdStatistics(
       this.slots,
@@ -438,9 +441,14 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     }
   }
 
-  /** Installs all flows that the slot's last worker had, or that every worker is to have. */
-  private restoreFlows({ index, handle }: WorkerSlot): void {
+  /**
+   * Installs all flows in a worker: a flow must not find that a worker has to ask for it because it
+   * came by another queue, or what waits for the answer is overtaken.
+   * @param missing only those that it does not have
+   */
+  private restoreFlows({ index, handle }: WorkerSlot, missing = false): void {
     for (const flow of this.flowRegistry) {
+      if (missing && (flow.workers & (1 << index)) !== 0) continue;
       flow.workers |= 1 << index;
       handle?.commands.flowPut(flow.slot, flow.masked, compileActions(flow.actions));
     }

@@ -53,8 +53,14 @@ export class PortQueues {
   assignment: RxAssignment = 'cycles';
   isolate = true;
 
-  /** @param workers the slots that queues may be given to */
-  constructor(private readonly workers: () => readonly WorkerSlot[]) {}
+  /**
+   * @param workers the slots that queues may be given to
+   * @param prepare makes a worker know all flows: it is about to get queues with running ones
+   */
+  constructor(
+    private readonly workers: () => readonly WorkerSlot[],
+    private readonly prepare: (slot: WorkerSlot) => void,
+  ) {}
 
   of(portNo: number): readonly RxQueue[] {
     return this.byPort.get(portNo) ?? [];
@@ -145,6 +151,7 @@ export class PortQueues {
 
   private move(wanted: ReadonlyMap<RxQueue, WorkerSlot | null>): void {
     const moved = [...wanted].filter(([queue, slot]) => queue.worker !== slot);
+    for (const slot of new Set(moved.map(([, winner]) => winner))) if (slot) this.prepare(slot);
     const losers = new Set<WorkerSlot>();
     for (const [{ worker, portNo, rxq }] of moved) {
       if (!worker?.alive) continue;

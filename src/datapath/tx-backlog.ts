@@ -5,7 +5,8 @@
  *               band 1   head -> ... -> tail
  *               band 2   empty
  *
- * A queue that is empty is bypassed: nobody comes here while the device takes frames.
+ * Each band holds as many frames as the queue's limit says: a full one takes no room from those
+ * above it. A queue that is empty is bypassed: nobody comes here while the device takes frames.
  */
 // hot path
 import { type FramePool, NO_BLOCK } from './frame-pool.js';
@@ -22,6 +23,7 @@ export class TxBacklog {
   /** Frames that wait, by queue. */
   readonly waiting: Int32Array;
   private readonly limit: Int32Array;
+  private readonly inBand: Int32Array;
   private readonly head: Int32Array;
   private readonly tail: Int32Array;
 
@@ -31,6 +33,7 @@ export class TxBacklog {
   ) {
     this.waiting = new Int32Array(queues);
     this.limit = new Int32Array(queues);
+    this.inBand = new Int32Array(queues * BANDS);
     this.head = new Int32Array(queues * BANDS).fill(NO_BLOCK);
     this.tail = new Int32Array(queues * BANDS).fill(NO_BLOCK);
   }
@@ -39,16 +42,17 @@ export class TxBacklog {
     this.limit[queue] = frames;
   }
 
-  /** Takes a copy of a frame in; false when the queue or the memory is full. */
+  /** Takes a copy of a frame in; false when the band or the memory is full. */
   push(queue: number, band: number, off: number, len: number, wire: number, flow: number): boolean {
-    if (this.waiting[queue] >= this.limit[queue]) return false;
+    const at = queue * BANDS + band;
+    if (this.inBand[at] >= this.limit[queue]) return false;
     const block = this.pool.put(off, len, wire, flow);
     if (block === NO_BLOCK) return false;
-    const at = queue * BANDS + band;
     if (this.head[at] === NO_BLOCK) this.head[at] = block;
     else this.pool.next[this.tail[at]] = block;
     this.tail[at] = block;
     this.waiting[queue] += 1;
+    this.inBand[at] += 1;
     return true;
   }
 
@@ -92,6 +96,7 @@ export class TxBacklog {
     const block = this.head[at];
     this.head[at] = this.pool.next[block];
     this.waiting[queue] -= 1;
+    this.inBand[at] -= 1;
     return block;
   }
 

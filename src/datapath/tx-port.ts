@@ -28,7 +28,7 @@ export interface TxPort {
   /** Transmit queues; the first has the port's number as its slot, the others consecutive ones. */
   queues: readonly { slot: number; fd: number }[];
   rules: TxRules;
-  /** Frames that wait at most for a queue, or in a class. */
+  /** Frames that wait at most in each band of a queue, or of a class. */
   limit: number;
   /** Nothing waits: what a full device does not take is dropped. */
   noqueue: boolean;

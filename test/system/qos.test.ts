@@ -1,0 +1,228 @@
+/**
+ * QoS on real interfaces: rates kept, bands in strict order, policing; seen at the receiver's
+ * interface. TAPSWITCH_QOS_SECONDS=10 measures for longer.
+ */
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BackgroundProcess, eventually, sleep } from '../support/command.js';
+import { type Host, Lab } from '../support/lab.js';
+import { python, type Switch } from '../support/switch.js';
+
+const SECONDS = Number(process.env.TAPSWITCH_QOS_SECONDS ?? 3);
+const RATE = 20_000_000;
+
+/** Sends UDP of 1,000 bytes with a TOS to a port at a rate (bit/s), until it is ended. */
+const SENDER = `
+import socket, sys, time
+address, port, tos, rate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+data = b"x" * 1000
+step, due = 8000 / rate, time.monotonic()
+while True:
+    try:
+        sock.sendto(data, (address, port))
+    except OSError:
+        pass
+    due += step
+    wait = due - time.monotonic()
+    if wait > 0.001:
+        time.sleep(wait)
+`;
+
+/** Counts UDP by port; prints the counts for each line read. */
+const RECEIVER = `
+import select, socket, sys
+ports = [int(port) for port in sys.argv[1:]]
+socks = []
+for port in ports:
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", port))
+    s.setblocking(False)
+    socks.append(s)
+counts = [0] * len(ports)
+print("ready", flush=True)
+while True:
+    readable, _, _ = select.select([sys.stdin] + socks, [], [])
+    for i, s in enumerate(socks):
+        try:
+            while s in readable and s.recv(2048):
+                counts[i] += 1
+        except BlockingIOError:
+            pass
+    if sys.stdin in readable:
+        if not sys.stdin.readline():
+            break
+        print(*counts, flush=True)
+`;
+
+let lab: Lab;
+let sw: Switch;
+let h1: Host;
+let h2: Host;
+
+async function shape(port: string, root: string[], ...queues: [id: number, settings: string[]][]) {
+  const columns = root.map((setting) => `other_config:${setting}`);
+  const ids = queues.map(([id]) => `queues:${id}=@q${id}`);
+  const type = columns.some((c) => c.includes('cir=')) ? 'egress-policer' : 'linux-htb';
+  const rows = queues.flatMap(([id, settings]) => {
+    const config = settings.map((setting) => `other_config:${setting}`);
+    return ['--', `--id=@q${id}`, 'create', 'Queue', ...config];
+  });
+  const qos = ['--', '--id=@qos', 'create', 'QoS', `type=${type}`, ...columns, ...ids];
+  await sw.vsctl('set', 'Port', port, 'qos=@qos', ...qos, ...rows);
+}
+
+/** Bits in a second that came in by a host's interface, headers included. */
+async function measured(host: Host, seconds = SECONDS): Promise<number> {
+  const bytes = async () => {
+    const text = await host.namespace.ip('-s', '-j', 'link', 'show', 'dev', host.device);
+    return { rx: JSON.parse(text)[0].stats64.rx.bytes as number, at: performance.now() };
+  };
+  const first = await bytes();
+  await sleep(seconds * 1000);
+  const last = await bytes();
+  return ((last.rx - first.rx) * 8000) / (last.at - first.at);
+}
+
+function sendUdp(port: number, tos: number, rate: number): BackgroundProcess {
+  const argv = [python, '-c', SENDER, '10.8.0.2', `${port}`, `${tos}`, `${rate}`];
+  return h1.namespace.start(argv);
+}
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  ({ sw } = lab);
+  h1 = await lab.addHost('h1', { port: 'p1', addresses: ['10.8.0.1/24'] });
+  h2 = await lab.addHost('h2', { port: 'p2', addresses: ['10.8.0.2/24'] });
+  await sw.addBridge('br0');
+  await sw.vsctl('add-port', 'br0', 'p1', '--', 'add-port', 'br0', 'p2');
+  await eventually('the first ping', async () => (await h1.ping('10.8.0.2', 1)) === 1, 10_000);
+});
+
+afterAll(() => lab?.close());
+
+describe('linux-htb', () => {
+  it('keeps UDP to the rate within 5 %', async () => {
+    await shape('p2', [`max-rate=${RATE}`]);
+    const sender = sendUdp(9, 0, 3 * RATE);
+    await sleep(1000);
+    const rate = await measured(h2);
+    await sender.stop('SIGKILL');
+    expect(rate / RATE).toBeGreaterThan(0.95);
+    expect(rate / RATE).toBeLessThan(1.05);
+  });
+
+  it('keeps TCP to the rate within 5 %', async () => {
+    const server = h2.namespace.start(['iperf3', '-s', '-1']);
+    await sleep(700);
+    const argv = ['iperf3', '-c', '10.8.0.2', '-t', `${SECONDS + 3}`];
+    const client = h1.namespace.start(argv);
+    await sleep(2000);
+    const rate = await measured(h2);
+    await client.stop('SIGKILL');
+    await server.stop('SIGKILL');
+    // Bytes of segments that the receiver gets uncut lack the headers that were charged.
+    expect(rate / RATE).toBeGreaterThan(0.9);
+    expect(rate / RATE).toBeLessThan(1.05);
+  });
+
+  it('shows and counts queues that flows name', async () => {
+    await shape('p2', [`max-rate=${RATE}`], [7, ['min-rate=1000000', 'max-rate=5000000']]);
+    const input = await sw.ofport('p1');
+    await sw.ofctl('add-flow', 'br0', `in_port=${input},udp,actions=set_queue:7,normal`);
+    const sender = sendUdp(9, 0, 2 * RATE);
+    await sleep(1000);
+    const rate = await measured(h2, 2);
+    await sender.stop('SIGKILL');
+    expect(rate).toBeGreaterThan(0.93 * 5_000_000);
+    expect(rate).toBeLessThan(1.07 * 5_000_000);
+    const text = await sw.appctl('qos/show', 'p2');
+    expect(text).toMatch(/^QoS: p2 linux-htb\nmax-rate: 20000000\n\nDefault:\n/);
+    expect(text).toMatch(
+      /\nQueue 7:\n {2}burst: 12512\n {2}max-rate: 5000000\n {2}min-rate: 1000000\n/,
+    );
+    const stats = await sw.ofctl('queue-stats', 'br0', `${await sw.ofport('p2')}`, '7');
+    expect(Number(stats.match(/pkts=(\d+)/)?.[1])).toBeGreaterThan(500);
+    expect(Number(stats.match(/errors=(\d+)/)?.[1])).toBeGreaterThan(0);
+    await sw.ofctl('del-flows', 'br0', 'udp');
+    await sw.vsctl('clear', 'Port', 'p2', 'qos');
+    expect(await sw.appctl('qos/show', 'p2')).toBe('QoS not configured on p2\n');
+    expect(await sw.appctl('qos/show-types', 'p2')).toContain('QoS type: linux-htb\n');
+    expect((await sw.try('appctl', 'qos/show', 'nix')).stderr).toContain('no such interface');
+  });
+
+  it('gives the highest band everything it asks for, the next one the rest', async () => {
+    await shape('p2', ['max-rate=10000000']);
+    const receiver = h2.namespace.start([python, '-c', RECEIVER, '9001', '9002', '9003']);
+    const lines: string[] = [];
+    createInterface({ input: receiver.child.stdout! }).on('line', (line) => lines.push(line));
+    await eventually('the receiver', () => lines.includes('ready'), 10_000);
+    const counts = async () => {
+      const before = lines.length;
+      receiver.child.stdin?.write('\n');
+      await eventually('counts', () => lines.length > before, 10_000);
+      return (lines.at(-1) as string).split(' ').map(Number);
+    };
+    // CS7, best effort and CS1: 5, 10 and 10 Mbit/s into 10.
+    const senders = [
+      sendUdp(9001, 0xe0, 5e6),
+      sendUdp(9002, 0x00, 10e6),
+      sendUdp(9003, 0x20, 10e6),
+    ];
+    await sleep(1500);
+    const first = await counts();
+    await sleep(SECONDS * 1000);
+    const [high, middle, low] = (await counts()).map((n, i) => ((n - first[i]) * 8000) / SECONDS);
+    for (const sender of senders) await sender.stop('SIGKILL');
+    await receiver.stop('SIGKILL');
+    expect(high).toBeGreaterThan(4.3e6);
+    expect(middle).toBeGreaterThan(2.5e6);
+    expect(low).toBeLessThan(0.1e6);
+    await sw.vsctl('clear', 'Port', 'p2', 'qos');
+  });
+});
+
+describe('other types', () => {
+  it('egress-policer drops what is over the rate; types that are not there are told', async () => {
+    await shape('p2', ['cir=1250000', 'cbs=20000']);
+    expect(await sw.appctl('qos/show', 'p2')).toBe(
+      'QoS: p2 egress-policer\ncbs: 20000\ncir: 1250000\n',
+    );
+    const sender = sendUdp(9, 0, 3e7);
+    await sleep(500);
+    const rate = await measured(h2, 2);
+    await sender.stop('SIGKILL');
+    expect(rate / 1e7).toBeGreaterThan(0.9);
+    expect(rate / 1e7).toBeLessThan(1.1);
+    await sw.vsctl(
+      'set',
+      'Port',
+      'p2',
+      'qos=@q',
+      '--',
+      '--id=@q',
+      'create',
+      'QoS',
+      'type=linux-sfq',
+    );
+    expect(sw.log).toContain("QoS type 'linux-sfq' cannot be applied here");
+    await sw.vsctl('clear', 'Port', 'p2', 'qos');
+  });
+});
+
+describe('ingress policing', () => {
+  it('drops what comes in over the rate, and counts it', async () => {
+    await sw.vsctl(
+      ...['set', 'Interface', 'p1', 'ingress_policing_rate=10000', 'ingress_policing_burst=1000'],
+    );
+    const sender = sendUdp(9, 0, 5e7);
+    await sleep(1000);
+    const rate = await measured(h2, 2);
+    await sender.stop('SIGKILL');
+    expect(rate / 1e7).toBeGreaterThan(0.9);
+    expect(rate / 1e7).toBeLessThan(1.1);
+    expect(await sw.appctl('coverage/show')).toMatch(/datapath_drop_policing +.*total: [1-9]/);
+    await sw.vsctl('set', 'Interface', 'p1', 'ingress_policing_rate=0');
+  });
+});
