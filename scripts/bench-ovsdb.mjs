@@ -2,9 +2,10 @@
  * Measures our OVSDB server beside Open vSwitch's, in one run: rounds in turn, medians, ratios.
  *
  *     node scripts/bench-ovsdb.mjs [--rounds=N] [--steps=LIST]
- *                                  [--only=ours|theirs] [--ours=COMMAND]
+ *                                  [--only=ours|theirs] [--ours=COMMAND] [--cpu]
  *
- * Steps: transactions, bridges, rows, monitors.
+ * Steps: transactions, bridges, rows, monitors. --cpu: rates per second of the server's CPU time
+ * (all of its threads), which other work on the machine does not change.
  *
  * Needs ovsdb-server and ovsdb-tool of Open vSwitch. Both servers get the same schema, a fresh file
  * on the same disk, and the same load (lib/ovsdb-load.mjs) from a process of its own.
@@ -43,7 +44,7 @@ async function measure(name) {
     const env = { ...process.env, OVS_RUNDIR: directory, OVS_LOGDIR: directory };
     server = spawn(program, [...args, ...own], { stdio: ['ignore', 'ignore', 'inherit'], env });
     await listening(socket);
-    const rates = await load(socket);
+    const rates = await load(socket, server.pid);
     const status = fs.readFileSync(`/proc/${server.pid}/status`, 'utf8');
     rates['memory at most, MB'] = Number(/VmHWM:\s+(\d+)/.exec(status)[1]) / 1024;
     return rates;
@@ -64,9 +65,10 @@ async function listening(socket) {
   }
 }
 
-function load(socket) {
+function load(socket, pid) {
   const program = path.join(import.meta.dirname, 'lib/ovsdb-load.mjs');
-  const child = spawn(process.execPath, [program, socket, options.get('steps') ?? ''], {
+  const args = [program, socket, options.get('steps') ?? '', options.has('cpu') ? pid : ''];
+  const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';
@@ -98,7 +100,8 @@ for (let round = 0; round < rounds; round++) {
 }
 
 const round = (value) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
-console.log('| per second, medians | ours | ovsdb-server | ratio |');
+const second = options.has('cpu') ? 'second of CPU time' : 'second';
+console.log(`| per ${second}, medians | ours | ovsdb-server | ratio |`);
 console.log('|---|---:|---:|---:|');
 for (const key of Object.keys(results[names[0]][0])) {
   const [a, b] = ['ours', 'theirs'].map((name) =>
