@@ -12,7 +12,7 @@ import {
   defaultBundleSettings,
   type VlanMode,
 } from '../../src/ofproto/settings.js';
-import { installed } from '../../src/ofproto/udpif.js';
+import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { odpActionsEqual } from '../../src/ofproto/xlate/commit.js';
 import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import type { Match } from '../../src/openflow/match.js';
