@@ -33,6 +33,8 @@ export class BondRecirc {
   /** The datapath's table as it was filled last. */
   private readonly table = new Int32Array(BOND_BUCKETS);
   private refused = false;
+  /** Entries and table are what the buckets said when the bond changed last. */
+  private current = false;
 
   constructor(
     private readonly ofproto: Ofproto,
@@ -43,9 +45,10 @@ export class BondRecirc {
     bond.recircId = this.id;
   }
 
-  /** Makes the entries, or the datapath's table, what the buckets say. */
+  /** Makes the entries, or the datapath's table, what the buckets say. Cheap when they are. */
   update(): void {
     const { bond } = this;
+    if (this.current && !bond.changePending) return;
     if (bond.mayRecirc) bond.fillBuckets();
     const lbOutput = bond.mayRecirc && bond.settings.useLbOutput && this.fillTable();
     let changed = lbOutput !== bond.lbOutput;
@@ -55,6 +58,8 @@ export class BondRecirc {
       if (this.setRule(hash, port?.ofPort ?? null)) changed = true;
     }
     if (changed) this.ofproto.markRevalidate();
+    // A table that the datapath had no room for is offered again.
+    this.current = lbOutput || !bond.settings.useLbOutput;
   }
 
   private bucketPort(hash: number): OfPort | null {

@@ -351,6 +351,11 @@ export class Bond {
     return revalidate;
   }
 
+  /** Something changed that `takeRevalidate` has not told of yet. */
+  get changePending(): boolean {
+    return this.revalidate;
+  }
+
   markRevalidate(): void {
     this.revalidate = true;
   }
