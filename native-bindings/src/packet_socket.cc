@@ -98,14 +98,14 @@ void Bind(Napi::Env env, int fd, int ifindex) {
 }
 
 // A socket may join a group only after it is bound, when it already receives all frames, which
-// other members receive too: a filter keeps it deaf until it is one of the group.
+// other members receive too: a filter keeps it deaf. The filter stays: each member that joins
+// changes who gets which flow, so all are to begin only when all are there (socketFilter(fd, -1)).
 void BindInFanout(Napi::Env env, int fd, int ifindex, int fanout_id) {
   struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
   struct sock_fprog program = {1, &drop_all};
   Check(env, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), "setsockopt");
   Bind(env, fd, ifindex);
   SetInt(env, fd, SOL_PACKET, PACKET_FANOUT, fanout_id | (PACKET_FANOUT_HASH << 16));
-  SetInt(env, fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
 }
 
 Napi::Value PacketOpen(const Napi::CallbackInfo& info) {

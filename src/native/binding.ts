@@ -37,7 +37,8 @@ export interface PacketOpenOptions {
   rcvBufBytes: number;
   /** Bound of what is queued for sending (SO_SNDBUFFORCE). */
   sndBufBytes: number;
-  /** Join PACKET_FANOUT group `id` (hash mode, with defrag off): several queues of one port. */
+  /** Join PACKET_FANOUT group `id` (hash mode, with defrag off): several queues of one port. The
+   * socket stays deaf until socketFilter(fd, -1): begin when all of the group are there. */
   fanoutId?: number;
   /** PACKET_QDISC_BYPASS (default true). Without it the kernel segments what the device cannot. */
   qdiscBypass?: boolean;

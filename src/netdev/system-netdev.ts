@@ -81,6 +81,8 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
       // First the stack is shut out, so that it answers nothing while the sockets open.
       this.shutOutHost();
       for (let i = 0; i < n; i++) this.queues.push(this.openQueue(n > 1));
+      // Each socket that joined changed who gets which flow: they begin when all are there.
+      if (n > 1) for (const { fd } of this.queues) this.context.native.socketFilter(fd, -1);
     } catch (error) {
       this.closeQueues();
       throw openError(this.name, errnoName(error), error);

@@ -4,6 +4,7 @@
  *
  * Opened down, with one queue; the bridge sets an internal port up and gives it its address.
  */
+import { readSync } from 'node:fs';
 import { TapswitchError } from '../common/errors.js';
 import { errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
@@ -14,6 +15,10 @@ import type {
   QueuedNetdev,
   TransmitQueues,
 } from './netdev.js';
+
+/** The longest frame with its virtio header, and more frames than a queue of the kernel holds. */
+const FRAME_BYTES_MAX = 66_000;
+const QUEUE_FRAMES_MAX = 2000;
 
 /** TUNSETIFF on a name that another program's device has. */
 const BUSY_ERRNOS = new Set(['EBUSY', 'EINVAL']);
@@ -47,13 +52,15 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
 
   openQueues(n: number): DatapathQueue[] {
     this.held = true;
-    const missing = n - this.queues.length;
+    const before = this.queues.length;
+    const missing = n - before;
     if (missing > 0) {
       const fds = openTap(this.name, missing, this.context);
       this.queues.push(...fds.map((fd) => this.queueOf(fd)));
     }
     // A queue without a reader would swallow the flows that the kernel steers to it.
     this.closeFrom(Math.max(n, 1));
+    if (this.queues.length !== before) this.empty();
     return [...this.queues];
   }
 
@@ -102,6 +109,21 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   protected override release(): void {
     if (this.held) this.context.lingering.add(this);
     else this.closeFrom(0);
+  }
+
+  /**
+   * Drops what waits in the queues: with another number of them, flows are steered to others, and
+   * what comes there must not overtake what waits here.
+   */
+  private empty(): void {
+    const buffer = new Uint8Array(FRAME_BYTES_MAX);
+    for (const { fd } of this.queues) {
+      try {
+        for (let n = 0; n < QUEUE_FRAMES_MAX; n++) readSync(fd, buffer);
+      } catch {
+        // EAGAIN: it is empty. EIO: the device is down, and its queues are.
+      }
+    }
   }
 
   private closeFrom(first: number): void {

@@ -206,6 +206,7 @@ describe('a packet socket on veth', () => {
       worker.io.watch(socket.fd, tag);
       return { socket, ring: worker.addRing(socket) };
     });
+    for (const { socket } of rings) native.socketFilter(socket.fd, -1);
     for (let flow = 0; flow < 64; flow++) {
       const frame = ethernet(60, { type: 0x0800 });
       Buffer.from('45000028000040004006', 'hex').copy(frame, 14);
