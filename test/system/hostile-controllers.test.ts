@@ -131,10 +131,10 @@ async function during(badness: () => Promise<void>): Promise<Witness> {
 }
 
 /** A busy machine may lose a ping now and then; a switch that stands still loses them all. */
-function expectServed({ lost, sent, slowestMs }: Witness): void {
+function expectServed({ lost, sent, slowestMs }: Witness, moreMs = 0): void {
   expect(sent).toBeGreaterThan(0);
   expect(lost).toBeLessThanOrEqual(Math.ceil(sent / 10));
-  expect(slowestMs).toBeLessThan(20_000);
+  expect(slowestMs).toBeLessThan(20_000 + moreMs);
 }
 
 describe('while a controller', () => {
@@ -149,16 +149,10 @@ describe('while a controller', () => {
           const count = Math.min(500, FLOW_MODS - i);
           await write(socket, frames(Array.from({ length: count }, (_, j) => flowMod(i + j))));
         }
-        const good = await peer();
-        const count = async (): Promise<boolean> => {
-          const [reply] = await good.request({
-            ...{ type: 'flow_stats_request', aggregate: true, table: 0, match: matchAny() },
-            ...{ outPort: OFPP.NONE, outGroup: 0xffffffff, cookie: 0x66n },
-            cookieMask: 0xffffffffffffffffn,
-          });
-          return reply.type === 'aggregate_stats_reply' && reply.flows === FLOW_MODS;
-        };
-        await eventually('all flows to be there', count, 60_000 + FLOW_MODS);
+        // It does read in the end: once this is answered, all flows are there.
+        const done = new Promise((resolve) => socket.on('data', resolve));
+        await write(socket, encodeMessage(OF13, { type: 'barrier_request' }, 7));
+        await done;
         took = performance.now() - start;
       });
       process.stdout.write(
@@ -167,7 +161,9 @@ describe('while a controller', () => {
           `${witness.sent} pings lost; slowest barrier ${Math.round(witness.slowestMs)} ms; ` +
           `${Math.round(memoryMib())} MiB\n`,
       );
-      expectServed(witness);
+      expectServed(witness, FLOW_MODS / 50);
+      const text = await lab.sw.ofctl('dump-aggregate', 'br0', 'cookie=0x66/-1');
+      expect(text).toContain(`flow_count=${FLOW_MODS}`);
     },
     120_000 + FLOW_MODS * 2,
   );
