@@ -120,6 +120,8 @@ export interface PacketIn {
 /** A paused packet comes back: as it was sent in a packet_in, or changed. */
 export interface NxResume {
   type: 'nx_resume';
+  /** As in the packet_in; absent: no_match. */
+  reason?: number;
   data: Uint8Array;
   metadata: Match;
   continuation: Uint8Array;

@@ -142,8 +142,8 @@ function resumePackets(sw: SwitchConnection, output: MonitorOutput): void {
   const { connection } = sw;
   sw.onMessage = (msg: OfMessage) => {
     if (!output.printing || msg.type !== 'packet_in' || msg.continuation === undefined) return;
-    const { data, metadata, continuation } = msg;
-    const resume: OfMessage = { type: 'nx_resume', data, metadata, continuation };
+    const { data, metadata, reason, continuation } = msg;
+    const resume: OfMessage = { type: 'nx_resume', data, metadata, reason, continuation };
     const frame = encodeMessage(sw.version, resume, connection.nextXid(), connection.codec);
     const level = output.session.options.verbosity + 2;
     output.write(`send: ${formatMessage(frame, output.names, level)}`);

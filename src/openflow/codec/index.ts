@@ -286,3 +286,18 @@ export function encodeReplies(
   spareWriter = w;
   return frames;
 }
+
+/** A message as one version numbers it. */
+export interface MessageKind {
+  version: number;
+  cls: MessageClass;
+  number: number;
+  type: OfMessage['type'];
+}
+
+/** Every message that the codec knows, in each version that has it. */
+export function messageKinds(): MessageKind[] {
+  return ROWS.flatMap(({ min, max, cls, number, type }) =>
+    Array.from({ length: max - min + 1 }, (_, i) => ({ version: min + i, cls, number, type })),
+  );
+}

@@ -22,6 +22,7 @@ const FW = {
   MPLS_TC: 1 << 9,
 } as const;
 const STANDARD_TYPE = 0;
+const OXM_TYPE = 1;
 const STANDARD_LENGTH = 88;
 const VLAN_ANY = 0xfffe;
 const VLAN_NONE = 0xffff;
@@ -40,6 +41,8 @@ export function putAnyMatch(w: Writer, match: Match, version: number): void {
 }
 
 function getMatch11(r: Reader): Match {
+  // Open vSwitch tells flows in OXM where this form has no words for them.
+  if (r.left >= 4 && r.peek16() === OXM_TYPE) return getOxmMatch(r);
   if (r.u16() !== STANDARD_TYPE) fail('OFPBMC_BAD_TYPE');
   if (r.u16() !== STANDARD_LENGTH) fail('OFPBMC_BAD_LEN');
   const match = matchAny();

@@ -199,11 +199,14 @@ const RESUME_ROW: MessageRow = row({
   body: 0,
   unit: 8,
   decode(r) {
-    const { data, metadata, continuation = new Uint8Array(0) } = getPacketIn2(r);
-    return { type: 'nx_resume', data, metadata, continuation };
+    const { data, metadata, reason, continuation = new Uint8Array(0) } = getPacketIn2(r);
+    const resume = { type: 'nx_resume' as const, data, metadata, continuation };
+    return reason === 0 ? resume : { ...resume, reason };
   },
   encode(w, msg, ctx) {
     putProperty(w, 0, (p) => p.put(msg.data));
+    const { reason } = msg;
+    if (reason !== undefined) putProperty(w, 5, (p) => p.u8(packetInReason(reason, ctx.version)));
     putProperty(w, 6, (p) => putEntries(p, msg.metadata, ctx.version));
     putContinuation(w, msg.continuation);
   },

@@ -17,6 +17,7 @@ import type {
   FeaturesReply,
   FlowRemoved,
   FlowStatsRequest,
+  NxResume,
   OfError,
   OfMessage,
   PacketIn,
@@ -160,6 +161,18 @@ function formatPacketIn(p: PacketIn, names: Names, verbosity: number): string {
   return text;
 }
 
+/** A packet that comes back looks as it did when it went. */
+function formatResume(m: NxResume, names: Names, verbosity: number): string {
+  const packet: PacketIn = {
+    ...{ type: 'packet_in', bufferId: NO_BUFFER, totalLen: m.data.length, inPort: 0 },
+    ...{ reason: m.reason ?? 0, table: 0, cookie: NO_COOKIE, data: m.data, metadata: m.metadata },
+  };
+  return formatPacketIn(packet, names, verbosity);
+}
+
+const NO_BUFFER = 0xffffffff;
+const NO_COOKIE = 0xffffffffffffffffn;
+
 function formatPacketOut(p: PacketOut, names: Names, verbosity: number): string {
   const match = p.metadata ?? matchAny();
   match.flow[L.W_IN_PORT] = p.inPort;
@@ -274,6 +287,8 @@ function formatBody(msg: OfMessage, version: number, names: Names, verbosity: nu
       return formatConfig(msg);
     case 'packet_in':
       return formatPacketIn(msg, names, verbosity);
+    case 'nx_resume':
+      return formatResume(msg, names, verbosity);
     case 'packet_out':
       return formatPacketOut(msg, names, verbosity);
     case 'flow_removed':
