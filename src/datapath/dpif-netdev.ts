@@ -25,11 +25,12 @@ import type {
   DpifSettings,
   DpNetdev,
   DpPortStats,
+  DropHandler,
   FrameBytes,
 } from './dpif.js';
 import { DEFAULT_FLOW_LIMIT, DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DROP_REASONS, DropReason } from './drop-reasons.js';
-import { UPCALL_MISS } from './execute-actions.js';
+import { UPCALL_DROP, UPCALL_MISS } from './execute-actions.js';
 import { InstalledFlow } from './flow-registry.js';
 import { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
 import type { OdpAction } from './odp-actions.js';
@@ -106,6 +107,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private readonly policer: ShaperTable;
   private settings: DpifSettings;
   private executeRefused = 0;
+  private dropHandler: DropHandler | null = null;
   /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
   private kernel: KernelForwarding | null = null;
   /** Deletions that wait for the end of this turn, so that they share one acknowledgement. */
@@ -493,6 +495,16 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     return Array.from({ length: n }, (_, i) => cpus[i] ?? -1);
   }
 
+  /** Workers that start later show none. */
+  captureDrops(handler: DropHandler | null): void {
+    this.dropHandler = handler;
+    for (const { handle } of this.slots.all) handle?.captureDrops(handler !== null);
+  }
+
+  get showsDrops(): boolean {
+    return this.dropHandler !== null;
+  }
+
   private upcall(record: UpcallRecord, worker: number): void {
     const { frame: data, vnetHdr, key, kind } = record;
     const frame: FrameBytes = { data, vnetHdr };
@@ -505,6 +517,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
         return;
       }
       this.upcallHandler({ type: 'miss', frame, key, worker });
+    } else if (kind === UPCALL_DROP) {
+      this.dropHandler?.(data, key[W_IN_PORT], record.cookieWords[record.cookieAt]);
     } else {
       const cookie = decodeCookie(record.cookieWords, record.cookieAt);
       this.upcallHandler({ type: 'action', frame, key, cookie, worker });

@@ -105,6 +105,9 @@ export interface DpifSettings {
   rxIsolate?: boolean;
 }
 
+/** Gets a packet that was dropped. @param reason its number in drop-reasons.ts */
+export type DropHandler = (frame: Uint8Array, inPort: number, reason: number) => void;
+
 export interface Dpif {
   /** 'netdev@ovs-netdev', 'dummy@ovs-dummy'. */
   readonly name: string;
@@ -137,6 +140,12 @@ export interface Dpif {
 
   /** Registers who gets upcalls; called on the main thread, in order per worker. */
   onUpcall(handler: (upcall: Upcall) => void): void;
+
+  /** Shows `handler` the packets that actions drop, in no hurry; null: no more of them. Absent: the
+   * datapath cannot. */
+  captureDrops?(handler: DropHandler | null): void;
+  /** Somebody is shown the packets that are dropped. */
+  readonly showsDrops?: boolean;
 
   /** Changes settings of the packet path while it runs. */
   configure(settings: DpifSettings): void;

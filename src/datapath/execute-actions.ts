@@ -26,11 +26,20 @@ import { type FrameMemory, HEADROOM } from './frame-memory.js';
 import { HeaderEditor } from './header-edit.js';
 import { METER_DROP, METER_PASS, type MeterTable } from './meter-table.js';
 import { MPLS_LABEL_LEN, popMpls, pushMpls } from './mpls-edit.js';
-import { BOND_BUCKETS, C_LOST, C_RECIRC, type SharedStats } from './shared-stats.js';
+import { SampleCountdown } from './sample-countdown.js';
+import {
+  BOND_BUCKETS,
+  C_LOST,
+  C_RECIRC,
+  CTL_CAPTURE_DROPS,
+  type SharedStats,
+} from './shared-stats.js';
 import { popVlan, pushVlan } from './vlan-edit.js';
 
 export const UPCALL_MISS = 0;
 export const UPCALL_ACTION = 1;
+/** A packet that was dropped, for whoever wants to see these. */
+export const UPCALL_DROP = 2;
 
 /** Who takes packets for the main thread. */
 export interface UpcallSink {
@@ -59,8 +68,6 @@ export interface Recirculator {
 }
 
 const SAVED_STRIDE = 8;
-/** The most packets in a row that are not sampled. */
-const SKIP_MAX = 0x3fffffff;
 /** Bytes in front of a frame that pushing a tag needs: the tag and the virtio header. */
 const PUSH_ROOM = 14;
 
@@ -79,9 +86,10 @@ export class ActionExecutor {
   metaDirty = false;
 
   private trunc = 0;
-  private random = 0x2545f491;
+  private readonly countdown = new SampleCountdown();
   private readonly saved = new Int32Array(SAVED_STRIDE * (op.MAX_DEPTH + 1));
   private savedDepth = 0;
+  private readonly dropCookie = new Int32Array(op.COOKIE_WORDS);
   private readonly editor: HeaderEditor;
 
   constructor(
@@ -127,6 +135,7 @@ export class ActionExecutor {
           break;
         case op.OP_DROP:
           this.stats.drops[program[pc + 1]] += 1;
+          if (this.stats.control[CTL_CAPTURE_DROPS] !== 0) this.captureDrop(program[pc + 1]);
           pc += 2;
           break;
         case op.OP_COPY:
@@ -173,7 +182,7 @@ export class ActionExecutor {
         this.body(program, pc + 2, depth);
         return pc + 2 + program[pc + 1];
       case op.OP_SAMPLE:
-        if (this.sampled(program, pc + 1)) this.body(program, pc + 4, depth);
+        if (this.countdown.take(program, pc + 1)) this.body(program, pc + 4, depth);
         return pc + 4 + program[pc + 3];
       case op.OP_CHECK_LEN: {
         const second = pc + 3 + program[pc + 2];
@@ -281,6 +290,13 @@ export class ActionExecutor {
     }
   }
 
+  /** Shows a packet that is dropped here; one that finds no room is not shown. */
+  private captureDrop(reason: number): void {
+    this.ensureKey();
+    this.dropCookie[0] = reason;
+    this.sink.upcall(UPCALL_DROP, this.off, this.len, this.flow.key, this.dropCookie, 0);
+  }
+
   /** Sends by the port of the bucket that the packet hashes to. */
   private lbOutput(slot: number, basis: number): void {
     this.ensureKey();
@@ -303,35 +319,6 @@ export class ActionExecutor {
     this.stats.counters[C_RECIRC] += 1;
     if (depth >= op.MAX_DEPTH) this.stats.drops[DropReason.recursionTooDeep] += 1;
     else this.recirculator.recirculate(depth + 1);
-  }
-
-  /**
-   * Whether this packet is one of those that are sampled. The program counts down to the next one:
-   * a packet that is not sampled costs a decrement.
-   */
-  private sampled(program: Int32Array, at: number): boolean {
-    const probability = program[at];
-    if (probability === -1) return true;
-    let left = program[at + 1];
-    if (left === 0) left = this.drawSkip(probability >>> 0);
-    if (left > 1) {
-      program[at + 1] = left - 1;
-      return false;
-    }
-    program[at + 1] = this.drawSkip(probability >>> 0);
-    return probability !== 0;
-  }
-
-  /** Packets up to the next sample, that one among them: geometrically distributed. */
-  private drawSkip(probability: number): number {
-    // xorshift32: sampling needs no better.
-    let x = this.random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.random = x;
-    const skip = 1 + Math.log((x >>> 0) / 2 ** 32) / Math.log1p(-probability / 2 ** 32);
-    return skip < SKIP_MAX ? skip | 0 : SKIP_MAX;
   }
 
   private body(program: Int32Array, pc: number, depth: number): void {
@@ -406,6 +393,7 @@ export class ActionExecutor {
     if (level === METER_PASS) return true;
     if (level === METER_DROP) {
       this.stats.drops[DropReason.meter] += 1;
+      if (this.stats.control[CTL_CAPTURE_DROPS] !== 0) this.captureDrop(DropReason.meter);
       return false;
     }
     this.ensureKey();

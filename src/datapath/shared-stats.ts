@@ -88,6 +88,8 @@ export const CTL_NOTIFIED = 1;
 export const CTL_ENDED = 2;
 /** 1: the main thread looks for samples by itself; the worker need not wake it for each. */
 export const CTL_SAMPLES_HELD = 3;
+/** 1: packets that actions drop are copied to the main thread, too. */
+export const CTL_CAPTURE_DROPS = 4;
 export const N_CONTROL = 8;
 
 /** Bonds that lb_output can name at one time, and buckets of each. */

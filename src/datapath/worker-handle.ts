@@ -12,12 +12,13 @@ import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { FdWatcher, NativeBinding } from '../native/binding.js';
 import type { DpifSettings } from './dpif.js';
-import { UPCALL_ACTION } from './execute-actions.js';
+import { UPCALL_ACTION, UPCALL_DROP } from './execute-actions.js';
 import type { MeterTable } from './meter-table.js';
 import {
   C_CPU_US,
   C_HEAP_USED,
   CTL_ACK,
+  CTL_CAPTURE_DROPS,
   CTL_ENDED,
   CTL_NOTIFIED,
   CTL_SAMPLES_HELD,
@@ -258,6 +259,11 @@ export class WorkerHandle {
     if (this.samplesSeen && this.sampleTimer === null && !this.stopping) this.holdSamples();
   }
 
+  /** Whether packets that actions drop come up, too. */
+  captureDrops(on: boolean): void {
+    Atomics.store(this.stats.control, CTL_CAPTURE_DROPS, on ? 1 : 0);
+  }
+
   /** There are samples: look for more of them now and then, and let none of them wake us. */
   private holdSamples(): void {
     this.samplesSeen = false;
@@ -287,9 +293,7 @@ export class WorkerHandle {
     for (let n = 0; n < UPCALL_BUDGET; n++) {
       const record = this.upcalls.pop();
       if (!record) return;
-      if (record.kind === UPCALL_ACTION && isSampleCookie(record.cookieWords, record.cookieAt)) {
-        this.samplesSeen = true;
-      }
+      if (isSample(record)) this.samplesSeen = true;
       this.options.onUpcall(record, this.index);
     }
     this.flush();
@@ -307,4 +311,9 @@ export class WorkerHandle {
       this.options.onDeath(this.index, reason);
     }
   }
+}
+
+/** What nobody waits for: it may be gathered for a while. */
+function isSample({ kind, cookieWords, cookieAt }: UpcallRecord): boolean {
+  return kind === UPCALL_DROP || (kind === UPCALL_ACTION && isSampleCookie(cookieWords, cookieAt));
 }

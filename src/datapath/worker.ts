@@ -11,7 +11,7 @@ import type { DpifSettings } from './dpif.js';
 import { TX_BATCH } from './egress.js';
 import { EgressQueues } from './egress-queues.js';
 import { Engine } from './engine.js';
-import { UPCALL_ACTION } from './execute-actions.js';
+import { UPCALL_ACTION, UPCALL_DROP } from './execute-actions.js';
 import { FrameMemory } from './frame-memory.js';
 import { POOL_BYTES } from './frame-pool.js';
 import { MeterTable } from './meter-table.js';
@@ -167,7 +167,8 @@ class ForwardingWorker {
     cookieAt: number,
   ): boolean {
     const taken = this.upcalls.push(kind, this.memory.u8, off, len, key, cookie, cookieAt);
-    const sample = kind === UPCALL_ACTION && isSampleCookie(cookie, cookieAt);
+    const sample =
+      kind === UPCALL_DROP || (kind === UPCALL_ACTION && isSampleCookie(cookie, cookieAt));
     // The main thread will look for samples soon: each need not wake it.
     const held = sample && Atomics.load(this.stats.control, CTL_SAMPLES_HELD) === 1;
     if (held && ++this.samplesHeld < SAMPLES_HELD_MAX) return taken;

@@ -72,7 +72,7 @@ export interface SflowSampler {
   sample(packet: PacketSample, cookie: Extract<SampleCookie, { type: 'sflow' }>): void;
 }
 
-/** Counts of an exporter, as OpenFlow statistics tell them; `collectorSet` is 0 for the bridge's. */
+/** Counts of an exporter, as OpenFlow statistics tell them; `collectorSet` 0: the bridge's. */
 export type IpfixStats = Record<keyof IpfixStatsEntry, number>;
 
 export interface IpfixSampler {

@@ -121,7 +121,7 @@ export class Udpif {
     }
     // A packet that an installed flow sent up is counted by that flow.
     if (upcall.type === 'miss') this.credit(out.cache, upcall);
-    if (out.actions.length > 0) {
+    if (out.actions.length > 0 || this.backer.dpif.showsDrops) {
       this.backer.dpif.execute(upcall.frame, upcall.key, out.actions);
     }
     if (upcall.type === 'miss') this.install(upcall.key, out);

@@ -67,7 +67,7 @@ describe('NetFlow', () => {
     nf.close();
   });
 
-  it('tells of a flow that goes on every active timeout, and forgets one that does not', async () => {
+  it('tells every active timeout of a flow that goes on, and forgets others', async () => {
     const nf = netflow();
     for (let second = 0; second <= 60; second++) {
       nf.update(KEY, 2, { packets: 1, bytes: 100, usedMs: clock.now() });
@@ -147,7 +147,7 @@ describe('IPFIX', () => {
   };
   const settings = { targets: [''], activeTimeoutSec: 10, flowsMax: 5, virtualObsId: null };
 
-  it('gathers for the active timeout, and tells of the oldest when there are too many', async () => {
+  it('gathers for the active timeout, and ends the oldest when there are too many', async () => {
     const exporter = new IpfixExporter({ ...settings, targets: [target] }, 0, clock);
     for (let i = 0; i < 3; i++) exporter.sample(sample(), 1, Uint8Array.of(1));
     clock.advance(9000);
@@ -161,7 +161,7 @@ describe('IPFIX', () => {
     exporter.close();
   });
 
-  it('sends templates first and every ten minutes, and counts records in the sequence', async () => {
+  it('sends templates first and every ten minutes; the sequence counts records', async () => {
     const exporter = new IpfixExporter({ ...settings, targets: [target] }, 0, clock);
     const collector = new IpfixCollector();
     for (const minutes of [0, 1, 10]) {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackgroundProcess, eventually, must } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
-import { type Switch, tapswitchBin } from '../support/switch.js';
+import { python, type Switch, tapswitchBin } from '../support/switch.js';
 
 let lab: Lab;
 let sw: Switch;
@@ -75,6 +75,26 @@ describe('tapswitch tcpdump', () => {
     await eventually('the mirror to go', async () => (await mirrors()) === '', 15_000);
     await eventually('its port to go', async () => !(await lab.namespace.hasLink('mip2')), 10_000);
     expect(await h1.ping('10.0.0.2', 1)).toBe(1);
+  }, 60_000);
+
+  it('writes what the switch drops, with the reason', async () => {
+    await sw.must('ofctl', 'add-flow', 'br1', 'priority=9,udp,actions=drop');
+    const file = join(sw.directory, 'drops.pcapng');
+    const argv = [tapswitchBin, 'tcpdump', '--drops', '-w', file, '-c', '4', '--seconds=20'];
+    const child = lab.namespace.start(argv, { env: sw.environment });
+    const send = "import socket; s = socket.socket(2, 2); s.sendto(b'x' * 20, ('10.0.0.2', 9))";
+    const ended = async () => {
+      await h1.namespace.must([python, '-c', send]);
+      return !child.running;
+    };
+    await eventually('four packets to be dropped', ended, 20_000, 100);
+    expect(child.text).toContain('4 dropped packets in');
+    const fields = ['-e', 'frame.interface_name', '-e', 'udp.dstport', '-e', 'frame.comment'];
+    const text = await must(['tshark', '-r', file, '-T', 'fields', ...fields]);
+    expect(text).toMatch(
+      /^(p1\t9\tdrop_action_of_pipeline: the flow tables have no output.*\n){4}$/,
+    );
+    await sw.must('ofctl', 'del-flows', 'br1', 'udp');
   }, 60_000);
 
   it('says what it cannot capture', async () => {

@@ -3,6 +3,7 @@
  * output as text.
  */
 import { Writable } from 'node:stream';
+import { TapswitchError } from '../../common/errors.js';
 import { UnixctlClient, unixctlPath } from '../../unixctl/client.js';
 import { directories } from '../daemon/dirs.js';
 import type { CliIo } from '../io.js';
@@ -48,12 +49,17 @@ export async function vsctlLines(words: string[], io: CliIo): Promise<string[] |
   return out === null ? null : out.split('\n').filter((line) => line !== '');
 }
 
-/** What a command of the daemon's control socket answers. @throws TapswitchError E_UNIXCTL_* */
+/**
+ * What a command of the daemon's control socket answers.
+ * @throws TapswitchError E_UNIXCTL_*, and E_COMMAND when it refuses
+ */
 export async function appctl(command: string, args: string[], io: CliIo): Promise<string> {
   const path = unixctlPath(SWITCH, directories(io.env).runDir);
   const client = await UnixctlClient.connect(path, SWITCH);
   try {
-    return (await client.transact(command, args)).text;
+    const { ok, text } = await client.transact(command, args);
+    if (!ok) throw new TapswitchError('E_COMMAND', text.trim());
+    return text;
   } finally {
     client.close();
   }

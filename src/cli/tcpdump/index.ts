@@ -7,14 +7,16 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
+import { interfaceBlock, PcapReader, packetBlock, sectionHeader } from '../../packet/pcapng.js';
+import { appctl } from '../brctl/switch.js';
 import { UsageError } from '../getopt.js';
 import type { CliIo } from '../io.js';
 import { tapswitchVersion, versionText } from '../version.js';
 import { findSubject, makeMirror, mirrorName, removeMirror, sweepMirrors } from './mirror.js';
 import { parseTcpdump, type TcpdumpOptions, USAGE } from './options.js';
-import { interfaceBlock, PcapReader, packetBlock, sectionHeader } from './pcapng.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 /** How this command is started as a guard. */
@@ -38,6 +40,12 @@ export async function runTcpdump(argv: string[], io: CliIo): Promise<number> {
   }
   if (options === 'version') {
     io.stdout.write(versionText(io.programName));
+    return 0;
+  }
+  if (options.drops !== null && options.pcapng !== null) {
+    const { count, seconds } = options.drops;
+    const file = resolve(options.pcapng);
+    io.stdout.write(await appctl('dpif/capture-drops', [file, count, seconds], io));
     return 0;
   }
   mustBeInstalled(options.dumpCommand, io);

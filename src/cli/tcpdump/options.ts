@@ -11,6 +11,8 @@ Options:
   -i, --interface=NAME  the port or bridge
       --span         all ports of the port's bridge
       --mirror-to=NAME  name of the mirror and its port (default: miNAME)
+      --drops        packets that the switch drops, with the reason of each, into the pcapng
+                     FILE of -w; at most COUNT (1000), for --seconds=N (10); no PORT, no FILTER
       --dump-cmd=CMD the program in the place of tcpdump
   -h, --help         display this help message
   -V, --version      display version information
@@ -19,6 +21,8 @@ Options:
 export interface TcpdumpOptions {
   subject: string;
   span: boolean;
+  /** Dropped packets in the place of those of a port: how many, for how long. */
+  drops: { count: string; seconds: string } | null;
   mirrorTo: string | null;
   dumpCommand: string;
   /** A file for pcapng; tcpdump writes all others itself. */
@@ -27,6 +31,7 @@ export interface TcpdumpOptions {
   rest: string[];
 }
 
+const NO_DROPS = { count: '1000', seconds: '10' };
 /** Options of tcpdump that take a value as the next word. */
 const WITH_VALUE = new Set('BcCEFGjmMQrsTVwWyzZ'.split('').map((letter) => `-${letter}`));
 const NAME = /^[^\s/]{1,15}$/;
@@ -36,6 +41,7 @@ export function parseTcpdump(argv: readonly string[]): TcpdumpOptions | 'help' |
   const options: TcpdumpOptions = {
     subject: '',
     span: false,
+    drops: null,
     mirrorTo: null,
     dumpCommand: 'tcpdump',
     pcapng: null,
@@ -53,6 +59,8 @@ export function parseTcpdump(argv: readonly string[]): TcpdumpOptions | 'help' |
     if (word === '-V' || word === '--version') return 'version';
     if (name === '-i' || name === '--interface') options.subject = value();
     else if (name === '--span') options.span = true;
+    else if (name === '--drops') options.drops = { ...NO_DROPS, ...options.drops };
+    else if (name === '--seconds') options.drops = { ...NO_DROPS, seconds: value() };
     else if (name === '--mirror-to') options.mirrorTo = value();
     else if (name === '--dump-cmd') options.dumpCommand = value();
     else if (name === '-w') write(options, value());
@@ -60,10 +68,23 @@ export function parseTcpdump(argv: readonly string[]): TcpdumpOptions | 'help' |
     else if (word.startsWith('-') || options.subject !== '') options.rest.push(word);
     else options.subject = word;
   }
+  if (options.drops !== null) return dropsOf(options);
   if (options.subject === '') throw new UsageError('which port or bridge? (use --help for help)');
   if (options.mirrorTo !== null && !NAME.test(options.mirrorTo)) {
     throw new UsageError(`'${options.mirrorTo}' cannot be the name of a port`);
   }
+  return options;
+}
+
+/** A capture of drops: nothing but a file, a count and a time. */
+function dropsOf(options: TcpdumpOptions): TcpdumpOptions {
+  const [flag, count, ...others] = options.rest;
+  if (options.pcapng === null) throw new UsageError('--drops needs -w FILE.pcapng');
+  const counted = flag === '-c' && count !== undefined;
+  if (options.subject !== '' || others.length > 0 || (flag !== undefined && !counted)) {
+    throw new UsageError('--drops takes -w, -c and --seconds alone');
+  }
+  if (options.drops !== null && counted) options.drops.count = count;
   return options;
 }
 

@@ -5,6 +5,7 @@ import { bridgeCommands } from './bridge-commands.js';
 import type { OfprotoCommand } from './command.js';
 import { dpctlCommands } from './dpctl-commands.js';
 import { dpifCommands } from './dpif-commands.js';
+import { dropCommands } from './drop-commands.js';
 import { fdbCommands } from './fdb-commands.js';
 import { lacpCommands } from './lacp-commands.js';
 import { pmdCommands } from './pmd-commands.js';
@@ -22,6 +23,7 @@ export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     ...fdbCommands(registry),
     ...dpctlCommands(registry),
     ...dpifCommands(registry),
+    ...dropCommands(registry),
     ...pmdCommands(registry),
     ...traceCommands(registry),
     ...txQueueCommands(registry),

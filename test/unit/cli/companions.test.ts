@@ -20,13 +20,13 @@ import { runInstallAliases } from '../../../src/cli/install-aliases/index.js';
 import type { CliCommand } from '../../../src/cli/io.js';
 import { runPki } from '../../../src/cli/pki/index.js';
 import { parseTcpdump } from '../../../src/cli/tcpdump/options.js';
+import { runTcpundump } from '../../../src/cli/tcpundump/index.js';
 import {
   interfaceBlock,
   PcapReader,
   packetBlock,
   sectionHeader,
-} from '../../../src/cli/tcpdump/pcapng.js';
-import { runTcpundump } from '../../../src/cli/tcpundump/index.js';
+} from '../../../src/packet/pcapng.js';
 import { MemoryIo } from '../../support/memory-io.js';
 
 let dir: string;
@@ -222,12 +222,16 @@ describe('pki', () => {
 describe('tcpdump', () => {
   it('keeps its own options and passes on the rest', () => {
     expect(parseTcpdump(['p1', '-n', '-w', 'x.pcapng', '-c', '5', 'udp', 'port', '53'])).toEqual({
-      ...{ subject: 'p1', span: false, mirrorTo: null, dumpCommand: 'tcpdump' },
+      ...{ subject: 'p1', span: false, drops: null, mirrorTo: null, dumpCommand: 'tcpdump' },
       ...{ pcapng: 'x.pcapng', rest: ['-n', '-c', '5', 'udp', 'port', '53'] },
     });
     expect(parseTcpdump(['-i', 'br0', '--span', '-w', 'x.pcap'])).toMatchObject({
       ...{ subject: 'br0', span: true, pcapng: null, rest: ['-w', 'x.pcap'] },
     });
+    expect(parseTcpdump(['--drops', '-w', 'x.pcapng', '-c', '5'])).toMatchObject({
+      ...{ drops: { count: '5', seconds: '10' }, pcapng: 'x.pcapng' },
+    });
+    expect(() => parseTcpdump(['--drops'])).toThrow(/needs -w/);
     expect(() => parseTcpdump([])).toThrow(/which port/);
     expect(() => parseTcpdump(['p1', '--mirror-to=much-too-long-a-name'])).toThrow(/cannot be/);
   });
