@@ -6,7 +6,8 @@ import { TapswitchError } from '../common/errors.js';
 import type { NativeBinding } from '../native/binding.js';
 import type { Dpif } from './dpif.js';
 import { DpifDummy } from './dpif-dummy.js';
-import { DpifNetdev, type DpifNetdevOptions } from './dpif-netdev.js';
+import { DpifNetdev } from './dpif-netdev.js';
+import type { DpifNetdevOptions } from './dpif-netdev-options.js';
 
 export interface CreateDpifOptions extends Omit<DpifNetdevOptions, 'native'> {
   clock: Clock;

@@ -9,11 +9,9 @@
  * Workers stand on CPUs (worker-slots.ts) and read the receive queues that they were assigned
  * (port-queues.ts); every worker sends to every port.
  */
-import { type Clock, NEVER } from '../common/clock.js';
+import { NEVER } from '../common/clock.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
-import type { NativeBinding } from '../native/binding.js';
-import type { DatapathQueue, KernelPrograms, TransmitQueues } from '../netdev/netdev.js';
 import { DEFAULT_QUEUE_SETTINGS, type PortQueueSettings } from '../netdev/queue-settings.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
@@ -23,12 +21,19 @@ import type {
   DpFlow,
   DpFlowStats,
   DpifSettings,
-  DpNetdev,
   DpPortStats,
   DropHandler,
   FrameBytes,
 } from './dpif.js';
 import { DEFAULT_FLOW_LIMIT, DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
+import {
+  type DpifNetdevOptions,
+  defaultWorkerUrl,
+  leftToKernel,
+  type QueuedDevice,
+  type WorkerInfo,
+  workerCpus,
+} from './dpif-netdev-options.js';
 import { DROP_REASONS, DropReason } from './drop-reasons.js';
 import { UPCALL_DROP, UPCALL_MISS } from './execute-actions.js';
 import { InstalledFlow } from './flow-registry.js';
@@ -44,57 +49,12 @@ import type { UpcallRecord } from './upcall-ring.js';
 import { decodeCookie } from './userspace-cookie.js';
 import type { WorkerReport } from './worker.js';
 import { WorkerHandle } from './worker-handle.js';
-import { WORKERS_MAX, type WorkerSlot, WorkerSlots } from './worker-slots.js';
+import { type WorkerSlot, WorkerSlots } from './worker-slots.js';
 
 const logger = getLogger('dpif_netdev');
 
 /** 2 GiB - 4 KiB: the most that keeps offsets small integers. It is address space, not memory. */
 const DEFAULT_ARENA_BYTES = 2 ** 31 - 4096;
-
-/** A device whose queues the datapath can take (src/netdev QueuedNetdev). */
-export interface QueuedDevice extends DpNetdev {
-  openQueues(n: number): DatapathQueue[];
-  openTransmit(workers: number): TransmitQueues | null;
-  closeQueues(): void;
-  ifindex(): number;
-  readonly dpifType: string;
-  setKernelPrograms(programs: KernelPrograms | null): void;
-}
-
-export interface DpifNetdevOptions {
-  clock: Clock;
-  native: NativeBinding;
-  /** The workers' entry file. Default: worker.js beside this file, or in dist/. */
-  workerUrl?: URL;
-  workers?: number;
-  /** CPUs for the workers, in order; default: the last of those that the process may use. */
-  pmdCpuMask?: readonly number[];
-  maxPorts?: number;
-  flowLimit?: number;
-  arenaBytes?: number;
-  settings?: DpifSettings;
-  name?: string;
-  /** Asks for a turn of run(). */
-  wake?: () => void;
-}
-
-/** What is known of a worker. */
-export interface WorkerInfo {
-  /** -1: not pinned. */
-  cpu: number;
-  alive: boolean;
-  /** Live, by C_* (shared-stats.ts). */
-  counters: Float64Array;
-  /** Heap in use and CPU time, as of the call before this one. */
-  heapBytes: number;
-  cpuUs: number;
-}
-
-/** Where the built worker is, seen from here (built, or TypeScript under a test runner). */
-export function defaultWorkerUrl(): URL {
-  const built = import.meta.url.endsWith('.js');
-  return new URL(built ? './worker.js' : '../../dist/datapath/worker.js', import.meta.url);
-}
 
 export class DpifNetdev extends DpifBase<QueuedDevice> {
   readonly type = 'netdev';
@@ -146,7 +106,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       options.native.cycleCount,
       options.clock,
     );
-    for (const cpu of this.workerCpus(options.pmdCpuMask)) this.slots.add(cpu);
+    for (const cpu of workerCpus(options, options.pmdCpuMask)) this.slots.add(cpu);
   }
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
@@ -202,7 +162,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       this.queues.isolate = rxIsolate;
       anew = true;
     }
-    if (pmdCpus !== undefined && this.changeWorkers(this.workerCpus(pmdCpus))) anew = true;
+    if (pmdCpus !== undefined && this.changeWorkers(workerCpus(this.options, pmdCpus))) anew = true;
     if (this.configurePorts()) anew = true;
     if (anew) this.queues.assign(true);
     // The kernel's programs always look behind a tag.
@@ -256,7 +216,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.planner.add(portNo, port.name, settings, queues, transmit, workers.length);
     for (const slot of workers) this.tellPort(slot, portNo);
     this.queues.add(portNo, port.name, queues, settings);
-    this.kernel?.portAdd(port, netdev);
+    this.kernelPort(port, settings);
   }
 
   protected detach(port: PortEntry<QueuedDevice>): void {
@@ -332,7 +292,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       return;
     }
     this.kernel.running = true;
-    for (const port of this.portTable) if (port) this.kernel.portAdd(port, port.netdev);
+    for (const port of this.portTable) {
+      if (port) this.kernelPort(port, this.applied.get(port.portNo) ?? DEFAULT_QUEUE_SETTINGS);
+    }
     for (const flow of this.flowRegistry) this.kernel.flowChanged(flow);
   }
 
@@ -406,18 +368,29 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       const count = this.queueCount(settings);
       if (this.queues.pin(port.portNo, settings)) pinned = true;
       if (count !== this.queues.of(port.portNo).length) this.reopen(port);
-      else this.changePort(port.portNo, settings);
+      else this.changePort(port, settings);
     }
     return pinned;
   }
 
   /** Applies settings of sending; what waits in the port's queues is given up. */
-  private changePort(portNo: number, settings: PortQueueSettings): void {
+  private changePort(port: PortEntry<QueuedDevice>, settings: PortQueueSettings): void {
+    const { portNo } = port;
     const plan = this.planner.plan(portNo);
+    const kernelBefore = leftToKernel(this.applied.get(portNo) ?? DEFAULT_QUEUE_SETTINGS);
     this.applied.set(portNo, settings);
     if (!plan) return;
     this.planner.change(plan, settings);
     for (const slot of this.slots.wanted) this.tellPort(slot, portNo);
+    if (!this.kernel?.running || kernelBefore === leftToKernel(settings)) return;
+    this.kernel.portDel(portNo);
+    this.kernelPort(port, settings);
+    for (const flow of this.flowRegistry) this.kernel.flowChanged(flow);
+  }
+
+  /** Lets the kernel forward a port's frames, unless that would pass by what is set for it. */
+  private kernelPort(port: PortEntry<QueuedDevice>, settings: PortQueueSettings): void {
+    if (leftToKernel(settings)) this.kernel?.portAdd(port, port.netdev);
   }
 
   /** Opens a port's queues anew. What waits in the old ones is lost, so that nothing overtakes. */
@@ -476,33 +449,6 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       onReport: (report) => this.reported(report),
       onDeath: (worker) => this.slots.died(worker),
     });
-  }
-
-  /**
-   * The CPU of each worker: those of the mask that the process may use (which respects a
-   * container's cpuset); without a mask the last ones, as many as `workers` says.
-   */
-  private workerCpus(wanted?: readonly number[] | null): number[] {
-    const usable = this.options.native.getAffinity();
-    const mask = wanted?.filter((cpu) => usable.includes(cpu)) ?? [];
-    if (wanted && mask.length < wanted.length) {
-      const missing = wanted.filter((cpu) => !usable.includes(cpu));
-      logger.warn(`pmd-cpu-mask names CPUs that this process may not use: ${missing.join(', ')}`);
-    }
-    if (mask.length > 0) return mask.slice(0, WORKERS_MAX);
-    const n = Math.min(Math.max(1, this.options.workers ?? 1), WORKERS_MAX);
-    const cpus = usable.slice(-n);
-    return Array.from({ length: n }, (_, i) => cpus[i] ?? -1);
-  }
-
-  /** Workers that start later show none. */
-  captureDrops(handler: DropHandler | null): void {
-    this.dropHandler = handler;
-    for (const { handle } of this.slots.all) handle?.captureDrops(handler !== null);
-  }
-
-  get showsDrops(): boolean {
-    return this.dropHandler !== null;
   }
 
   private upcall(record: UpcallRecord, worker: number): void {

@@ -24,8 +24,8 @@ const S_OWN_TOKENS = 5;
 const S_OWN_DEPTH = 6;
 const S_LAST = 7;
 
-/** Buckets hold at least what comes in while a worker is not running: 30 ms. */
-const DEPTH_US = 30_000;
+/** Buckets hold at least what comes in while a worker is not running: 60 ms. */
+const DEPTH_US = 60_000;
 /** Clocks wrap at 2^30 microseconds. */
 const CLOCK_MASK = 0x3fffffff;
 
