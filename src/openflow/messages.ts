@@ -176,6 +176,8 @@ export interface PortStatsEntry {
   collisions: bigint;
   durationSec: number;
   durationNsec: number;
+  /** Since 1.4, Intel's extension: counters of the device's own. */
+  custom?: { name: string; value: bigint }[];
 }
 
 export interface FeaturesReply {

@@ -1,6 +1,6 @@
 /**
- * One of each message about monitors, roles, tables, queues and Nicira's extensions, as they decode
- * again: for round trips, for mutation, for printing.
+ * One of each message about monitors, roles, tables, ports, queues and Nicira's extensions, as they
+ * decode again: for round trips, for mutation, for printing.
  */
 import { OFPP } from '../../src/openflow/actions.js';
 import { encodeMessage } from '../../src/openflow/codec/index.js';
@@ -35,6 +35,16 @@ const COUNTS = {
 const FEATURES = {
   ...{ table: 2, name: 'two', metadataMatch: 1n, metadataWrite: 2n, config: 0, maxEntries: 9 },
   properties: [{ type: 8, data: Uint8Array.from([0x80, 0, 0, 4]) }],
+};
+
+const PORT_STATS = {
+  ...{ portNo: 1, rxPackets: 1n, txPackets: 2n, rxBytes: 3n, txBytes: 4n, rxDropped: 5n },
+  ...{ txDropped: 6n, rxErrors: 7n, txErrors: 8n, rxFrameErr: 9n, rxOverErr: 10n, rxCrcErr: 11n },
+  ...{ collisions: 12n, durationSec: 13, durationNsec: 14 },
+  custom: [
+    { name: 'rx_q0_packets', value: 5n },
+    { name: 'tx_q0_packets', value: 6n },
+  ],
 };
 
 function forwarded(version: number): OfMessage {
@@ -99,6 +109,7 @@ export const MONITORING: readonly [msg: OfMessage, min: number, max: number][] =
     6,
     6,
   ],
+  [{ type: 'port_stats_reply', more: false, entries: [PORT_STATS] }, 5, 6],
   [{ type: 'queue_desc_request', port: 1, queue: 2 }, 5, 6],
   [
     {

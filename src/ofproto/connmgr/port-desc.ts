@@ -8,6 +8,9 @@ import { durationBetween } from './duration.js';
 /** OpenFlow counts what is unknown as all ones. */
 const UNKNOWN = 0xffffffffffffffffn;
 
+/** Counters that OpenFlow has no place for: those of queues, and a device's own. */
+const CUSTOM = /^[rt]x_(q\d+|custom)_/;
+
 /** Speeds of OpenFlow's feature bits, kbit/s, by bit. */
 const SPEEDS_KBPS = [
   10_000, 10_000, 100_000, 100_000, 1_000_000, 1_000_000, 10_000_000, 40_000_000, 100_000_000,
@@ -45,6 +48,8 @@ export function portStats(port: OfPort, nowMs: number): PortStatsEntry {
     const value = counters[name];
     return value === undefined ? UNKNOWN : BigInt(Math.trunc(value));
   };
+  const names = Object.keys(counters).filter((name) => CUSTOM.test(name));
+  const custom = names.map((name) => ({ name, value: get(name) }));
   return {
     portNo: port.ofPort,
     rxPackets: get('rx_packets'),
@@ -60,5 +65,6 @@ export function portStats(port: OfPort, nowMs: number): PortStatsEntry {
     rxCrcErr: get('rx_crc_err'),
     collisions: get('collisions'),
     ...durationBetween(port.createdMs, nowMs),
+    ...(custom.length > 0 && { custom }),
   };
 }

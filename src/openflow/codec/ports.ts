@@ -9,7 +9,7 @@ import { fail } from '../errors.js';
 import type { PortDesc, PortStatsEntry } from '../messages.js';
 import type { Reader, Writer } from './buffer.js';
 import { type MessageContext, type MessageRow, row } from './message-row.js';
-import { getProperty } from './props.js';
+import { getProperty, putProperty } from './props.js';
 
 /** Bits of a port's speed and medium, as OpenFlow 1.1 and later number them. */
 export const OFPPF = {
@@ -181,6 +181,31 @@ function getPortStats(r: Reader, version: number): PortStatsEntry {
   return stats;
 }
 
+const EXPERIMENTER = 0xffff;
+const INTEL_VENDOR = 0x0000aa01;
+const INTEL_CUSTOM = 2;
+const NAME_MAX = 255;
+
+/** Intel's property: vendor(32) type(32) zeros(16) count(16), each length(8) name value(64). */
+function getCustomStats(r: Reader, stats: PortStatsEntry): void {
+  if (r.u32() !== INTEL_VENDOR || r.u32() !== INTEL_CUSTOM) return;
+  const count = r.skip(2).u16();
+  const custom: { name: string; value: bigint }[] = [];
+  for (let i = 0; i < count; i++) custom.push({ name: r.text(r.u8()), value: r.u64() });
+  stats.custom = custom;
+}
+
+function putCustomStats(w: Writer, custom: PortStatsEntry['custom'] = []): void {
+  if (custom.length === 0) return;
+  putProperty(w, EXPERIMENTER, (p) => {
+    p.u32(INTEL_VENDOR).u32(INTEL_CUSTOM).zeros(2).u16(custom.length);
+    for (const { name, value } of custom) {
+      const bytes = Buffer.from(name, 'latin1').subarray(0, NAME_MAX);
+      p.u8(bytes.length).put(bytes).u64(value);
+    }
+  });
+}
+
 function getPortStats14(r: Reader): PortStatsEntry {
   const length = r.u16();
   if (length < 80) fail('OFPBRC_BAD_LEN');
@@ -192,6 +217,7 @@ function getPortStats14(r: Reader): PortStatsEntry {
   for (const name of COUNTERS.slice(ETHERNET_COUNTERS)) stats[name] = 0xffffffffffffffffn;
   while (body.left > 0) {
     const { type, payload } = getProperty(body);
+    if (type === EXPERIMENTER) getCustomStats(payload, stats);
     if (type !== 0) continue;
     payload.skip(4);
     for (const name of COUNTERS.slice(ETHERNET_COUNTERS)) stats[name] = payload.u64();
@@ -201,10 +227,13 @@ function getPortStats14(r: Reader): PortStatsEntry {
 
 function putPortStats(w: Writer, s: PortStatsEntry, version: number): void {
   if (version >= 5) {
-    w.u16(120).zeros(2).u32(s.portNo).u32(s.durationSec).u32(s.durationNsec);
+    const start = w.length;
+    w.u16(0).zeros(2).u32(s.portNo).u32(s.durationSec).u32(s.durationNsec);
     for (const name of COUNTERS.slice(0, ETHERNET_COUNTERS)) w.u64(s[name]);
     w.u16(0).u16(40).zeros(4);
     for (const name of COUNTERS.slice(ETHERNET_COUNTERS)) w.u64(s[name]);
+    putCustomStats(w, s.custom);
+    w.setU16(start, w.length - start);
     return;
   }
   if (version === 1) w.u16(portTo16(s.portNo)).zeros(6);

@@ -97,6 +97,19 @@ export function formatPortMod(m: PortMod, ports: NameMap | null): string {
 const UNKNOWN = 0xffffffffffffffffn;
 const count = (value: bigint): string => (value === UNKNOWN ? '?' : String(value));
 
+const CUSTOM_PER_LINE = 3;
+
+/** Counters of the device's own, a few on each line. */
+function formatCustomStats(custom: readonly { name: string; value: bigint }[]): string {
+  if (custom.length === 0) return '';
+  const parts = custom.map(({ name, value }, i) =>
+    name === ''
+      ? ''
+      : `${i % CUSTOM_PER_LINE === 0 ? `\n${' '.repeat(22)}` : ' '}${name}=${value},`,
+  );
+  return `           CUSTOM Statistics${parts.join('')}\n`;
+}
+
 /** One port's statistics, over two or three lines. */
 export function formatPortStats(s: PortStatsEntry, ports: NameMap | null): string {
   const pad = portTo16(s.portNo) < 10 ? ' ' : '';
@@ -109,7 +122,7 @@ export function formatPortStats(s: PortStatsEntry, ports: NameMap | null): strin
   if (s.durationSec !== 0xffffffff) {
     text += `           duration=${formatDuration(s.durationSec, s.durationNsec)}\n`;
   }
-  return text;
+  return text + formatCustomStats(s.custom ?? []);
 }
 
 export const queueName = (queue: number): string => (queue === 0xffffffff ? 'ALL' : String(queue));
