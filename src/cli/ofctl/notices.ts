@@ -9,7 +9,7 @@
  * Not for: errors (errors.ts).
  */
 import { getLogger } from '../../common/log.js';
-import type { Match } from '../../openflow/match.js';
+import { type Match, matchAny } from '../../openflow/match.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
 import { formatMatch } from '../../openflow/syntax/match-format.js';
 import type { Session } from './session.js';
@@ -18,6 +18,9 @@ import type { Session } from './session.js';
 const NOTICES_MAX = 5;
 
 const log = getLogger('ofp_match');
+
+/** What is left of a match, while it is looked at. */
+const scratch = matchAny();
 
 /** Notices written so far. */
 const written = new WeakMap<Session, number>();
@@ -28,12 +31,13 @@ const written = new WeakMap<Session, number>();
  */
 export function noteNormalization(s: Session, match: Match): void {
   if (!log.enabled('info')) return;
-  const copy = { flow: match.flow.slice(), mask: match.mask.slice() };
-  if (!normalizeMatch(copy)) return;
+  scratch.flow.set(match.flow);
+  scratch.mask.set(match.mask);
+  if (!normalizeMatch(scratch)) return;
   const notices = (written.get(s) ?? 0) + 1;
   written.set(s, notices);
   if (notices > NOTICES_MAX) return;
   log.info('normalization changed ofp_match, details:');
   log.info(` pre: ${formatMatch(match)}`);
-  log.info(`post: ${formatMatch(copy)}`);
+  log.info(`post: ${formatMatch(scratch)}`);
 }

@@ -171,6 +171,7 @@ const LEGACY: Record<string, [number, number]> = {
   tcp_dst: [10, 10],
   udp_dst: [10, 10],
   nw_ecn: [-1, 8],
+  nw_ttl: [-1, 23],
 };
 
 /** Writes the old form of a whole-field set for 1.0 and 1.1; false when there is none. */

@@ -244,13 +244,28 @@ class FlowParser {
 }
 
 function emptyFlow(command: FlowMod['command']): FlowMod {
+  // One literal: files have many of them.
   return {
-    ...{ type: 'flow_mod', command, table: 255, match: matchAny(), priority: DEFAULT_PRIORITY },
-    ...{ cookie: 0n, cookieMask: 0n, newCookie: null, idleTimeout: 0, hardTimeout: 0 },
-    ...{ importance: 0, bufferId: 0xffffffff, outPort: OFPP.NONE, outGroup: 0xffffffff },
+    type: 'flow_mod',
+    command,
+    table: 255,
+    match: matchAny(),
+    priority: DEFAULT_PRIORITY,
+    cookie: 0n,
+    cookieMask: 0n,
+    newCookie: null,
+    idleTimeout: 0,
+    hardTimeout: 0,
+    importance: 0,
+    bufferId: 0xffffffff,
+    outPort: OFPP.NONE,
+    outGroup: 0xffffffff,
     flags: {
-      ...{ sendFlowRem: false, checkOverlap: false, resetCounts: false },
-      ...{ noPktCounts: false, noByteCounts: false },
+      sendFlowRem: false,
+      checkOverlap: false,
+      resetCounts: false,
+      noPktCounts: false,
+      noByteCounts: false,
     },
     actions: [],
   };
