@@ -304,7 +304,7 @@ function requestedNumbers(config: BridgeConfig): Map<number, string> {
   return numbers;
 }
 
-/** Whether an interface has a number that is another's, or has not the one that is to be its own. */
+/** Whether an interface has a number that is another's, or not the one that is to be its own. */
 function mustRenumber({ config, ofport }: IfaceState, numbers: Map<number, string>): boolean {
   const { name } = config;
   const owner = numbers.get(ofport);

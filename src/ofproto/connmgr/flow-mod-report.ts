@@ -1,5 +1,5 @@
 /**
- * How many flow-mods a connection sent, told in the log: ten seconds after the first, or at its end.
+ * How many flow-mods a connection sent, told in the log ten seconds after the first or at its end.
  */
 import { type Clock, NEVER } from '../../common/clock.js';
 import { getLogger } from '../../common/log.js';
