@@ -14,6 +14,8 @@ import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js
 
 /** Datagrams of one collector that the kernel has not taken yet. */
 const PENDING_MAX = 64;
+/** How often a datagram is given to the kernel while it answers with another one's refusal. */
+const TRIES_MAX = 4;
 /** A socket that could not be opened is tried again after this time. */
 const RETRY_MS = 10_000;
 
@@ -101,7 +103,7 @@ export class Collectors {
     }
   }
 
-  private transmit(collector: Collector, datagram: Uint8Array, again = false): void {
+  private transmit(collector: Collector, datagram: Uint8Array, tries = 1): void {
     collector.pending += 1;
     collector.socket?.send(datagram, (error) => {
       collector.pending -= 1;
@@ -112,7 +114,9 @@ export class Collectors {
       this.failed(collector, error);
       // That was an earlier datagram's fate, told in the place of sending this one.
       const refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
-      if (refused && !again && !this.closed) this.transmit(collector, datagram, true);
+      if (refused && tries < TRIES_MAX && !this.closed) {
+        this.transmit(collector, datagram, tries + 1);
+      }
     });
   }
 

@@ -12,7 +12,7 @@ import { macBytes, udp4Frame, udp6Frame } from '../support/frame-builder.js';
 import type { FrameSocket } from '../support/frames.js';
 import { Lab } from '../support/lab.js';
 import { BROADCAST, ETH_EXPERIMENTAL, ethernet } from '../support/packets.js';
-import type { Switch } from '../support/switch.js';
+import { python, type Switch } from '../support/switch.js';
 
 const BURST = 100;
 
@@ -30,6 +30,11 @@ const TRAFFIC: Traffic[] = [
   { port: 1003, packets: 1, payload: 100 },
 ];
 const ETH_BYTES = 14;
+/** A collector that takes everything: a port without one answers with errors. */
+const SINK = `import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('127.0.0.1', 6343))
+while True: s.recv(2048)`;
 const V4 = ['10.0.0.1', '10.0.0.2'];
 const V6 = ['fd00::1', 'fd00::2'];
 
@@ -208,15 +213,19 @@ describe('sFlow, dissected by tshark', () => {
   async function dissect(settings: string[], during: () => Promise<unknown>): Promise<string[]> {
     const capture = join(sw.directory, 'sflow.pcap');
     const argv = ['tcpdump', '-i', 'lo', '-w', capture, '-U', 'udp', 'port', '6343'];
+    const sink = lab.namespace.start([python, '-c', SINK]);
     const tcpdump = lab.namespace.start(argv);
     await eventually('tcpdump to listen', () => tcpdump.text.includes('listening'), 10_000);
     const create = ['--id=@sf', 'create', 'sFlow', 'targets="127.0.0.1:6343"', 'header=64'];
     const all = [...create, 'agent=127.0.0.1', ...settings];
     await sw.vsctl('set', 'Bridge', 'br1', 'sflow=@sf', '--', ...all);
     await during();
+    // The last samples are fetched, and sent with the next tick.
+    await sleep(1500);
     await sw.vsctl('clear', 'Bridge', 'br1', 'sflow');
     await sleep(300);
     await tcpdump.stop('SIGINT');
+    await sink.stop('SIGKILL');
     const text = await must(['tshark', '-r', capture, '-d', 'udp.port==6343,sflow', '-V']);
     return text.split('\n');
   }
