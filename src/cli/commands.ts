@@ -119,6 +119,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'tapswitch',
   },
   {
+    name: 'trace',
+    summary: 'what the switch does with a packet, and why',
+    run: 'runTrace',
+    program: 'tapswitch',
+  },
+  {
     name: 'bench',
     summary: 'measure forwarding on this machine',
     run: 'runBench',

@@ -32,6 +32,9 @@ type Move = Extract<OfAction, { type: 'move' }>;
 
 const IPPROTO_UDP = 17;
 const IPPROTO_SCTP = 132;
+const ICMP_PROTOCOLS: readonly number[] = [1, 58];
+/** Types and codes of ICMP are one byte each of what is a port elsewhere. */
+const ICMP_BITS = 0x00ff00ff;
 const NW_PROTO_BITS = 0xff000000 | 0;
 
 /**
@@ -102,7 +105,12 @@ function anyTransport(ctx: XlateContext, action: SetField): boolean {
   if (action.form !== 'mod' || !/^tcp_(src|dst)$/.test(action.field)) return false;
   const { flow } = ctx;
   const later = (nwFrag(flow) & NW_FRAG_LATER) !== 0;
-  return isIp(flow) && !later && [IPPROTO_UDP, IPPROTO_SCTP].includes(nwProto(flow));
+  const protocols = [IPPROTO_UDP, IPPROTO_SCTP, ...ICMP_PROTOCOLS];
+  return isIp(flow) && !later && protocols.includes(nwProto(flow));
+}
+
+function isIcmp(flow: FlowWords): boolean {
+  return isIp(flow) && ICMP_PROTOCOLS.includes(nwProto(flow));
 }
 
 export function executeSetField(ctx: XlateContext, action: SetField): void {
@@ -123,6 +131,7 @@ export function executeSetField(ctx: XlateContext, action: SetField): void {
   unwildcardField(wc, field, exact ? null : action.mask);
   if (exact) {
     fieldWrite(flow, field, action.value);
+    if (action.form === 'mod' && isIcmp(flow)) flow[W_TP] &= ICMP_BITS;
     return;
   }
   const value = fieldGet(flow, field);
