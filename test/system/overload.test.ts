@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { UnixctlClient, unixctlPath } from '../../src/unixctl/index.js';
 import { eventually, sleep } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
 import { projectRoot, type Switch } from '../support/switch.js';
@@ -50,8 +51,11 @@ it('ends in drops, not in memory or silence', async () => {
   const waits: number[] = [];
   const end = performance.now() + SECONDS * 1000;
   while (performance.now() < end) {
+    // Without the time that a program takes to start.
     const start = performance.now();
-    await sw.appctl('version');
+    const client = await UnixctlClient.connect(unixctlPath('ovs-vswitchd', sw.directory));
+    await client.transact('dpif-netdev/pmd-stats-show', []);
+    client.close();
     waits.push(performance.now() - start);
     await sleep(200);
   }
