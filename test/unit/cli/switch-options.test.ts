@@ -53,7 +53,8 @@ describe('parseSwitchOptions', () => {
         detach: true,
         logFile: '/l/x.log',
         pidFile: '/r/x.pid',
-        ignored: ['--mlockall', '--monitor'],
+        monitor: true,
+        ignored: ['--mlockall'],
       },
     });
   });

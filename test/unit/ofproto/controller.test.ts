@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseTarget } from '../../../src/ofproto/connmgr/controller.js';
+import { parseTarget } from '../../../src/ofproto/connmgr/stream.js';
 import type { Ofproto } from '../../../src/ofproto/ofproto.js';
 import type { OfMessage } from '../../../src/openflow/messages.js';
 import { OfConnection } from '../../../src/openflow/vconn.js';
@@ -145,8 +145,17 @@ describe('controllers', () => {
   });
 
   it('reads targets', () => {
-    expect(parseTarget('tcp:10.0.0.1')).toEqual({ host: '10.0.0.1', port: 6653 });
-    expect(parseTarget('tcp:[fe80::1]:99')).toEqual({ host: 'fe80::1', port: 99 });
+    expect(parseTarget('tcp:10.0.0.1')).toEqual({
+      host: '10.0.0.1',
+      port: 6653,
+      tls: false,
+    });
+    expect(parseTarget('tcp:[fe80::1]:99')).toEqual({
+      host: 'fe80::1',
+      port: 99,
+      tls: false,
+    });
+    expect(parseTarget('ssl:h')).toEqual({ host: 'h', port: 6653, tls: true });
     expect(parseTarget('unix:/x')).toEqual({ path: '/x' });
     expect(parseTarget('bogus')).toBeNull();
   });
