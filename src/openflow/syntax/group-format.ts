@@ -52,7 +52,8 @@ function formatProps(props: GroupProps, names: Names): string {
   if (props.selectionMethodParam !== 0n) {
     text += `,selection_method_param=${props.selectionMethodParam}`;
   }
-  const fields = props.fields.map(({ field, mask }) => {
+  const inOrder = [...props.fields].sort((a, b) => mustField(a.field).id - mustField(b.field).id);
+  const fields = inOrder.map(({ field, mask }) => {
     if (mask.every((b) => b === 0xff)) return field;
     const value = formatFieldText(mustField(field), mask, undefined, portNames(names.ports));
     return `${field}=${value}`;

@@ -26,7 +26,6 @@ import type {
 import type { BundleAdd, BundleControl } from '../messages-bundle.js';
 import type {
   AsyncConfig,
-  Hello,
   RoleMessage,
   SetAsyncProperties,
   SwitchConfig,
@@ -45,6 +44,7 @@ import {
   formatMeterNumber,
   formatMeterStats,
 } from './group-format.js';
+import { formatHello } from './hello-format.js';
 import { formatMatch } from './match-format.js';
 import { placeName } from './message-names.js';
 import { formatMonitoring } from './monitor-format.js';
@@ -115,11 +115,6 @@ export const FRAG_NAMES = ['normal', 'drop', 'reassemble', 'nx-match'];
 function formatConfig(c: SwitchConfig): string {
   const ttl = c.invalidTtlToController === true ? ' invalid_ttl_to_controller' : '';
   return ` frags=${FRAG_NAMES[c.fragHandling]}${ttl} miss_send_len=${c.missSendLen}\n`;
-}
-
-function formatHello(h: Hello): string {
-  const names = h.versions.map((v) => `0x${v.toString(16).padStart(2, '0')}`);
-  return `\n version bitmap: ${names.join(', ')}`;
 }
 
 /** Text of a peer: whatever is no printable character in octal. */
@@ -271,8 +266,6 @@ function formatForwarded(frame: Uint8Array, version: number, names: Names): stri
 
 function formatBody(msg: OfMessage, version: number, names: Names, verbosity: number): string {
   switch (msg.type) {
-    case 'hello':
-      return formatHello(msg);
     case 'error':
       return formatError(msg, names);
     case 'echo_request':
@@ -431,7 +424,9 @@ export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbos
     return `${header(place, undefined)} ${problem}\n${hexDump(frame, true)}`;
   }
   const head = header(place, decoded.msg);
-  const body = formatBody(decoded.msg, place.version, names, verbosity);
+  const { msg } = decoded;
+  const isHello = msg.type === 'hello';
+  const body = isHello ? formatHello(frame) : formatBody(msg, place.version, names, verbosity);
   const text = (head + body).replace(/ $/, '');
   if (verbosity < 5) return withNewline(text);
   return withNewline(text) + hexDump(frame, true);
