@@ -9,7 +9,8 @@
  *       48         8 MiB              384 MiB
  *      200         1.9 MiB            384 MiB
  *
- * Idle sockets hold nothing. Not for: ring slots, whose memory is taken when the ring is made.
+ * Idle sockets hold nothing. Rings have their memory from the start, and lie in an arena of 2 GiB
+ * of addresses: with more than 256 of them, further ones are a quarter as long.
  */
 import type { NativeBinding } from '../native/binding.js';
 
@@ -19,6 +20,8 @@ const TOTAL_BYTES = 384 * 1024 * 1024;
 const SOCKET_BYTES_MAX = 8 * 1024 * 1024;
 /** Least for one socket: four of the largest frames. */
 const SOCKET_BYTES_MIN = 512 * 1024;
+/** Sockets with rings of full length. */
+const LONG_RINGS = 256;
 
 export class QueueBudget {
   private readonly fds = new Set<number>();
@@ -29,6 +32,11 @@ export class QueueBudget {
   /** Bytes that each socket may hold now. */
   get socketBytes(): number {
     return this.share;
+  }
+
+  /** Slots of the next ring, where `slots` is what it should have. */
+  ringSlots(slots: number): number {
+    return this.fds.size < LONG_RINGS ? slots : Math.max(2, slots >> 2);
   }
 
   /** Counts a socket in; the share of all of them follows. */

@@ -189,7 +189,8 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   }
 
   private openQueue(fanout: boolean): DatapathQueue {
-    const { slots, slotBytes, reserve, sndBufBytes } = this.sizes;
+    const { slotBytes, reserve, sndBufBytes } = this.sizes;
+    const slots = this.context.budget.ringSlots(this.sizes.slots);
     const socket = this.context.native.packetOpen({
       ifname: this.name,
       slots,
