@@ -8,7 +8,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackgroundProcess, eventually, must, sleep } from '../support/command.js';
-import { macBytes, udp4Frame, udp6Frame } from '../support/frame-builder.js';
+import { macBytes, tcp4Frame, udp4Frame, udp6Frame } from '../support/frame-builder.js';
 import type { FrameSocket } from '../support/frames.js';
 import { Lab } from '../support/lab.js';
 import { BROADCAST, ETH_EXPERIMENTAL, ethernet } from '../support/packets.js';
@@ -102,6 +102,17 @@ async function send(traffic: readonly Traffic[]): Promise<void> {
   }
 }
 
+/** A connection's packets: its flags are spread over them, and only the first goes up. */
+async function sendTcp(): Promise<void> {
+  const eth = { dst: macBytes(macs[1]), src: macBytes(macs[0]) };
+  const ip = { src: ipv4(V4[0]), dst: ipv4(V4[1]) };
+  for (const flags of [0x02, 0x10, 0x11]) {
+    to.clear();
+    from.send(tcp4Frame(eth, ip, { src: 1009, dst: 80, flags }, new Uint8Array(40)));
+    await to.waitFor('the segment', (frame) => frame[23] === 6);
+  }
+}
+
 /** nfcapd on a port of the switch's loopback; `flows` ends it and reads what it got. */
 class Nfcapd {
   private constructor(
@@ -118,6 +129,11 @@ class Nfcapd {
       (await lab.namespace.must(['ss', '-Hlun', `sport = :${port}`])).trim() !== '';
     await eventually('nfcapd to listen', bound, 10_000);
     return new Nfcapd(process, directory);
+  }
+
+  /** Flags of the TCP flows, after `flows`. */
+  tcpFlags(): Promise<string> {
+    return must(['nfdump', '-R', this.directory, '-q', '-o', 'fmt:%flg', 'proto tcp']);
   }
 
   /** Packets and bytes by 'SOURCE ADDRESS SOURCE PORT PROTOCOL', over all records. */
@@ -164,10 +180,12 @@ describe('NetFlow, received by nfcapd', () => {
     const create = ['--id=@nf', 'create', 'NetFlow', 'targets="127.0.0.1:9995"'];
     await sw.vsctl('set', 'Bridge', 'br1', 'netflow=@nf', '--', ...create, 'active_timeout=1');
     await send(TRAFFIC);
+    await sendTcp();
     await sw.vsctl('clear', 'Bridge', 'br1', 'netflow');
     await sleep(300);
     // What the switch counts of a packet is its whole frame.
     expectTotals(await collector.flows(), TRAFFIC, 0);
+    expect(await collector.tcpFlags()).toMatch(/A..SF/);
   }, 60_000);
 });
 
