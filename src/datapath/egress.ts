@@ -130,15 +130,10 @@ export class Egress {
 
   /** Queues a frame for a port. Unknown ports are counted drops. */
   output(port: number, off: number, len: number): void {
-    if (port >>> 0 >= this.maxPorts || this.kind[port] === PORT_NONE) {
-      this.stats.drops[DropReason.invalidPort] += 1;
-      return;
-    }
-    if (this.kind[port] === PORT_QUEUED && this.decider !== null) {
-      this.decider.output(port, off, len);
-      return;
-    }
-    this.push(port, off, len);
+    const kind = port >>> 0 < this.maxPorts ? this.kind[port] : PORT_NONE;
+    if (kind === PORT_PACKET || kind === PORT_TAP) this.push(port, off, len);
+    else if (kind === PORT_NONE) this.stats.drops[DropReason.invalidPort] += 1;
+    else if (this.decider !== null) this.decider.output(port, off, len);
   }
 
   /** Queues a frame for a transmit queue. */

@@ -1,6 +1,6 @@
 /**
- * The choice of a transmit queue as Linux makes it (netdev_pick_tx), told again as plainly as can be
- * and sharing no code with the switch. Hashes are given, not computed.
+ * The choice of a transmit queue as Linux makes it (netdev_pick_tx), told again as plainly as can
+ * be and sharing no code with the switch. Hashes are given, not computed.
  */
 export interface ModelPort {
   /** How many queues there are. */

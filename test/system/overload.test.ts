@@ -1,6 +1,7 @@
 /**
- * Far more than a port may send, for TAPSWITCH_OVERLOAD_SECONDS (default 4): memory stays flat, what
- * is dropped is counted where it happens, commands are answered, and forwarding recovers at once.
+ * Far more than a port may send, for TAPSWITCH_OVERLOAD_SECONDS (default 4): memory stays flat,
+ * what is dropped is counted where it happens, commands are answered, and forwarding recovers at
+ * once.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -68,7 +69,8 @@ it('ends in drops, not in memory or silence', async () => {
   const slowest = Math.max(...waits);
   console.log(
     `overload for ${SECONDS} s: ${offered} frames came, ${packets} left, ${dropped} dropped ` +
-      `(${(offered / Number(packets)).toFixed(1)} times capacity), memory +${growth.toFixed(1)} MiB, ` +
+      `(${(offered / Number(packets)).toFixed(1)} times capacity), ` +
+      `memory +${growth.toFixed(1)} MiB, ` +
       `slowest command ${slowest.toFixed(0)} ms`,
   );
   expect(Number(dropped)).toBeGreaterThan(Number(packets));

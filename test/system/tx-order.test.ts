@@ -29,7 +29,8 @@ beforeAll(async () => {
   await sw.vsctl('add-port', 'br0', 'p1', '--', 'add-port', 'br0', 'p2');
   await lab.namespace.ip('link', 'set', 'br0', 'up');
   await lab.namespace.ip('addr', 'add', '10.9.0.3/24', 'dev', 'br0');
-  // What workers on several CPUs hand to the kernel is put in order again: by flow, to one CPU each.
+  // What workers on several CPUs hand to the kernel is put in order again: by flow, to one CPU
+  // each.
   const rps = 'for f in /sys/class/net/*/queues/rx-*/rps_cpus; do echo 1 > $f; done';
   await h2.namespace.must(['sh', '-c', rps]);
   await eventually('the first ping', async () => (await h1.ping('10.9.0.2', 1)) === 1, 10_000);

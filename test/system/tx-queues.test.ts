@@ -1,7 +1,7 @@
 /**
  * Which transmit queue frames leave by, on veth and TAP with 1, 2 and 4 queues: read back from the
- * kernel (the counters of mq's classes; the receive queue at the host's side of a TAP), and compared
- * with a model of Linux's choice (support/tx-model.ts).
+ * kernel (the counters of mq's classes; the receive queue at the host's side of a TAP), and
+ * compared with a model of Linux's choice (support/tx-model.ts).
  */
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';

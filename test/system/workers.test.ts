@@ -52,7 +52,8 @@ describe('forwarding workers', () => {
       new RegExp(
         `^Displaying last 60 seconds pmd usage %\npmd thread numa_id 0 core_id ${last}:\n` +
           '  isolated : false\n' +
-          '  port: br0               queue-id:  0 \\(enabled\\)   pmd usage: (NOT AVAIL|[ \\d]\\d %)\n',
+          '  port: br0               queue-id:  0 \\(enabled\\)   ' +
+          'pmd usage: (NOT AVAIL|[ \\d]\\d %)\n',
       ),
     );
   });

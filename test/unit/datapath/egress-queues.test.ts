@@ -191,7 +191,7 @@ describe('classes with rates', () => {
     quantum: 10_000,
   });
 
-  /** Bytes in a second that leave by class, offered `each` frames of every class in a millisecond. */
+  /** Bytes in a second that leave by class, when `each` frames of all come in a millisecond. */
   function run(classes: TxClass[], ms: number, each: number): Map<number, number> {
     bench.addPort({ shaper: { policer: false, classes }, limit: 200 });
     for (let t = 0; t < ms; t++) {
