@@ -61,6 +61,20 @@ export class BridgeExport implements BridgeExporters {
     this.ipfix.configure(settings);
   }
 
+  show(): string[] {
+    const lines: string[] = [];
+    if (this.netflow !== null) lines.push(`netflow: ${countsText(this.netflow.stats)}`);
+    if (this.sflow !== null) lines.push(`sflow: ${countsText(this.sflow.stats)}`);
+    const bridge = this.ipfix?.bridgeStats() ?? null;
+    for (const stats of [...(bridge ? [bridge] : []), ...(this.ipfix?.flowStats() ?? [])]) {
+      const { collectorSet, totalFlows, currentFlows, packets, txPackets, txErrors } = stats;
+      const who = stats === bridge ? 'ipfix' : `ipfix, collector set ${collectorSet}`;
+      const counts = { flows: totalFlows, currentFlows, samples: packets, txPackets, txErrors };
+      lines.push(`${who}: ${countsText(counts)}`);
+    }
+    return lines;
+  }
+
   run(now: number): void {
     this.netflow?.run(now);
     this.sflow?.run(now);
@@ -79,4 +93,16 @@ export class BridgeExport implements BridgeExporters {
   close(): void {
     this.configure({ netflow: null, sflow: null, ipfix: null });
   }
+}
+
+/** 'flows=3, tx pkts=12, tx errs=0', in the words of OpenFlow's statistics. */
+function countsText(counts: Readonly<Record<string, number>>): string {
+  const words: Readonly<Record<string, string>> = {
+    currentFlows: 'current flows',
+    txPackets: 'tx pkts',
+    txErrors: 'tx errs',
+  };
+  return Object.entries(counts)
+    .map(([name, count]) => `${words[name] ?? name}=${count}`)
+    .join(', ');
 }

@@ -91,6 +91,8 @@ export interface BridgeExporters {
   readonly netflow: FlowAccounting | null;
   readonly sflow: SflowSampler | null;
   readonly ipfix: IpfixSampler | null;
+  /** What they have counted and sent, a line for each. */
+  show(): string[];
   run(now: number): void;
   nextWake(): number;
 }
@@ -100,6 +102,7 @@ export const NO_EXPORTERS: BridgeExporters = {
   netflow: null,
   sflow: null,
   ipfix: null,
+  show: () => [],
   run: () => {},
   nextWake: () => NEVER,
 };

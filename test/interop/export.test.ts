@@ -181,10 +181,14 @@ describe('NetFlow, received by nfcapd', () => {
     await sw.vsctl('set', 'Bridge', 'br1', 'netflow=@nf', '--', ...create, 'active_timeout=1');
     await send(TRAFFIC);
     await sendTcp();
+    const flowsShown = await sw.must('appctl', 'export/show');
     await sw.vsctl('clear', 'Bridge', 'br1', 'netflow');
     await sleep(300);
     // What the switch counts of a packet is its whole frame.
     expectTotals(await collector.flows(), TRAFFIC, 0);
+    expect(flowsShown).toMatch(
+      /^br1:\n {2}netflow: flows=4, records=\d+, tx pkts=\d+, tx errs=0\n$/,
+    );
     expect(await collector.tcpFlags()).toMatch(/A..SF/);
   }, 60_000);
 });

@@ -6,6 +6,7 @@ import type { OfprotoCommand } from './command.js';
 import { dpctlCommands } from './dpctl-commands.js';
 import { dpifCommands } from './dpif-commands.js';
 import { dropCommands } from './drop-commands.js';
+import { exportCommands } from './export-commands.js';
 import { fdbCommands } from './fdb-commands.js';
 import { lacpCommands } from './lacp-commands.js';
 import { pmdCommands } from './pmd-commands.js';
@@ -20,6 +21,7 @@ export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
     ...bondCommands(registry),
     ...bridgeCommands(registry),
     ...lacpCommands(registry),
+    ...exportCommands(registry),
     ...fdbCommands(registry),
     ...dpctlCommands(registry),
     ...dpifCommands(registry),
