@@ -9,6 +9,8 @@
  */
 import { openVSwitchSchema } from '../../ovsdb/open-vswitch-schema.js';
 import { COMMANDS as TOP_COMMANDS } from '../commands.js';
+import { COMMANDS as OFCTL_COMMANDS } from '../ofctl/commands.js';
+import { OPTIONS as OFCTL_OPTIONS } from '../ofctl/options.js';
 import { COMMANDS as CLIENT_COMMANDS } from '../ovsdb/commands.js';
 import { COMMAND_TABLE } from '../vsctl/commands.js';
 import type { CommandSyntax } from '../vsctl/context.js';
@@ -44,12 +46,40 @@ function proposals(before: readonly string[], typed: string, names: Names): Prom
     ]);
   }
   if (command === 'vsctl') return vsctlWords(rest, typed, names);
+  if (command === 'ofctl') return ofctlWords(rest, typed, names);
+  if (command === 'bond' && rest.length === 0) return Promise.resolve(['watch']);
   if (command === 'help') return Promise.resolve(TOP_COMMANDS.map(({ name }) => name));
   if (command === 'completion' && rest.length === 0) return Promise.resolve(['bash']);
   if (command === 'ovsdb' && !rest.some((word) => !word.startsWith('-'))) {
     return Promise.resolve([...CLIENT_COMMANDS.keys()]);
   }
   return Promise.resolve([]);
+}
+
+/** Commands and options of ofctl, and bridges where it wants a switch. */
+async function ofctlWords(
+  before: readonly string[],
+  typed: string,
+  names: Names,
+): Promise<string[]> {
+  if (typed.startsWith('-')) {
+    return OFCTL_OPTIONS.map(({ name, arg }) => `--${name}${arg === 'required' ? '=' : ''}`);
+  }
+  const [command, ...args] = ofctlArguments(before);
+  if (command === undefined) return [...OFCTL_COMMANDS.keys()];
+  const syntax = OFCTL_COMMANDS.get(command)?.syntax ?? '';
+  const word = syntax.split(' ')[args.length] ?? '';
+  return /^(switch|target|source[12])$/.test(word) ? names('Bridge') : [];
+}
+
+/** What is neither an option nor the value of one. */
+function ofctlArguments(words: readonly string[]): string[] {
+  const takesNext = (word: string): boolean =>
+    OFCTL_OPTIONS.some(
+      ({ name, short, arg }) =>
+        arg === 'required' && (word === `--${name}` || word === `-${short ?? ''}`),
+    );
+  return words.filter((word, i) => !word.startsWith('-') && !takesNext(words[i - 1] ?? ''));
 }
 
 async function vsctlWords(

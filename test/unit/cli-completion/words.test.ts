@@ -32,6 +32,13 @@ describe('candidates', () => {
     ['tapswitch vsctl set Port p1 tag=1 other', ['other_config:']],
     ['tapswitch vsctl get Bridge br0 fail', ['fail_mode']],
     ['tapswitch vsctl nothing ', []],
+    ['tapswitch ofctl dump-table', ['dump-table-desc', 'dump-table-features', 'dump-tables']],
+    ['tapswitch ofctl --priv', ['--private-key=']],
+    ['tapswitch ofctl -O OpenFlow14 mod-t', ['mod-table']],
+    ['tapswitch ofctl -O OpenFlow14 dump-flows ', ['br0', 'br1']],
+    ['tapswitch ofctl dump-flows br0 ', []],
+    ['tapswitch ofctl ofp-parse ', []],
+    ['tapswitch bond ', ['watch']],
   ])('%s', async (line, expected) => {
     expect(await complete(line)).toEqual(expected);
   });
