@@ -1,4 +1,6 @@
-/** export/show: what the exporters of bridges have counted and sent, and what collectors refused. */
+/**
+ * export/show: what the exporters of bridges have counted and sent, and what collectors refused.
+ */
 import type { OfprotoRegistry } from '../registry.js';
 import { bridgeNamed, type OfprotoCommand } from './command.js';
 
