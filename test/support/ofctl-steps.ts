@@ -4,6 +4,7 @@
  */
 
 import type { Finished } from './command.js';
+import { ALONE, TABLES_AND_EXTENSIONS } from './ofctl-steps-extensions.js';
 
 const FRAME = 'ffffffffffff50540000000908060001080006040001505400000009010203040000000000000506';
 
@@ -386,91 +387,6 @@ const PRINT = [
   'zz',
   '',
 ].map((hex) => `ofp-print "${hex}"`);
-
-/** Tables, tunnel options, connections, IPFIX: what later versions and extensions added. */
-const TABLES_AND_EXTENSIONS = [
-  'dump-table-desc BR',
-  'dump-table-features BR',
-  '-O OpenFlow14 dump-table-desc BR',
-  '-O OpenFlow14 mod-table BR 0 evict',
-  '-O OpenFlow14 mod-table BR 0 vacancy:20,80',
-  '-O OpenFlow14 dump-table-desc BR',
-  '-O OpenFlow15 dump-table-desc BR',
-  '-O OpenFlow14 mod-table BR 0 noevict',
-  '-O OpenFlow15 mod-table BR 0 novacancy',
-  '-O OpenFlow14 dump-table-desc BR',
-  '-O OpenFlow14 mod-table BR 0 vacancy:90,10',
-  '-O OpenFlow14 mod-table BR 0 vacancy:10',
-  '-O OpenFlow14 mod-table BR 0 vacancy:x,10',
-  '-O OpenFlow14 mod-table BR 0 bogus',
-  '-O OpenFlow14 mod-table BR nosuch evict',
-  '-O OpenFlow13 mod-table BR 0 evict',
-  'mod-table BR 0 controller',
-  '-O OpenFlow11 mod-table BR 0 controller',
-  '-O OpenFlow12 mod-table BR 254 continue',
-  '-O OpenFlow15 mod-table BR 3 name:three',
-  '-O OpenFlow13 mod-table BR 4 name:four',
-  '-O OpenFlow13 dump-tables BR',
-  '-O OpenFlow13 --names --no-stats dump-flows BR table=four',
-  '-O OpenFlow15 mod-table BR 3 name:',
-  '-O OpenFlow13 mod-table BR 4 name:',
-  '-O OpenFlow13 dump-table-features BR',
-  '-O OpenFlow14 dump-table-features BR',
-  '-O OpenFlow15 dump-table-features BR',
-  'dump-tlv-map BR',
-  'add-tlv-map BR {class=0xffff,type=0,len=4}->tun_metadata0',
-  'add-tlv-map BR {class=0xffff,type=1,len=8}->tun_metadata1,' +
-    '{class=1,type=2,len=4}->tun_metadata5',
-  'dump-tlv-map BR',
-  '-O OpenFlow13 dump-tlv-map BR',
-  'add-tlv-map BR {class=0xffff,type=0,len=4}->tun_metadata0',
-  'add-tlv-map BR {class=0xffff,type=9,len=3}->tun_metadata9',
-  'add-tlv-map BR bogus',
-  'del-tlv-map BR {class=0xffff,type=0,len=4}->tun_metadata0',
-  'del-tlv-map BR {class=0xffff,type=0,len=4}->tun_metadata0',
-  'dump-tlv-map BR',
-  '-O OpenFlow14 del-tlv-map BR',
-  'dump-tlv-map BR',
-  'ct-flush-zone BR x',
-  'ct-flush BR zone=x',
-  'ct-flush BR ct_tp_src=5',
-  'ct-flush BR ct_nw_src=1.2.3.4,ct_ipv6_dst=::1',
-  'ct-flush BR ct_nw_proto=6,icmp_id=5',
-  'ct-flush BR bogus=1',
-  'dump-ipfix-bridge BR',
-  'dump-ipfix-flow BR',
-  'benchmark BR 70000 5',
-  'monitor BR bogus',
-  'monitor BR watch:bogus=1',
-  'monitor BR watch:table',
-  '-O OpenFlow13 monitor BR invalid_ttl',
-];
-
-/** Commands that talk to no switch. */
-const ALONE = [
-  ...['list-commands', '--option', 'print-error OFPBIC_DUP_INST', 'print-error bogus'],
-  ...[
-    'encode-hello 0x12',
-    'encode-hello 0x72',
-    'encode-error-reply OFPBRC_BAD_LEN 0400000812345678',
-  ],
-  ...['encode-error-reply OFPBRC_BAD_LEN 04', 'encode-error-reply bogus 0400000812345678'],
-  'parse-key-value a=b,c d(e,f) "g h"',
-  'compose-packet tcp,nw_src=1.2.3.4,nw_dst=5.6.7.8,tp_src=5,tp_dst=80,nw_ttl=64',
-  'compose-packet udp,nw_ttl=64 010203',
-  'compose-packet udp,nw_ttl=64 0102zz',
-  'compose-packet arp,arp_op=1,arp_spa=1.2.3.4',
-  'compose-packet bogus=1',
-  'compose-packet tcp,udp',
-  'compose-packet tp_src=1',
-  ...['ofp-parse-pcap /nonexistent', 'parse-oxm OpenFlow10', 'parse-actions bogus'],
-  ...[
-    'check-vlan 0000 0000',
-    'check-vlan 1abc 1fff',
-    'check-vlan babc ffff',
-    'check-vlan 0000 0fff',
-  ],
-];
 
 export const OFCTL_STEPS: readonly string[] = [
   ...SHOW,

@@ -180,8 +180,9 @@ async function live(
   const output = new MonitorOutput(s);
   let lost = false;
   const status = await runDaemon(flags, s.io, async ({ stop, unixctl }) => {
+    let closing = false;
     const ended = (): void => {
-      lost = true;
+      lost ||= !closing;
       stop.request(false);
     };
     const sw = await open(output, ended);
@@ -191,6 +192,7 @@ async function live(
       ready: Promise.resolve(),
       close: async () => {
         output.printing = false;
+        closing = true;
         sw.close();
       },
     };
