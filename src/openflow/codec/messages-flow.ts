@@ -243,6 +243,8 @@ const FLOW_MOD_11 = row({
     if (ctAddressesMismatch(match)) fail('OFPBAC_MATCH_INCONSISTENT');
     const actions = getInstructions(r, r.left, ctx.version);
     const flags = getFlowFlags(rawFlags, ctx.version);
+    // Before the flag there was no choice: what is added counts from zero.
+    if (ctx.version === 2) flags.resetCounts = command === 'add';
     checkFlow(actions, match, table, ctx.version);
     // One literal: there may be a million of these, and putting objects together costs.
     const msg: FlowMod = {
