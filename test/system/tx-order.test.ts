@@ -9,7 +9,7 @@ import { eventually } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
 import { python, type Switch } from '../support/switch.js';
 
-const PACKETS = Number(process.env.TAPSWITCH_ORDER_PACKETS ?? 40_000);
+const PACKETS = Number(process.env.TAPSWITCH_ORDER_PACKETS ?? 16_000);
 const RATE = Number(process.env.TAPSWITCH_ORDER_RATE ?? 8000);
 const FLOWS = 16;
 const SEQUENCE = fileURLToPath(new URL('../support/udp-sequence.py', import.meta.url));
