@@ -58,7 +58,8 @@ export class RateLimitedLogger {
   info(message: string): void {
     this.log('info', message);
   }
-  dbg(message: string): void {
+  /** @param message as for warn */
+  dbg(message: string | (() => string)): void {
     this.log('dbg', message);
   }
 

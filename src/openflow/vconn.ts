@@ -17,7 +17,9 @@
  * Source: OpenFlow 1.3.5 section 6.3.1 (connection setup).
  */
 import type { Socket } from 'node:net';
+import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
+import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import { type CodecOptions, decodeMessage, encodeReplies, HEADER_LENGTH } from './codec/index.js';
 import type { OfErrorName } from './errors.js';
 import type { OfError, OfMessage } from './messages.js';
@@ -45,6 +47,8 @@ export interface OfConnectionOptions {
   xids?: XidCounter;
   /** How the debug log of the module 'vconn' calls it. Default 'unix'. */
   name?: string;
+  /** Limits that log to 600 messages a minute, where there is one. */
+  clock?: Clock;
   /** Frames waiting for the peer beyond this many bytes are refused. Default 64 MiB. */
   queueBytesMax?: number;
   /** The version is agreed; messages may be sent from now on. */
@@ -76,6 +80,7 @@ interface Waiter {
 }
 
 const log = getLogger('vconn');
+const FRAME_LOG = { burst: 600, perMinute: 600 };
 
 const OFPT_ERROR = 1;
 const VERSION_MAX = 6;
@@ -110,6 +115,7 @@ export class OfConnection {
   /** Told of every frame after the greeting, in either direction (for snooping). */
   readonly taps = new Set<(frame: Uint8Array) => void>();
 
+  private readonly frameLog: RateLimitedLogger | null;
   private readonly xids: XidCounter;
   private readonly queueBytesMax: number;
   private readonly waiters = new Map<number, Waiter>();
@@ -126,6 +132,8 @@ export class OfConnection {
     readonly socket: Socket,
     private readonly options: OfConnectionOptions,
   ) {
+    const { clock } = options;
+    this.frameLog = clock === undefined ? null : rateLimited(log, clock, FRAME_LOG);
     this.xids = options.xids ?? new XidCounter();
     this.queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
     this.opened = new Promise((resolve, reject) => {
@@ -377,7 +385,9 @@ export class OfConnection {
 
   private logFrame(what: string, frame: Uint8Array): void {
     if (!log.enabled('dbg')) return;
-    log.dbg(`${this.logName}: ${what}: ${formatMessage(frame, NO_NAMES, 1)}`);
+    const text = (): string => `${this.logName}: ${what}: ${formatMessage(frame, NO_NAMES, 1)}`;
+    if (this.frameLog === null) log.dbg(text());
+    else this.frameLog.dbg(text);
   }
 
   private get logName(): string {

@@ -103,6 +103,7 @@ export class OfConn {
     this.connection = new OfConnection(socket, {
       versions: options.versions,
       name: options.vconnName,
+      clock: ofproto.clock,
       onOpen: () => options.onOpen?.(),
       onFrame: () => {
         this.lastReceivedMs = ofproto.clock.now();
