@@ -3,8 +3,8 @@
  * Open vSwitch. A case is its name, the entries (in ovs-ofctl's syntax, one a line; a line that
  * begins with 'group' is a group), and the name of the packet that comes in by port 1.
  *
- * Left out, since it differs on purpose: which bucket a select group's own hash chooses; an entry that
- * a packet learns and then looks up itself; fin_timeout, whose flows match the TCP flags here.
+ * Left out, since it differs on purpose: which bucket a select group's own hash chooses; an entry
+ * that a packet learns and then looks up itself; fin_timeout, whose flows match the TCP flags here.
  */
 const ETH = 'in_port(1),eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a)';
 const ip4 = (proto: number, frag = 'no') =>
@@ -49,7 +49,8 @@ export interface PipelineCase {
 
 function cases(text: string): PipelineCase[] {
   const list: PipelineCase[] = [];
-  for (const line of text.split('\n')) {
+  // Lines that go on begin with spaces.
+  for (const line of text.replace(/, +/g, ',').split('\n')) {
     const [packet, ...entries] = line.split(';').map((part) => part.trim());
     if (entries.length > 0)
       list.push({ name: `${packet}: ${entries.join('; ')}`, entries, packet });
@@ -63,7 +64,8 @@ const MATCHES = cases(`
   plain; dl_src=50:54:00:00:00:09,actions=2
   plain; dl_src=50:54:00:00:00:00/ff:ff:ff:ff:ff:00,actions=2
   plain; dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,actions=2; priority=1,actions=3
-  plain; metadata=5,actions=2; priority=2,actions=write_metadata:5,goto_table:1; table=1,metadata=5,actions=3
+  plain; metadata=5,actions=2; priority=2,actions=write_metadata:5,goto_table:1; \
+    table=1,metadata=5,actions=3
   plain; actions=load:5->NXM_NX_REG3[],resubmit(,1); table=1,reg3=5,actions=2
   plain; actions=load:5->NXM_NX_XXREG1[0..7],resubmit(,1); table=1,reg7=5,actions=2
   plain; actions=load:5->OXM_OF_PKT_REG1[],resubmit(,1); table=1,reg3=5,actions=2
@@ -124,8 +126,10 @@ const MATCHES = cases(`
   later; ip,nw_frag=later,actions=2
   later; udp,tp_dst=53,actions=2; priority=1,actions=3
   tcp; ip,nw_frag=no,actions=2
-  tcp; conj_id=7,actions=2; nw_src=10.10.10.2,ip,actions=conjunction(7,1/2); tcp,tp_dst=80,actions=conjunction(7,2/2)
-  tcp; conj_id=7,actions=2; nw_src=10.10.10.3,ip,actions=conjunction(7,1/2); tcp,tp_dst=80,actions=conjunction(7,2/2); priority=1,actions=3
+  tcp; conj_id=7,actions=2; nw_src=10.10.10.2,ip,actions=conjunction(7,1/2); \
+    tcp,tp_dst=80,actions=conjunction(7,2/2)
+  tcp; conj_id=7,actions=2; nw_src=10.10.10.3,ip,actions=conjunction(7,1/2); \
+    tcp,tp_dst=80,actions=conjunction(7,2/2); priority=1,actions=3
 `);
 
 const ACTIONS = cases(`
@@ -215,7 +219,8 @@ const ACTIONS = cases(`
   tcp; actions=set_tunnel:7,2
   tcp; actions=load:7->NXM_NX_PKT_MARK[],2
   tcp; actions=move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],2
-  tcp; actions=move:NXM_OF_IP_SRC[0..15]->NXM_NX_REG0[8..23],resubmit(,1); table=1,reg0=0x0a0200,actions=2
+  tcp; actions=move:NXM_OF_IP_SRC[0..15]->NXM_NX_REG0[8..23],resubmit(,1); \
+    table=1,reg0=0x0a0200,actions=2
   tcp; actions=push:NXM_OF_IP_SRC[],push:NXM_OF_IP_DST[],pop:NXM_OF_IP_SRC[],pop:NXM_OF_IP_DST[],2
   plain; actions=pop:NXM_NX_REG0[],2
   plain; actions=resubmit(3,1); table=1,in_port=3,actions=2
@@ -232,22 +237,28 @@ const ACTIONS = cases(`
   udp; actions=clone(output(port=2,max_len=20),3),4
   tcp; actions=multipath(symmetric_l4,50,modulo_n,1,0,NXM_NX_REG0[]),2
   tcp; actions=bundle(symmetric_l4,50,active_backup,ofport,members:2,3)
-  tcp; actions=bundle_load(symmetric_l4,50,hrw,ofport,NXM_NX_REG0[],members:2,3),output:NXM_NX_REG0[]
-  tcp; actions=check_pkt_larger(50)->NXM_NX_REG0[0],resubmit(,1); table=1,reg0=1,actions=2; table=1,reg0=0,actions=3
+  tcp; actions=bundle_load(symmetric_l4,50,hrw,ofport,NXM_NX_REG0[],members:2,3),\
+    output:NXM_NX_REG0[]
+  tcp; actions=check_pkt_larger(50)->NXM_NX_REG0[0],resubmit(,1); table=1,reg0=1,actions=2; \
+    table=1,reg0=0,actions=3
   tcp; actions=learn(table=1,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[]),2
-  tcp; actions=learn(table=1,idle_timeout=9,priority=7,load:5->NXM_NX_REG2[],NXM_OF_VLAN_TCI[0..11]),3
+  tcp; actions=learn(table=1,idle_timeout=9,priority=7,load:5->NXM_NX_REG2[],\
+    NXM_OF_VLAN_TCI[0..11]),3
   tcp; actions=meter:1,2
   tcp; actions=write_actions(mod_dl_src:00:00:00:00:00:01,2)
   tcp; actions=2,write_actions(3),clear_actions
-  tcp; actions=write_actions(2),goto_table:1; table=1,actions=write_actions(dec_ttl,mod_nw_src:1.1.1.1)
+  tcp; actions=write_actions(2),goto_table:1; \
+    table=1,actions=write_actions(dec_ttl,mod_nw_src:1.1.1.1)
   tcp; actions=write_actions(mod_nw_src:1.1.1.1)
-  tcp; actions=write_actions(push_vlan:0x8100,set_field:0x1005->vlan_vid,output:2),goto_table:1; table=1,actions=3
+  tcp; actions=write_actions(push_vlan:0x8100,set_field:0x1005->vlan_vid,output:2),goto_table:1; \
+    table=1,actions=3
   tcp; actions=write_actions(2),goto_table:1; table=1,actset_output=2,actions=3
   tcp; group group_id=1,type=all,bucket=2,bucket=mod_dl_src:00:00:00:00:00:01,3; actions=group:1,4
   tcp; group group_id=1,type=indirect,bucket=mod_nw_src:1.1.1.1,3; actions=group:1
   tcp; group group_id=1,type=ff,bucket=watch_port:2,2,bucket=watch_port:3,3; actions=group:1
   tcp; group group_id=1,type=select,selection_method=dp_hash,bucket=2,bucket=3; actions=group:1
-  tcp; group group_id=1,type=all,bucket=resubmit(,1),bucket=3; actions=group:1; table=1,actions=mod_dl_dst:00:00:00:00:00:01,2
+  tcp; group group_id=1,type=all,bucket=resubmit(,1),bucket=3; actions=group:1; \
+    table=1,actions=mod_dl_dst:00:00:00:00:00:01,2
   tcp; group group_id=1,type=all,bucket=controller; actions=group:1
   tcp; actions=group:9
   tcp; actions=write_actions(group:1,2); group group_id=1,type=indirect,bucket=3
