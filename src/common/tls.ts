@@ -6,7 +6,9 @@
 import * as fs from 'node:fs';
 import type { Socket } from 'node:net';
 import {
+  checkServerIdentity,
   type DetailedPeerCertificate,
+  type PeerCertificate,
   type SecureContextOptions,
   type SecureVersion,
   TLSSocket,
@@ -58,6 +60,24 @@ export function secureContextOptions(files: TlsFiles): SecureContextOptions {
     ...(minVersion && { minVersion }),
     ...(maxVersion && { maxVersion }),
   };
+}
+
+/** An address, or a name with a dot: ovs-pki puts other things in the same place. */
+const NAMES_HOST = /(?:^|, )(?:IP Address:|DNS:[^\s,]+\.[^\s,]+(?:,|$))/;
+
+/**
+ * Node.js's checkServerIdentity, for certificates that name hosts at all. Open vSwitch looks at the
+ * CA alone, and its certificates name none; one that does is held to it.
+ */
+export function checkHostNames(host: string, certificate: PeerCertificate): Error | undefined {
+  const names = certificate.subjectaltname;
+  if (names === undefined || !NAMES_HOST.test(names)) return undefined;
+  if (checkServerIdentity(host, certificate) === undefined) return undefined;
+  return new TapswitchError(
+    'E_TLS',
+    `the peer's certificate is made out to ${names}, not to ${host}`,
+    'connect by a name in the certificate, or have one signed for this name',
+  );
 }
 
 /** The name in the certificate that a peer has shown (its CN); null when it showed none. */

@@ -40,10 +40,19 @@ async function signExpired(name: string): Promise<void> {
   );
 }
 
-async function startServer(kind: string, argv: string[]): Promise<void> {
+/** A certificate of the PKI that is made out to a host. */
+async function signFor(name: string, names: string): Promise<void> {
+  await pki('pki', 'req', file(name));
+  writeFileSync(file('names'), `subjectAltName = ${names}\n`);
+  const request = ['-batch', '-in', `${file(name)}-req.pem`, '-extfile', file('names')];
+  const argv = ['openssl', 'ca', '-config', 'ca.cnf', ...request];
+  writeFileSync(`${file(name)}-cert.pem`, await must(argv, { cwd: file('pki/switchca') }));
+}
+
+async function startServer(kind: string, argv: string[], who = 'server'): Promise<void> {
   const database = file(`${kind}.db`);
   copyFileSync(file('empty.db'), database);
-  const remote = ['--remote=pssl:0:127.0.0.1', ...keys('server'), `--ca-cert=${ca('pki')}`];
+  const remote = ['--remote=pssl:0:127.0.0.1', ...keys(who), `--ca-cert=${ca('pki')}`];
   const log = [`--log-file=${file(kind)}.log`, '-vconsole:off', `--unixctl=${file(kind)}.ctl`];
   const server = BackgroundProcess.start([...argv, ...remote, ...log, database], { env });
   servers.push(server);
@@ -69,6 +78,10 @@ beforeAll(async () => {
   await must(['ovsdb-tool', 'create', file('empty.db'), SCHEMA]);
   await startServer('debian', ['ovsdb-server']);
   await startServer('ours', [tapswitchBin, 'ovsdb-server']);
+  await signFor('elsewhere', 'DNS:db.elsewhere.example');
+  await signFor('here', 'DNS:db.elsewhere.example,IP:127.0.0.1');
+  await startServer('elsewhere', ['ovsdb-server'], 'elsewhere');
+  await startServer('here', ['ovsdb-server'], 'here');
 }, 90_000);
 
 afterAll(async () => {
@@ -106,6 +119,18 @@ describe.each(['debian', 'ours'])('the %s server', (server) => {
       expect(stderr).toMatch(/certificate|Protocol error/);
     });
   });
+});
+
+it('our client holds a certificate that names hosts to them', async () => {
+  const ask = (server: string) => {
+    const remote = `ssl:127.0.0.1:${ports[server]}`;
+    const argv = [tapswitchBin, 'ovsdb', ...keys('client'), `--ca-cert=${ca('pki')}`];
+    return run([...argv, 'list-dbs', remote], { env, timeoutMs: 15_000 });
+  };
+  expect(await ask('here')).toMatchObject({ status: 0 });
+  const refused = await ask('elsewhere');
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain('made out to DNS:db.elsewhere.example, not to 127.0.0.1');
 });
 
 it('our server says in its log whom it refused, and why', async () => {

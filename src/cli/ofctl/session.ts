@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { getLogger } from '../../common/log.js';
-import { secureContextOptions } from '../../common/tls.js';
+import { checkHostNames, secureContextOptions } from '../../common/tls.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { OfMessage, PortDesc } from '../../openflow/messages.js';
 import { P, protocolOfVersion } from '../../openflow/protocols.js';
@@ -225,7 +225,7 @@ export class Session {
       throw Object.assign(new Error('Protocol not available'), { code: 'ENOPROTOOPT' });
     }
     const context = secureContextOptions(tls);
-    const socket = connectTls({ ...context, host, port, checkServerIdentity: () => undefined });
+    const socket = connectTls({ ...context, host, port, checkServerIdentity: checkHostNames });
     await once(socket, 'secureConnect');
     socket.setNoDelay(true);
     return socket;

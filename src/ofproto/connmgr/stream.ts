@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { getLogger } from '../../common/log.js';
 import {
+  checkHostNames,
   needsBootstrap,
   requireFiles,
   saveCaCert,
@@ -54,7 +55,7 @@ export function openStream(
     ...{ host, port },
     ...secureContextOptions(bootstrap ? { ...files, caCert: undefined } : files),
     rejectUnauthorized: !bootstrap && !trustsAnybody(files),
-    checkServerIdentity: () => undefined,
+    checkServerIdentity: checkHostNames,
   });
   socket.setNoDelay(true);
   return { socket, ready: 'secureConnect' };

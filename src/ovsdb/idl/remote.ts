@@ -10,6 +10,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { TapswitchError } from '../../common/errors.js';
 import { type Listener, listenTcp, listenTls, listenUnix } from '../listen.js';
 import {
+  checkHostNames,
   needsBootstrap,
   saveCaCert,
   secureContextOptions,
@@ -53,8 +54,7 @@ function openTls(target: string, tls: TlsFiles): TLSSocket {
     ...hostAndPort(target),
     ...secureContextOptions(bootstrap ? { ...tls, caCert: undefined } : tls),
     rejectUnauthorized: !bootstrap && !trustsAnybody(tls),
-    // As Open vSwitch: the peer's CA is checked, its name is not.
-    checkServerIdentity: () => undefined,
+    checkServerIdentity: checkHostNames,
   });
   socket.setNoDelay(true);
   return socket;
