@@ -16,6 +16,8 @@ export interface QueuedDevice extends DpNetdev {
   openQueues(n: number): DatapathQueue[];
   openTransmit(workers: number): TransmitQueues | null;
   closeQueues(): void;
+  /** Whether it has another number of transmit queues than openTransmit() found. */
+  transmitChanged?(): boolean;
   ifindex(): number;
   readonly dpifType: string;
   setKernelPrograms(programs: KernelPrograms | null): void;

@@ -181,7 +181,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   override run(now: number): void {
     this.slots.run(now);
-    this.pmds.run(now);
+    if (!this.pmds.run(now)) return;
+    // Nobody tells of a device that uses more or fewer transmit queues (ethtool -L).
+    for (const port of this.portTable) if (port?.netdev.transmitChanged?.()) this.reopen(port);
   }
 
   override nextWake(): number {

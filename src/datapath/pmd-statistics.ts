@@ -135,12 +135,14 @@ export class PmdStatistics implements PmdControl {
     return true;
   }
 
-  run(now: number): void {
-    if (!this.cycleClock.intervalOver(now)) return;
+  /** @returns whether an interval was over */
+  run(now: number): boolean {
+    if (!this.cycleClock.intervalOver(now)) return false;
     for (const queue of this.queues.all) queue.endInterval();
     for (const slot of this.slots.wanted) {
       this.state(slot).busy.push(slot.stats.counters[C_BUSY_CYCLES]);
     }
+    return true;
   }
 
   nextWake(): number {

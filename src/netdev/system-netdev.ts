@@ -52,6 +52,8 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   /** Sockets that only send, by worker and queue, and what tells the kernel their queue. */
   private transmit: number[][] = [];
   private queueLink: number | null = null;
+  /** How many the device had when they were opened; 0 before. */
+  private transmitQueues = 0;
   /** What shutting the host out returned; null: it is not shut out. */
   private dropFd: number | null = null;
   /** That link carries the kernel cache's program. */
@@ -93,7 +95,8 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   openTransmit(workers: number): TransmitQueues | null {
     this.closeTransmit();
     const { native } = this.context;
-    const n = native.deviceQueues(this.name).tx ?? 1;
+    const n = this.deviceQueues();
+    this.transmitQueues = n;
     if (n <= 1) return null;
     try {
       this.queueLink = native.egressQueueAttach(this.link.ifindex);
@@ -116,6 +119,10 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
       throw openError(this.name, errnoName(error), error);
     }
     return { fds: this.transmit.map((fds) => [...fds]) };
+  }
+
+  transmitChanged(): boolean {
+    return this.present() && this.transmitQueues > 0 && this.deviceQueues() !== this.transmitQueues;
   }
 
   closeQueues(): void {
@@ -163,6 +170,15 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     // At once, not with the sockets: a device opened again under this name shuts the host out anew.
     this.letHostIn();
     if (this.queues.length > 0) this.context.lingering.add(this);
+  }
+
+  private deviceQueues(): number {
+    try {
+      return this.context.native.deviceQueues(this.name).tx ?? 1;
+    } catch {
+      // Out of descriptors, say: as before.
+      return Math.max(1, this.transmitQueues);
+    }
   }
 
   private closeTransmit(): void {
