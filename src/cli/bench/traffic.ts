@@ -86,7 +86,8 @@ export class Generator {
       stop,
       counters,
     };
-    const worker = startThread('./generator-worker.js', options);
+    const url = new URL('./generator-worker.js', import.meta.url);
+    const worker = new Worker(url, { workerData: options });
     const generator = new Generator(worker, stop, counters);
     await firstMessage(worker);
     return generator;
@@ -167,7 +168,8 @@ async function startProbes(subject: Subject, setup: TrafficSetup) {
     traffic: trafficOf(setup),
     stop,
   };
-  const worker = startThread('./probe-worker.js', options);
+  const url = new URL('./probe-worker.js', import.meta.url);
+  const worker = new Worker(url, { workerData: options });
   await firstMessage(worker);
   return {
     stop: (): Promise<Float64Array> => {
@@ -177,10 +179,6 @@ async function startProbes(subject: Subject, setup: TrafficSetup) {
       return result;
     },
   };
-}
-
-function startThread(file: string, workerData: unknown): Worker {
-  return new Worker(new URL(file, import.meta.url), { workerData });
 }
 
 function firstMessage(worker: Worker): Promise<unknown> {

@@ -96,7 +96,8 @@ describe('their text', () => {
     [
       'requestforward',
       4,
-      'ONFT_REQUESTFORWARD (OF1.3) (xid=0x5): reason=meter_mod ADD meter=1 kbps bands=\ntype=drop rate=9\n',
+      'ONFT_REQUESTFORWARD (OF1.3) (xid=0x5): reason=meter_mod ADD meter=1 kbps bands=\n' +
+        'type=drop rate=9\n',
     ],
     ['nx_ct_flush_zone', 4, 'NXT_CT_FLUSH_ZONE (OF1.3) (xid=0x5): zone_id=5\n'],
   ])('of %s', (type, version, expected) => {
