@@ -27,6 +27,8 @@ const COMPACT_BYTES_MIN = 10 * 1024 * 1024;
 const COMPACT_RECORDS_MIN = 100;
 /** An fdatasync that takes no longer is done in place, milliseconds. */
 const QUICK_SYNC_MS = 1;
+/** Linux's flag for a file of no name. */
+const O_TMPFILE = 0o20200000;
 /** What is expected before the first one. */
 const SLOW_SYNC_MS = 4;
 
@@ -98,6 +100,12 @@ export class LogFile {
       lock?.release();
       throw error instanceof TapswitchError ? error : fileError(shownAs, error);
     }
+  }
+
+  /** A file of no name in `directory`, gone when it is closed. Throws where there can be none. */
+  static nameless(directory: string, now?: () => number): LogFile {
+    const fd = fs.openSync(directory, fs.constants.O_RDWR | O_TMPFILE, 0o600);
+    return new LogFile('nameless', fd, 0, { release: () => {} }, 'nameless', now ?? null);
   }
 
   /** Reads all records, and cuts off what is damaged. */

@@ -1,139 +1,193 @@
 /**
- * Warming up: a server that has just started runs transactions on a database of its own in memory,
- * between its other work, until the JavaScript engine has compiled the code that they go through.
- * Without it the first few hundred transactions of a process take four times as long as later ones.
+ * Warming up: a server that has just started runs transactions on a database of its own, between
+ * its other work, until the JavaScript engine has compiled the code that they go through. Without
+ * it the first few thousand transactions of a process take two to four times as long as later ones.
  *
- *     request text -> session -> Database (in memory) -> record text, to nobody
- *          ^                                                  |
- *          └────────── next turn of the event loop <──────────┘
+ *     client -> socket without a name in the file system -> session -> Database -> LogFile
+ *        ^                                                     |        (a file of no name)
+ *        └──────────────────── next transaction <──────────────┘
  *
  * Not for: anything that a client can see.
  */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import * as net from 'node:net';
 import type { Clock } from '../common/clock.js';
 import type { JsonValue } from '../common/json.js';
 import { getLogger } from '../common/log.js';
-import { Database, type Storage } from './database.js';
-import { composeRecord } from './log-record.js';
-import { DatabaseSchema } from './schema.js';
+import { Database } from './database.js';
+import { LogFile } from './log-file.js';
+import { openVSwitchSchema } from './open-vswitch-schema.js';
 import { OvsdbServer } from './server.js';
 
-const NAME = 'Warm_up';
-/** Transactions until the code runs at its full speed, with some to spare. */
-const TRANSACTIONS = 900;
-/** Rows with a reference to them from the only row of the root table, at most. */
-const ROWS_MAX = 60;
-/** Transactions in one turn of the event loop: less than 2 ms. */
-const TURN = 8;
-
-const strings = { key: 'string', min: 0, max: 'unlimited' };
-const map = { key: 'string', value: 'string', min: 0, max: 'unlimited' };
-const refs = (refTable: string, refType: string) => ({
-  key: { type: 'uuid', refTable, refType },
-  min: 0,
-  max: 'unlimited',
-});
-
-/** Tables with columns of every kind that the switch's schema has. */
-const SCHEMA: JsonValue = {
-  name: NAME,
-  version: '1.0.0',
-  tables: {
-    Root: {
-      isRoot: true,
-      maxRows: 1,
-      columns: {
-        items: { type: refs('Item', 'strong') },
-        count: { type: 'integer' },
-        ids: { type: map },
-      },
-    },
-    Item: {
-      indexes: [['name']],
-      columns: {
-        name: { type: 'string', mutable: false },
-        parts: { type: refs('Part', 'strong') },
-        peers: { type: refs('Item', 'weak') },
-        tag: { type: { key: { type: 'integer', minInteger: 0, maxInteger: 4095 }, min: 0 } },
-        mode: { type: { key: { type: 'string', enum: ['set', ['a', 'b']] }, min: 0 } },
-        up: { type: { key: 'boolean', min: 0 } },
-        names: { type: strings },
-        ids: { type: map },
-      },
-    },
-    Part: {
-      indexes: [['name']],
-      columns: {
-        name: { type: 'string' },
-        speed: { type: 'real' },
-        statistics: {
-          type: { key: 'string', value: 'integer', min: 0, max: 'unlimited' },
-          ephemeral: true,
-        },
-        ids: { type: map },
-      },
-    },
-  },
-};
-
-/** Composes records as a file's are, and keeps none. */
-const nowhere: Storage = {
-  append: (record) => void composeRecord(record),
-  sync: () => Promise.resolve(),
-  replace: () => {},
-  worthCompacting: false,
-  close: () => {},
-};
+const NAME = 'Open_vSwitch';
+/** Where the records go: memory, on Linux. */
+const DIRECTORY = '/dev/shm';
+const CLIENTS = 4;
+/** Rounds of transactions until the code runs at its full speed. */
+const ROUNDS = 100;
+/** Short transactions in a round, one after the other. */
+const SHORT = 8;
+/** Short transactions at once. */
+const PIPELINED = 8;
+/** Rounds from one durable transaction to the next. */
+const DURABLE = 8;
+/** Bridges that are there at one time, and each one's ports. */
+const BRIDGES_MAX = 40;
+const PORTS = 3;
+/** The round in which a client comes and goes. */
+const VISIT = 10;
 
 /** Warms up. Ends early when `goOn` says no. */
 export async function warmUp(clock: Clock, goOn: () => boolean): Promise<void> {
   // Whoever reads every message wants those of real clients.
   if (getLogger('jsonrpc').enabled('dbg')) return;
-  const database = new Database(DatabaseSchema.fromJson(SCHEMA));
-  database.attach(nowhere);
+  const database = new Database(openVSwitchSchema(), { wallNow: () => clock.wallNow() });
   const server = new OvsdbServer({ databases: [database], clock });
-  const socket = server.connectInProcess();
-  socket.resume();
-  const ask = (id: number, method: string, ...params: JsonValue[]): void => {
-    socket.write(JSON.stringify({ id, method, params: [NAME, ...params] }));
-  };
-  ask(0, 'transact', { op: 'insert', table: 'Root', row: {} });
-  ask(1, 'monitor_cond', null, { Root: [{}], Item: [{}], Part: [{ columns: ['name'] }] });
-  for (let i = 0; i < TRANSACTIONS && goOn(); i++) {
-    ask(i + 2, 'transact', ...operations(i));
-    if (i % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+  // The engine compiles for the objects that it sees: a real file and real sockets, or all again.
+  const storage = namelessFile(clock);
+  if (storage) database.attach(storage);
+  // Remotes in the database are looked at after each commit.
+  database.onCommit(() => {});
+  const listener = net.createServer((socket) => void server.accept(socket));
+  const clients: Client[] = [];
+  try {
+    // A name that is not in the file system, and that nobody can guess.
+    const name = `\0${randomUUID()}`;
+    listener.listen({ path: name });
+    await once(listener, 'listening');
+    for (let i = 0; i < CLIENTS; i++) clients.push(await Client.connect(name));
+    await transactions(clients, goOn, () => Client.connect(name));
+  } finally {
+    for (const client of clients) client.end();
+    listener.close();
+    await server.close();
+    database.close();
   }
-  socket.destroy();
-  await server.close();
+}
+
+/** A file to write to; null where there can be none: then without. */
+function namelessFile(clock: Clock): LogFile | null {
+  try {
+    return LogFile.nameless(DIRECTORY, () => clock.now());
+  } catch {
+    return null;
+  }
+}
+
+/** One at a time and several at once, short ones and long ones. */
+async function transactions(
+  clients: Client[],
+  goOn: () => boolean,
+  connect: () => Promise<Client>,
+): Promise<void> {
+  const [first] = clients;
+  await first.ask('transact', [{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
+  const watched = {
+    Open_vSwitch: [{}],
+    Bridge: [{}],
+    Interface: [{ columns: ['name', 'ofport'] }],
+  };
+  await clients[CLIENTS - 1].ask('monitor_cond', [null, watched]);
+  const count = changeRoot(['next_cfg', '+=', 1]);
+  for (let i = 0; i < ROUNDS && goOn(); i++) {
+    if (i % VISIT === VISIT - 1) {
+      const guest = await connect();
+      await guest.ask('transact', operations(i));
+      guest.end();
+    } else await first.ask('transact', operations(i));
+    for (let k = 0; k < SHORT; k++) await first.ask('transact', [count]);
+    await first.ask('transact', [count], PIPELINED);
+    await Promise.all(clients.map((client) => client.ask('transact', [count])));
+    if (i % DURABLE === 0) await first.ask('transact', [count, { op: 'commit', durable: true }]);
+  }
+}
+
+/** A client that waits for its answers and does not look at them. */
+class Client {
+  private id = 0;
+  private received = '';
+  private last = '';
+  private done: (() => void) | null = null;
+
+  private constructor(private readonly socket: net.Socket) {
+    socket.on('data', (chunk) => this.receive(chunk.toString('latin1')));
+    // An answer that does not come is not waited for.
+    socket.on('error', () => {});
+    socket.on('close', () => this.answered());
+  }
+
+  static async connect(path: string): Promise<Client> {
+    const socket = net.connect({ path });
+    await once(socket, 'connect');
+    return new Client(socket);
+  }
+
+  /** Asks `times` times at once; resolves when all is answered. */
+  ask(method: string, params: JsonValue[], times = 1): Promise<void> {
+    let text = '';
+    for (let i = 0; i < times; i++) {
+      this.id += 1;
+      text += JSON.stringify({ method, params: [NAME, ...params], id: this.id });
+    }
+    this.last = `{"id":${this.id},`;
+    return new Promise((resolve) => {
+      this.done = resolve;
+      if (this.socket.destroyed) this.answered();
+      else this.socket.write(text);
+    });
+  }
+
+  private receive(text: string): void {
+    this.received += text;
+    if (this.received.includes(this.last)) this.answered();
+  }
+
+  private answered(): void {
+    const { done } = this;
+    this.received = '';
+    this.done = null;
+    done?.();
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+}
+
+function changeRoot(...mutations: JsonValue[]): JsonValue {
+  return { op: 'mutate', table: 'Open_vSwitch', where: [], mutations };
 }
 
 /** A transaction that inserts, refers, changes, looks, and now and then removes. */
 function operations(i: number): JsonValue[] {
   const made: JsonValue[] = [];
-  const parts: JsonValue[] = [];
-  for (let k = 0; k < 4; k++) {
-    const name = `part${i}_${k}`;
-    const ids: JsonValue = ['map', [['owner', `item${i}`]]];
-    made.push({ op: 'insert', table: 'Part', 'uuid-name': name, row: { name, ids } });
-    parts.push(['named-uuid', name]);
+  const ports: JsonValue[] = [];
+  for (let k = 0; k < PORTS; k++) {
+    const name = `p${i}_${k}`;
+    const ids: JsonValue = ['map', [['owner', `bridge ${i}`]]];
+    const port = { name, interfaces: ['named-uuid', `i${name}`], tag: k, vlan_mode: 'access' };
+    made.push(
+      { op: 'insert', table: 'Interface', 'uuid-name': `i${name}`, row: { name, type: 'x' } },
+      { op: 'insert', table: 'Port', 'uuid-name': name, row: { ...port, external_ids: ids } },
+    );
+    ports.push(['named-uuid', name]);
   }
-  const item = `item${i}`;
-  const row = { name: item, parts: ['set', parts], tag: i % 4096, mode: 'a', up: i % 2 === 0 };
-  const mutations = (...list: JsonValue[]): JsonValue => ({
-    op: 'mutate',
-    table: 'Root',
-    where: [],
-    mutations: list,
-  });
-  const itself = [['name', '==', item]];
+  const name = `b${i}`;
+  const row = { name, ports: ['set', ports], stp_enable: i % 2 === 0, fail_mode: 'secure' };
+  const itself = [['name', '==', name]];
+  const where = { table: 'Bridge', where: itself };
   made.push(
-    { op: 'insert', table: 'Item', 'uuid-name': item, row },
-    mutations(['items', 'insert', ['named-uuid', item]], ['count', '+=', 1]),
-    { op: 'update', table: 'Item', where: itself, row: { names: ['set', ['x', 'y']] } },
-    { op: 'select', table: 'Item', where: itself, columns: ['name', '_uuid'] },
+    { op: 'insert', table: 'Bridge', 'uuid-name': name, row },
+    { op: 'insert', table: 'Queue', row: { dscp: i % 64 } },
+    changeRoot(['bridges', 'insert', ['named-uuid', name]], ['next_cfg', '+=', 1]),
+    { op: 'update', ...where, row: { protocols: ['set', ['OpenFlow10', 'OpenFlow13']] } },
+    { op: 'mutate', ...where, mutations: [['external_ids', 'insert', ['map', [['a', 'b']]]]] },
+    { op: 'select', ...where, columns: ['name', '_uuid', 'ports'] },
     { op: 'comment', comment: 'warming up' },
   );
-  if (i % ROWS_MAX === ROWS_MAX - 1) {
-    made.push({ op: 'update', table: 'Root', where: [], row: { items: ['set', []] } });
+  if (i % BRIDGES_MAX === BRIDGES_MAX - 1) {
+    made.push({ op: 'update', table: 'Open_vSwitch', where: [], row: { bridges: ['set', []] } });
   }
   return made;
 }
