@@ -25,16 +25,16 @@ const NAME = 'Open_vSwitch';
 const DIRECTORY = '/dev/shm';
 const CLIENTS = 4;
 /** Rounds of transactions until the code runs at its full speed. */
-const ROUNDS = 100;
+const ROUNDS = 200;
 /** Short transactions in a round, one after the other. */
-const SHORT = 8;
+const SHORT = 4;
 /** Short transactions at once. */
 const PIPELINED = 8;
 /** Rounds from one durable transaction to the next. */
 const DURABLE = 8;
 /** Bridges that are there at one time, and each one's ports. */
 const BRIDGES_MAX = 40;
-const PORTS = 3;
+const PORTS = 5;
 /** The round in which a client comes and goes. */
 const VISIT = 10;
 
