@@ -84,7 +84,7 @@ export class Subtable<R extends ClassifierRule> {
   /** Which of the four stages each of these is. */
   private readonly stageNumber: number[] = [];
   /** Prefix lengths of the mask in the fields that have a trie; 0: it is no prefix. */
-  private prefixes: readonly number[] = [];
+  prefixes: readonly number[] = [];
   /** The rules' ports, so that a miss need not consult all of their bits. */
   private readonly ports: PrefixTrie | null;
   private readonly portsLength: number;
@@ -199,6 +199,11 @@ export class Subtable<R extends ClassifierRule> {
       if (this.equalUnderMask(bucket[i].match.flow, rule.match.flow)) return bucket[i];
     }
     return null;
+  }
+
+  /** Every rule. */
+  *rules(): Generator<R> {
+    for (const bucket of this.buckets.values()) yield* bucket;
   }
 
   insert(rule: R): void {

@@ -121,7 +121,11 @@ export class Classifier<R extends ClassifierRule> {
     this.prefixFields = fields.join();
     this.tries = new TrieSet(fields);
     for (const subtable of this.subtables) subtable.useTries(this.tries);
-    for (const rule of this.rules()) this.tries.change(rule.match, 1);
+    for (const subtable of this.subtables) {
+      for (const rule of subtable.rules()) {
+        this.tries.change(rule.match.flow, subtable.prefixes, 1);
+      }
+    }
     return true;
   }
 
@@ -133,7 +137,10 @@ export class Classifier<R extends ClassifierRule> {
     return null;
   }
 
-  /** Adds a rule; one with the same match and priority must have been removed before. */
+  /**
+   * Adds a rule; one with the same match and priority must have been removed before. Its mask
+   * becomes the one that all rules of that mask share.
+   */
   insert(rule: R): void {
     let subtable = this.subtableOf(rule.match.mask);
     if (subtable === undefined) {
@@ -143,8 +150,9 @@ export class Classifier<R extends ClassifierRule> {
       this.subtables.push(subtable);
     }
     const before = subtable.maxPriority;
+    rule.match.mask = subtable.mask;
     subtable.insert(rule);
-    this.tries.change(rule.match, 1);
+    this.tries.change(rule.match.flow, subtable.prefixes, 1);
     if (subtable.maxPriority !== before) this.sortSubtables();
     this.count += 1;
   }
@@ -155,7 +163,7 @@ export class Classifier<R extends ClassifierRule> {
     if (subtable === undefined) return false;
     const before = subtable.maxPriority;
     if (!subtable.remove(rule)) return false;
-    this.tries.change(rule.match, -1);
+    this.tries.change(rule.match.flow, subtable.prefixes, -1);
     if (subtable.size === 0) {
       this.byMask.delete(maskKey(subtable.mask));
       this.recent = undefined;
@@ -165,9 +173,21 @@ export class Classifier<R extends ClassifierRule> {
     return true;
   }
 
+  /** Removes every rule at once. */
+  clear(): void {
+    this.subtables = [];
+    this.byMask.clear();
+    this.recent = undefined;
+    this.count = 0;
+    this.tries = new TrieSet(this.tries.fields);
+  }
+
   /** Requests that follow each other are mostly about the same mask. */
   private subtableOf(mask: FlowWords): Subtable<R> | undefined {
-    if (this.recent !== undefined && sameWords(this.recent.mask, mask)) return this.recent;
+    const { recent } = this;
+    if (recent !== undefined && (recent.mask === mask || sameWords(recent.mask, mask))) {
+      return recent;
+    }
     const found = this.byMask.get(maskKey(mask));
     if (found !== undefined) this.recent = found;
     return found;
@@ -180,7 +200,7 @@ export class Classifier<R extends ClassifierRule> {
   /** Every rule, in no order that means anything. */
   *rules(): Generator<R> {
     for (const subtable of this.subtables) {
-      for (const bucket of subtable.buckets.values()) yield* bucket;
+      yield* subtable.rules();
     }
   }
 

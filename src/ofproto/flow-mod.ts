@@ -100,10 +100,11 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
   }
   ofproto.learnedCookies.add(rule.actions);
   table.insert(rule);
-  rule.onTimes = () => {
-    ofproto.ruleTimes(rule);
-    table.timesChanged(rule);
+  table.onTimes ??= (changed) => {
+    ofproto.ruleTimes(changed);
+    table.timesChanged(changed);
   };
+  rule.onTimes = table.onTimes;
   ofproto.ruleTimes(rule);
   ofproto.tablesChanged();
   ofproto.connmgr.notices.flowChanged(rule, 'added', old?.actions ?? null);
@@ -200,7 +201,8 @@ export function* rulesOf(ofproto: Ofproto, filter: RuleFilter): Generator<Rule> 
 
 function chosen(rule: Rule, filter: RuleFilter): boolean {
   if (rule.hidden) return false;
-  if (((rule.cookie ^ filter.cookie) & filter.cookieMask) !== 0n) return false;
+  const { cookieMask } = filter;
+  if (cookieMask !== 0n && ((rule.cookie ^ filter.cookie) & cookieMask) !== 0n) return false;
   if (filter.outPort !== OFPP.NONE && !rule.outputsTo(filter.outPort)) return false;
   return filter.outGroup === OFPG_ANY || rule.usesGroup(filter.outGroup);
 }

@@ -58,6 +58,8 @@ export class FlowTable {
   vacancyEvent = 0;
   /** Percent of the table that is free. */
   vacancy = { down: 0, up: 0 };
+  /** What its entries call when their timeouts became shorter. */
+  onTimes: ((rule: Rule) => void) | null = null;
   /** What makes entries one group for that. */
   groups: readonly SubField[] = [];
 

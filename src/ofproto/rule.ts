@@ -61,7 +61,7 @@ export class Rule implements ClassifierRule {
   packets = 0;
   bytes = 0;
   /** Called when its timeouts became shorter. */
-  onTimes: (() => void) | null = null;
+  onTimes: ((rule: Rule) => void) | null = null;
   removed = false;
   /** When it was added and changed last, in the order of all changes (connmgr/flow-monitors.ts). */
   addSeqno = 0;
@@ -84,8 +84,12 @@ export class Rule implements ClassifierRule {
 
   setActions(actions: readonly OfAction[]): void {
     this.actions = actions;
-    const found = actions.filter((action) => action.type === 'conjunction');
-    this.conjunctions = found.length > 0 ? found : null;
+    this.conjunctions = null;
+    for (const action of actions) {
+      if (action.type !== 'conjunction') continue;
+      this.conjunctions = actions.filter((each) => each.type === 'conjunction');
+      break;
+    }
   }
 
   /** Shortens the timeouts; one that is shorter already, or 0 as the new one, stays. */
@@ -94,7 +98,7 @@ export class Rule implements ClassifierRule {
       then > 0 && (now === 0 || now > then) ? then : now;
     this.idleTimeout = shorter(this.idleTimeout, idle);
     this.hardTimeout = shorter(this.hardTimeout, hard);
-    this.onTimes?.();
+    this.onTimes?.(this);
   }
 
   /** Made by the switch itself: not shown to controllers, not changed by them. */

@@ -2,7 +2,6 @@
  * The tries of a classifier: prefixes of the addresses in its rules, by which a lookup passes over
  * subtables with the few bits that tell. The table's `prefixes` setting says which addresses.
  */
-import type { Match } from '../openflow/match.js';
 import {
   type FlowWords,
   W_IPV6_DST,
@@ -56,7 +55,7 @@ function maskLength(mask: FlowWords, word: number, nWords: number): number {
 export class TrieSet {
   private slots: Slot[];
 
-  constructor(fields: readonly string[] = DEFAULT_PREFIX_FIELDS) {
+  constructor(readonly fields: readonly string[] = DEFAULT_PREFIX_FIELDS) {
     this.slots = fields.flatMap((field) => {
       const place = TRIE_FIELDS[field];
       if (place === undefined) return [];
@@ -70,10 +69,15 @@ export class TrieSet {
     return this.slots.map(({ word, nWords }) => maskLength(mask, word, nWords));
   }
 
-  change({ flow, mask }: Match, delta: 1 | -1): void {
-    for (const { word, nWords, trie } of this.slots) {
-      const length = maskLength(mask, word, nWords);
+  /**
+   * A rule came or went.
+   * @param prefixes of its mask, by prefixesOf
+   */
+  change(flow: FlowWords, prefixes: readonly number[], delta: 1 | -1): void {
+    for (let i = 0; i < prefixes.length; i++) {
+      const length = prefixes[i];
       if (length === 0) continue;
+      const { word, trie } = this.slots[i];
       if (delta > 0) trie.add(flow, word, length);
       else trie.remove(flow, word, length);
     }

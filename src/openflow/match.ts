@@ -18,22 +18,25 @@ const FLOW_BYTES = FLOW_WORDS * Int32Array.BYTES_PER_ELEMENT;
  * stays keeps its neighbours' room, so that they must be few.
  */
 const MATCHES_PER_BUFFER = 8;
-const BUFFER_BYTES = MATCHES_PER_BUFFER * 2 * FLOW_BYTES;
+const BUFFER_BYTES = MATCHES_PER_BUFFER * FLOW_BYTES;
 
-let buffer = new ArrayBuffer(BUFFER_BYTES);
+/** Masks lie apart: entries with equal masks share one, and the others' room is free again. */
+let flows = new ArrayBuffer(BUFFER_BYTES);
+let masks = new ArrayBuffer(BUFFER_BYTES);
 let used = 0;
 
 /** A match that every packet satisfies. */
 export function matchAny(): Match {
   if (used === BUFFER_BYTES) {
-    buffer = new ArrayBuffer(BUFFER_BYTES);
+    flows = new ArrayBuffer(BUFFER_BYTES);
+    masks = new ArrayBuffer(BUFFER_BYTES);
     used = 0;
   }
   const at = used;
-  used += 2 * FLOW_BYTES;
+  used += FLOW_BYTES;
   return {
-    flow: new Int32Array(buffer, at, FLOW_WORDS),
-    mask: new Int32Array(buffer, at + FLOW_BYTES, FLOW_WORDS),
+    flow: new Int32Array(flows, at, FLOW_WORDS),
+    mask: new Int32Array(masks, at, FLOW_WORDS),
   };
 }
 
