@@ -9,7 +9,7 @@
  *     saved[savedDepth * 8 ...] = off len floor trunc | recirc_id dp_hash skb_priority pkt_mark
  */
 // hot path
-import { ETH_HEADER_LEN, type FlowExtractor } from '../packet/extract.js';
+import { CLASS_OTHER, ETH_HEADER_LEN, type FlowExtractor } from '../packet/extract.js';
 import {
   ETH_TYPE_MPLS,
   ETH_TYPE_MPLS_MCAST,
@@ -19,6 +19,7 @@ import {
   W_SKB_PRIORITY,
 } from '../packet/flow-layout.js';
 import * as op from './action-program.js';
+import { CutOutput } from './cut-output.js';
 import { DropReason } from './drop-reasons.js';
 import type { Egress } from './egress.js';
 import { hashL4, hashSymL4 } from './flow-hash.js';
@@ -91,6 +92,7 @@ export class ActionExecutor {
   private savedDepth = 0;
   private readonly dropCookie = new Int32Array(op.COOKIE_WORDS);
   private readonly editor: HeaderEditor;
+  private readonly cut: CutOutput;
 
   constructor(
     private readonly memory: FrameMemory,
@@ -102,6 +104,7 @@ export class ActionExecutor {
     private readonly meters: MeterTable,
   ) {
     this.editor = new HeaderEditor(memory, flow);
+    this.cut = new CutOutput(memory, egress);
   }
 
   /** Sets the packet at hand; its key is to be parsed by the caller. */
@@ -129,8 +132,7 @@ export class ActionExecutor {
         case op.OP_END:
           return;
         case op.OP_OUTPUT:
-          if (this.trunc === 0) this.egress.output(program[pc + 1], this.off, this.len);
-          else this.outputTruncated(program[pc + 1]);
+          this.output(program[pc + 1]);
           pc += 2;
           break;
         case op.OP_DROP:
@@ -264,19 +266,15 @@ export class ActionExecutor {
     }
   }
 
-  private outputTruncated(port: number): void {
-    const len = this.trunc;
-    this.trunc = 0;
-    if (len >= this.len) {
+  private output(port: number): void {
+    const maxLen = this.trunc;
+    // Frames with MPLS labels, which may have to be cut, are of class OTHER.
+    if (maxLen === 0 && this.flow.cls !== CLASS_OTHER) {
       this.egress.output(port, this.off, this.len);
       return;
     }
-    const to = this.alloc(len);
-    if (to < 0) return;
-    this.memory.copyFrame(this.off, to, len);
-    // A part of a segment can neither be segmented nor have its checksum completed.
-    this.memory.u8.fill(0, to - 10, to);
-    this.egress.output(port, to, len);
+    this.trunc = 0;
+    this.cut.output(this, port, maxLen);
   }
 
   private userspace(program: Int32Array, cookieAt: number): void {
@@ -307,8 +305,7 @@ export class ActionExecutor {
       return;
     }
     this.stats.bondBytes[at] += this.len;
-    if (this.trunc === 0) this.egress.output(port, this.off, this.len);
-    else this.outputTruncated(port);
+    this.output(port);
   }
 
   private recirc(id: number, depth: number): void {
@@ -439,7 +436,7 @@ export class ActionExecutor {
   }
 
   /** Space for a copy; sends what waits when there is none left. -1 (counted): there is none. */
-  private alloc(len: number): number {
+  alloc(len: number): number {
     let off = this.memory.copyAlloc(len);
     if (off >= 0) return off;
     this.egress.flush();
