@@ -117,6 +117,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   abstract execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void;
   abstract configure(settings: DpifSettings): void;
   abstract sync(): Promise<void>;
+  abstract synced(): boolean;
 
   portAdd(netdev: DpNetdev, wantedPortNo?: number): number {
     const portNo = this.freePortNo(wantedPortNo);

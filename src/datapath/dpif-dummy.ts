@@ -111,6 +111,10 @@ export class DpifDummy extends DpifBase<DummyDevice> {
     return Promise.resolve();
   }
 
+  synced(): boolean {
+    return true;
+  }
+
   override nextWake(): number {
     return NEVER;
   }

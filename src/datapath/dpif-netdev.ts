@@ -127,6 +127,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     );
   }
 
+  synced(): boolean {
+    return this.slots.handles.every((worker) => worker.synced());
+  }
+
   override stats(): ReturnType<DpifBase<QueuedDevice>['stats']> {
     const stats = super.stats();
     const { name } = DROP_REASONS[DropReason.executeQueueFull];

@@ -153,6 +153,8 @@ export interface Dpif {
   /** Resolves when every change made before this call is in force in all workers. DpifDummy's is
    * in force at once. */
   sync(): Promise<void>;
+  /** True when they are already: sync() would not wait. */
+  synced(): boolean;
 
   /** Makes or changes a meter, 0 .. METERS_MAX - 1, that `meter` actions name. */
   meterSet(id: number, config: DpMeterConfig): void;

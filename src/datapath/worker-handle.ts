@@ -171,6 +171,12 @@ export class WorkerHandle {
     this.send({ type: 'commands', seq, words, length }, [words.buffer as ArrayBuffer]);
   }
 
+  /** True when everything sent or packed so far is in force (or the worker is dead). */
+  synced(): boolean {
+    this.flush();
+    return this.dead || !this.after(this.seq, this.acked);
+  }
+
   /** Calls `done` once everything sent or packed so far is in force (or the worker is dead). */
   whenAcked(done: () => void): void {
     this.flush();

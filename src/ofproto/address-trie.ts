@@ -11,7 +11,7 @@ import { prefixBits } from './prefix-trie.js';
 const WORD_BITS = 32;
 
 interface Node {
-  /** The prefix, as many words as it has: single numbers, as arrays would cost more than the rest. */
+  /** The prefix, as many words as it has: arrays would cost more than all the rest. */
   readonly v0: number;
   readonly v1: number;
   readonly v2: number;

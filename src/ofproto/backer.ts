@@ -118,6 +118,11 @@ export class OfprotoBacker {
     this.meterIds.delete(id);
   }
 
+  /** True when a barrier has nothing to wait for. */
+  get settled(): boolean {
+    return !this.revalidator.pending && this.dpif.synced();
+  }
+
   /** Resolves when all changes so far are in force for the next packet in every worker. */
   async barrier(): Promise<void> {
     await this.revalidator.settled();

@@ -185,11 +185,16 @@ export class Subtable<R extends ClassifierRule> {
     for (let i = 0; i < nWords; i++) wc[this.words[i]] |= this.bits[i];
   }
 
-  /** All rules with exactly these words, by falling priority. */
-  *same(match: Match): Generator<R> {
-    for (const rule of this.buckets.get(this.fullHash(match.flow)) ?? []) {
-      if (this.equalUnderMask(rule.match.flow, match.flow)) yield rule;
+  /** The rule with exactly these words and this priority, or null. */
+  exact(match: Match, priority: number): R | null {
+    const bucket = this.buckets.get(this.fullHash(match.flow));
+    if (bucket === undefined) return null;
+    for (const rule of bucket) {
+      if (rule.priority === priority && this.equalUnderMask(rule.match.flow, match.flow)) {
+        return rule;
+      }
     }
+    return null;
   }
 
   /** The rule of the next lower priority with the same words, or null. */
@@ -208,8 +213,7 @@ export class Subtable<R extends ClassifierRule> {
 
   insert(rule: R): void {
     this.ports?.add(rule.match.flow[W_TP], this.portsLength);
-    this.countStages(rule, 1);
-    const hash = this.fullHash(rule.match.flow);
+    const hash = this.countStages(rule, 1);
     const bucket = this.buckets.get(hash);
     if (bucket === undefined) this.buckets.set(hash, [rule]);
     else {
@@ -246,7 +250,8 @@ export class Subtable<R extends ClassifierRule> {
     for (const p of this.priorities.keys()) this.maxPriority = Math.max(this.maxPriority, p);
   }
 
-  private countStages(rule: R, delta: number): void {
+  /** @returns the hash of all words */
+  private countStages(rule: R, delta: number): number {
     let hash = 0;
     let done = 0;
     for (let stage = 0; stage < this.stageIndex.length; stage++) {
@@ -256,5 +261,6 @@ export class Subtable<R extends ClassifierRule> {
       if (count > 0) this.stageIndex[stage].set(hash, count);
       else this.stageIndex[stage].delete(hash);
     }
+    return this.hashWords(rule.match.flow, hash, done, this.words.length);
   }
 }

@@ -131,10 +131,7 @@ export class Classifier<R extends ClassifierRule> {
 
   /** The rule with exactly this match and priority, or null. */
   find(match: Match, priority: number): R | null {
-    const subtable = this.subtableOf(match.mask);
-    if (subtable === undefined) return null;
-    for (const rule of subtable.same(match)) if (rule.priority === priority) return rule;
-    return null;
+    return this.subtableOf(match.mask)?.exact(match, priority) ?? null;
   }
 
   /**

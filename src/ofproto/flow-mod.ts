@@ -12,6 +12,7 @@ import type { Match } from '../openflow/match.js';
 import type { FlowMod } from '../openflow/messages.js';
 import { checkActions } from './action-check.js';
 import { type FlowTable, N_TABLES, TBL_ALL, TBL_INTERNAL } from './flow-table.js';
+import { mayLearn } from './learned-cookies.js';
 import type { Ofproto } from './ofproto.js';
 import { type RemovedReason, Rule } from './rule.js';
 
@@ -56,7 +57,7 @@ function changeTables(ofproto: Ofproto, mod: FlowMod): void {
       modifyFlows(ofproto, mod, strictRules(ofproto, anyOutput(mod)));
       break;
     case 'delete':
-      deleteRules(ofproto, [...rulesOf(ofproto, mod)]);
+      if (!clearTables(ofproto, mod)) deleteRules(ofproto, [...rulesOf(ofproto, mod)]);
       break;
     case 'delete_strict':
       deleteRules(ofproto, strictRules(ofproto, mod));
@@ -175,6 +176,29 @@ function takeOut(ofproto: Ofproto, rules: readonly Rule[], reason: RemovedReason
   }
   ofproto.tablesChanged();
   for (const rule of rules) ofproto.learnedCookies.remove(rule.actions);
+}
+
+/**
+ * Deletes everything in the tables that are named, when that is all that has to be done.
+ * @returns false when something is to be chosen, or somebody to be told: nothing is deleted then
+ */
+function clearTables(ofproto: Ofproto, mod: FlowMod): boolean {
+  const { table, match, cookieMask, outPort, outGroup } = mod;
+  if (cookieMask !== 0n || outPort !== OFPP.NONE || outGroup !== OFPG_ANY) return false;
+  if (match.mask.some((word) => word !== 0) || ofproto.connmgr.notices.monitored) return false;
+  const tables = tablesOf(ofproto, table).filter((each) => each.cls.size > 0);
+  for (const { vacancyEvent, cls } of tables) {
+    if (vacancyEvent !== 0) return false;
+    for (const rule of cls.rules()) {
+      if (rule.hidden || rule.flags.sendFlowRem || mayLearn(rule.actions)) return false;
+    }
+  }
+  for (const each of tables) {
+    for (const rule of each.cls.rules()) rule.removed = true;
+    each.clear();
+  }
+  if (tables.length > 0) ofproto.tablesChanged();
+  return true;
 }
 
 function strictRules(ofproto: Ofproto, mod: FlowMod): Rule[] {

@@ -81,6 +81,12 @@ export class FlowTable {
     return this.cls.remove(rule);
   }
 
+  /** Takes every entry out. */
+  clear(): void {
+    this.eviction = null;
+    this.cls.clear();
+  }
+
   /** An entry's timeouts became shorter. */
   timesChanged(rule: Rule): void {
     if (!rule.removed) this.eviction?.add(rule);

@@ -17,6 +17,7 @@ export class LearnedCookies {
 
   /** An entry with these actions came. */
   add(actions: readonly OfAction[]): void {
+    if (!mayLearn(actions)) return;
     for (const { table, cookie } of owned(actions)) {
       const key = `${table}/${cookie}`;
       this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
@@ -25,6 +26,7 @@ export class LearnedCookies {
 
   /** An entry with these actions went. */
   remove(actions: readonly OfAction[]): void {
+    if (!mayLearn(actions)) return;
     for (const { table, cookie } of owned(actions)) {
       const key = `${table}/${cookie}`;
       const left = (this.counts.get(key) ?? 0) - 1;
@@ -40,6 +42,14 @@ export class LearnedCookies {
       rules.filter((rule) => rule.cookie === cookie && !rule.hidden),
     );
   }
+}
+
+/** False: nothing is learned by these actions. Most have none that may. */
+export function mayLearn(actions: readonly OfAction[]): boolean {
+  for (const { type } of actions) {
+    if (type === 'learn' || type === 'clone' || type === 'write_actions') return true;
+  }
+  return false;
 }
 
 function* owned(actions: readonly OfAction[]): Generator<{ table: number; cookie: bigint }> {

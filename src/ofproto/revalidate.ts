@@ -55,6 +55,9 @@ export class Revalidator {
   /** Something changed that translation reads. */
   mark(): void {
     this.seq += 1;
+    // Where nothing is installed nothing can be wrong.
+    const idle = this.pass === null && this.waiters.length === 0;
+    if (idle && this.udpif.ukeys.size === 0) this.doneSeq = this.seq;
   }
 
   get pending(): boolean {

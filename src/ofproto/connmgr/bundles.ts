@@ -29,6 +29,9 @@ import { TableJournal } from './table-journal.js';
 const BUNDLES_MAX = 64;
 const BYTES_MAX = 256 * 1024 * 1024;
 const MESSAGES_MAX = 1_000_000;
+/** Frames are kept in pieces of memory that grow up to this. */
+const PIECE_BYTES_MIN = 4096;
+const PIECE_BYTES_MAX = 65_536;
 /** A bundle to which nothing was added for so long is given up, unless configured otherwise. */
 export const BUNDLE_IDLE_MS = 10_000;
 
@@ -61,6 +64,25 @@ interface Bundle {
   openXid: number;
   usedMs: number;
   entries: Entry[];
+  /** Where the next frame is kept. */
+  piece: Uint8Array;
+  pieceUsed: number;
+}
+
+const NO_PIECE = new Uint8Array(0);
+
+/** Copies a frame to where those of the bundle are: a buffer for each would cost more. */
+function keepFrame(bundle: Bundle, frame: Uint8Array): Uint8Array {
+  const { length } = frame;
+  if (length > bundle.piece.length - bundle.pieceUsed) {
+    const usual = Math.min(Math.max(bundle.piece.length * 2, PIECE_BYTES_MIN), PIECE_BYTES_MAX);
+    bundle.piece = new Uint8Array(Math.max(usual, length));
+    bundle.pieceUsed = 0;
+  }
+  const { piece, pieceUsed } = bundle;
+  piece.set(frame, pieceUsed);
+  bundle.pieceUsed += length;
+  return new Uint8Array(piece.buffer, pieceUsed, length);
 }
 
 export interface BundleHandlers {
@@ -118,7 +140,7 @@ export class Bundles {
     if (this.bundles.size >= BUNDLES_MAX) fail('OFPBFC_OUT_OF_BUNDLES');
     const usedMs = this.conn.ofproto.clock.now();
     const opened = { id, flags, closed: false, openFrame: frame.slice(), openXid: xid, usedMs };
-    const bundle: Bundle = { ...opened, entries: [] };
+    const bundle: Bundle = { ...opened, entries: [], piece: NO_PIECE, pieceUsed: 0 };
     this.bundles.set(id, bundle);
     return bundle;
   }
@@ -169,7 +191,7 @@ export class Bundles {
     if (full) fail('OFPBFC_MSG_TOO_MANY');
     this.messages++;
     this.bytes += add.frame.length;
-    bundle.entries.push({ msg: msg as Bundlable, frame: add.frame, xid });
+    bundle.entries.push({ msg: msg as Bundlable, frame: keepFrame(bundle, add.frame), xid });
   }
 
   /** @throws OFPBFC_MSG_FAILED after the error for the message that was refused has been sent */

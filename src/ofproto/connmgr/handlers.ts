@@ -116,7 +116,11 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       tableMod(ofproto, msg, conn.version);
       return null;
     case 'barrier_request':
-      return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
+      if (!ofproto.backer.settled) {
+        return ofproto.backer.barrier().then(() => conn.reply({ type: 'barrier_reply' }, xid));
+      }
+      conn.reply({ type: 'barrier_reply' }, xid);
+      return null;
     case 'role_request':
       conn.reply(role(conn, msg), xid);
       return null;

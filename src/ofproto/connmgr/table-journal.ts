@@ -23,7 +23,7 @@ export class TableJournal {
   constructor(private readonly ofproto: Ofproto) {
     for (const table of ofproto.tables) {
       const { cls } = table;
-      const { insert, remove } = cls;
+      const { insert, remove, clear } = cls;
       // Shadowed for as long as the journal is open: whoever changes a table is noted.
       cls.insert = (rule) => {
         this.steps.push({ what: 'insert', tableId: table.id, rule });
@@ -33,6 +33,12 @@ export class TableJournal {
         const done = remove.call(cls, rule);
         if (done) this.steps.push({ what: 'remove', tableId: table.id, rule });
         return done;
+      };
+      cls.clear = () => {
+        for (const rule of cls.rules()) {
+          this.steps.push({ what: 'remove', tableId: table.id, rule });
+        }
+        clear.call(cls);
       };
     }
   }
@@ -47,6 +53,7 @@ export class TableJournal {
     for (const { cls } of this.ofproto.tables) {
       Reflect.deleteProperty(cls, 'insert');
       Reflect.deleteProperty(cls, 'remove');
+      Reflect.deleteProperty(cls, 'clear');
     }
   }
 

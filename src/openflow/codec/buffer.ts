@@ -72,6 +72,12 @@ export class Reader {
     return this.bytes.slice(at, at + n);
   }
 
+  /** The next n bytes as they lie in the message: whoever keeps them copies them. */
+  view8(n: number): Uint8Array {
+    const at = this.take(n);
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + at, n);
+  }
+
   /** A copy of everything that is left. */
   rest(): Uint8Array {
     return this.take8(this.left);

@@ -55,8 +55,23 @@ const ROWS: readonly MessageRow[] = [
   ...NOTICE_ROWS,
   ...EXTENSION_ROWS,
 ];
-const byNumber = new Map<string, MessageRow[]>();
-const byType = new Map<string, MessageRow[]>();
+const UNKNOWN: Record<MessageClass, OfErrorName> = {
+  msg: 'OFPBRC_BAD_TYPE',
+  nx: 'OFPBRC_BAD_SUBTYPE',
+  onf: 'OFPBRC_BAD_SUBTYPE',
+  stats_request: 'OFPBRC_BAD_STAT',
+  stats_reply: 'OFPBRC_BAD_STAT',
+  nx_stats_request: 'OFPBRC_BAD_SUBTYPE',
+  nx_stats_reply: 'OFPBRC_BAD_SUBTYPE',
+  onf_stats_request: 'OFPBRC_BAD_SUBTYPE',
+  onf_stats_reply: 'OFPBRC_BAD_SUBTYPE',
+};
+
+/** By version. */
+type Index<K> = Map<K, MessageRow[]>[];
+const makeIndex = <K>(): Index<K> => Array.from({ length: MAX_VERSION + 1 }, () => new Map());
+const byNumber = new Map<MessageClass, Index<number>>();
+const byType = makeIndex<OfMessage['type']>();
 
 function append<K>(map: Map<K, MessageRow[]>, key: K, r: MessageRow): void {
   const list = map.get(key);
@@ -65,10 +80,16 @@ function append<K>(map: Map<K, MessageRow[]>, key: K, r: MessageRow): void {
 }
 
 for (const r of ROWS) {
+  const index = byNumber.get(r.cls) ?? makeIndex<number>();
+  byNumber.set(r.cls, index);
   for (let v = r.min; v <= r.max; v++) {
-    append(byNumber, `${v}:${r.cls}:${r.number}`, r);
-    append(byType, `${v}:${r.type}`, r);
+    append(index[v], r.number, r);
+    append(byType[v], r.type, r);
   }
+}
+
+function rowsAt(version: number, place: Place): MessageRow[] {
+  return byNumber.get(place.cls)?.[version]?.get(place.number) ?? fail(UNKNOWN[place.cls]);
 }
 
 const statsTypes = (version: number): [request: number, reply: number] =>
@@ -101,18 +122,6 @@ function getPlace(r: Reader, version: number, type: number): Place {
   return { cls: `${vendor === NX_VENDOR_ID ? 'nx' : 'onf'}_${kind}`, number: subtype, more };
 }
 
-const UNKNOWN: Record<MessageClass, OfErrorName> = {
-  msg: 'OFPBRC_BAD_TYPE',
-  nx: 'OFPBRC_BAD_SUBTYPE',
-  onf: 'OFPBRC_BAD_SUBTYPE',
-  stats_request: 'OFPBRC_BAD_STAT',
-  stats_reply: 'OFPBRC_BAD_STAT',
-  nx_stats_request: 'OFPBRC_BAD_SUBTYPE',
-  nx_stats_reply: 'OFPBRC_BAD_SUBTYPE',
-  onf_stats_request: 'OFPBRC_BAD_SUBTYPE',
-  onf_stats_reply: 'OFPBRC_BAD_SUBTYPE',
-};
-
 function lengthFits(r: MessageRow, left: number): boolean {
   if (left < r.body) return false;
   const rest = left - r.body;
@@ -122,9 +131,11 @@ function lengthFits(r: MessageRow, left: number): boolean {
 function decodeBody(bytes: Uint8Array, version: number, options: CodecOptions): OfMessage {
   const reader = new Reader(bytes, HEADER_LENGTH);
   const place = getPlace(reader, version, bytes[1]);
-  const rows = byNumber.get(`${version}:${place.cls}:${place.number}`);
-  if (rows === undefined) fail(UNKNOWN[place.cls]);
-  const r = rows.find((candidate) => lengthFits(candidate, reader.left));
+  const { left } = reader;
+  let r: MessageRow | undefined;
+  for (const candidate of rowsAt(version, place)) {
+    if (r === undefined && lengthFits(candidate, left)) r = candidate;
+  }
   if (r === undefined) fail('OFPBRC_BAD_LEN');
   return r.decode(reader, { version, options, more: place.more });
 }
@@ -181,8 +192,7 @@ export function identifyMessage(bytes: Uint8Array, cut = false): MessagePlace | 
     const reader = new Reader(bytes, HEADER_LENGTH);
     const version = Math.min(bytes[0], MAX_VERSION);
     const place = getPlace(reader, version, bytes[1]);
-    const rows = byNumber.get(`${version}:${place.cls}:${place.number}`);
-    if (rows === undefined) fail(UNKNOWN[place.cls]);
+    const rows = rowsAt(version, place);
     if (!cut && !rows.some((r) => lengthFits(r, reader.left))) fail('OFPBRC_BAD_LEN');
     const xid = ((bytes[4] << 24) | (bytes[5] << 16) | (bytes[6] << 8) | bytes[7]) >>> 0;
     return { ...place, xid, version: bytes[0], type: rows[0].type };
@@ -215,7 +225,7 @@ function putHead(w: Writer, r: MessageRow, version: number, xid: number, more: b
 }
 
 function findRow(msg: OfMessage, ctx: MessageContext): MessageRow {
-  const rows = byType.get(`${ctx.version}:${msg.type}`);
+  const rows = byType[ctx.version]?.get(msg.type);
   const r = rows?.find((c) => c.serves === undefined || c.serves(msg as never, ctx));
   if (r === undefined) {
     throw new OfpError('OFPBRC_BAD_TYPE', `${msg.type} cannot be sent in version ${ctx.version}`);

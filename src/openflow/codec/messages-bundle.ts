@@ -33,7 +33,7 @@ function addRow(cls: MessageClass, number: number, min: number, max: number): Me
       if (r.bytes[r.pos] !== ctx.version) fail('OFPBFC_BAD_VERSION');
       const length = r.peek16(2);
       if (length < HEADER || length > r.left) fail('OFPBFC_MSG_BAD_LEN');
-      const frame = r.take8(length);
+      const frame = r.view8(length);
       for (let i = 4; i < HEADER; i++) {
         if (frame[i] !== r.bytes[i]) fail('OFPBFC_MSG_BAD_XID');
       }

@@ -8,6 +8,7 @@
  */
 
 import {
+  FIELDS,
   type Field,
   fieldByHeader,
   fieldHeader,
@@ -31,6 +32,9 @@ const NXM_NX_COOKIE = { class: 1, field: 30 };
 const COOKIE_BYTES = 8;
 const EVERY_COOKIE_BIT = 0xffffffffffffffffn;
 
+/** A header; the same one each time, as only one is looked at. */
+const HEADER: Entry = { field: undefined, isCookie: false, hasMask: false, width: 0 };
+
 interface Entry {
   field: Field | undefined;
   isCookie: boolean;
@@ -51,12 +55,11 @@ function readHeader(r: Reader): Entry {
   }
   const number = rest >> 9;
   const hasMask = (rest & 0x100) !== 0;
-  return {
-    field: fieldByHeader(vendor, cls, number),
-    isCookie: cls === NXM_NX_COOKIE.class && number === NXM_NX_COOKIE.field,
-    hasMask,
-    width: hasMask ? length >> 1 : length,
-  };
+  HEADER.field = fieldByHeader(vendor, cls, number);
+  HEADER.isCookie = cls === NXM_NX_COOKIE.class && number === NXM_NX_COOKIE.field;
+  HEADER.hasMask = hasMask;
+  HEADER.width = hasMask ? length >> 1 : length;
+  return HEADER;
 }
 
 /**
@@ -122,6 +125,11 @@ export function getEntries(r: Reader, allowCookie: boolean, loose: boolean): Dec
   while (r.left > 0) {
     if (r.left < 4) fail('OFPBMC_BAD_LEN');
     const entry = readHeader(r);
+    const plain = entry.field === undefined ? undefined : PLAIN.get(entry.field);
+    if (plain !== undefined && entry.width === plain.field.nBytes) {
+      getPlain(r, plain, entry.hasMask, out.match, loose);
+      continue;
+    }
     const value = r.take8(entry.width);
     const mask = entry.hasMask ? r.take8(entry.width) : undefined;
     if (mask !== undefined && hasBitsOutside(value, mask)) fail('OFPBMC_BAD_WILDCARDS');
@@ -135,6 +143,56 @@ export function getEntries(r: Reader, allowCookie: boolean, loose: boolean): Dec
     } else if (!loose) fail('OFPBMC_BAD_FIELD');
   }
   return out;
+}
+
+/** A field that is a number of its own in one word, where every number is a valid value. */
+interface PlainField {
+  field: Field;
+  word: number;
+  shift: number;
+  bits: number;
+}
+
+const NOT_PLAIN = /^(packet_type|arp_op|ct_state|ipv6_label|tun_erspan.*)$/;
+
+const PLAIN: ReadonlyMap<Field, PlainField> = new Map(
+  FIELDS.filter((f) => {
+    const sized = f.nBytes === 1 || f.nBytes === 2 || f.nBytes === 4;
+    const whole = f.nBits === f.nBytes * 8 && f.layoutBits === f.nBits;
+    const inOne = (f.startBit & 31) + f.layoutBits <= 32;
+    const usual = f.special === undefined && f.format !== 'ofport11' && !NOT_PLAIN.test(f.name);
+    return sized && whole && inOne && usual;
+  }).map((field) => [
+    field,
+    {
+      field,
+      word: field.startBit >> 5,
+      shift: 32 - (field.startBit & 31) - field.layoutBits,
+      bits: field.layoutBits === 32 ? -1 : (1 << field.layoutBits) - 1,
+    },
+  ]),
+);
+
+function getNumber(r: Reader, nBytes: number): number {
+  return nBytes === 1 ? r.u8() : nBytes === 2 ? r.u16() : r.u32() | 0;
+}
+
+/** As setMatchField does with bytes. */
+function getPlain(
+  r: Reader,
+  { field, word, shift, bits }: PlainField,
+  hasMask: boolean,
+  { flow, mask }: Match,
+  loose: boolean,
+): void {
+  const value = getNumber(r, field.nBytes);
+  const maskBits = hasMask ? getNumber(r, field.nBytes) : bits;
+  if ((value & ~maskBits) !== 0) fail('OFPBMC_BAD_WILDCARDS');
+  if (!field.maskable && maskBits !== bits && maskBits !== 0) fail('OFPBMC_BAD_MASK');
+  if (!loose && !fieldPrereqsOk(field, flow, mask)) fail('OFPBMC_BAD_PREREQ');
+  if (((mask[word] >>> shift) & bits) !== 0) fail('OFPBMC_DUP_FIELD');
+  flow[word] = (flow[word] & ~(bits << shift)) | (value << shift);
+  mask[word] |= maskBits << shift;
 }
 
 function hasBitsOutside(value: Uint8Array, mask: Uint8Array): boolean {

@@ -106,6 +106,10 @@ export class FakeDpif implements Dpif {
     this.handler = handler;
   }
 
+  synced(): boolean {
+    return true;
+  }
+
   sync(): Promise<void> {
     return Promise.resolve();
   }
