@@ -169,9 +169,18 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     if (pmdCpus !== undefined && this.changeWorkers(workerCpus(this.options, pmdCpus))) anew = true;
     if (this.configurePorts()) anew = true;
     if (anew) this.queues.assign(true);
-    // The kernel's programs always look behind a tag.
-    const { kernelForwarding = false, vlanLimit = 2 } = this.settings;
-    this.useKernel(kernelForwarding && vlanLimit > 0);
+    this.chooseKernel();
+  }
+
+  /** Shows packets that are dropped, with their reason; null ends it. */
+  captureDrops(handler: DropHandler | null): void {
+    this.dropHandler = handler;
+    for (const worker of this.slots.handles) worker.captureDrops(handler !== null);
+    this.chooseKernel();
+  }
+
+  get showsDrops(): boolean {
+    return this.dropHandler !== null;
   }
 
   workerInfo(): WorkerInfo[] {
@@ -281,6 +290,12 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     stats.txPackets += more.txPackets;
     stats.txBytes += more.txBytes;
     return stats;
+  }
+
+  /** The kernel's programs always look behind a tag, and do not show what they drop. */
+  private chooseKernel(): void {
+    const { kernelForwarding = false, vlanLimit = 2 } = this.settings;
+    this.useKernel(kernelForwarding && vlanLimit > 0 && this.dropHandler === null);
   }
 
   /** Begins or ends forwarding in the kernel. What it counted until then stays counted. */
