@@ -12,16 +12,29 @@ export function foldSum(sum: number): number {
   return (sum & 0xffff) + (sum >>> 16);
 }
 
-/** Ones' complement sum of [off, off + len), added to `sum` and folded. */
+/**
+ * Ones' complement sum of [off, off + len), added to `sum` and folded. Most of it is summed in
+ * little-endian words, the machine's own order: such a sum is the other one with its bytes swapped
+ * (RFC 1071 section 2B).
+ */
 export function addToSum(view: DataView, off: number, len: number, sum = 0): number {
-  const end = off + (len & ~1);
+  const wordsEnd = off + (len & ~7);
   let pos = off;
-  while (pos < end) {
+  let swapped = 0;
+  while (pos < wordsEnd) {
     // 16,384 words of 16 bits fit in 31 bits.
-    const stop = Math.min(end, pos + 32_768);
-    for (; pos < stop; pos += 2) sum += view.getUint16(pos);
-    sum = foldSum(sum);
+    const stop = Math.min(wordsEnd, pos + 32_768);
+    for (; pos < stop; pos += 8) {
+      const one = view.getInt32(pos, true);
+      const other = view.getInt32(pos + 4, true);
+      swapped += (one & 0xffff) + (one >>> 16) + (other & 0xffff) + (other >>> 16);
+    }
+    swapped = foldSum(swapped);
   }
+  sum += ((swapped & 0xff) << 8) | (swapped >>> 8);
+  const end = off + (len & ~1);
+  for (; pos < end; pos += 2) sum += view.getUint16(pos);
+  sum = foldSum(sum);
   if ((len & 1) !== 0) sum = foldSum(sum + (view.getUint8(end) << 8));
   return sum;
 }
