@@ -79,6 +79,12 @@ export class OfprotoBacker {
     this.wake();
   }
 
+  /** Entries changed: as above, but no turn is needed where no flow is installed. */
+  tablesChanged(): void {
+    this.revalidator.mark();
+    if (this.revalidator.pending) this.wake();
+  }
+
   /** Something may be due earlier than `nextWake` said last. */
   wake(): void {
     this.hooks.wake?.();

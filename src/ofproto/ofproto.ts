@@ -428,7 +428,7 @@ export class Ofproto {
   }
 
   tablesChanged(): void {
-    this.markRevalidate();
+    this.backer.tablesChanged();
   }
 
   markRevalidate(): void {
@@ -437,7 +437,10 @@ export class Ofproto {
 
   /** Notes when an entry can time out at the earliest. */
   ruleTimes(rule: Rule): void {
-    this.nextExpiryMs = Math.min(this.nextExpiryMs, rule.expiresMs());
+    const expiresMs = rule.expiresMs();
+    if (expiresMs >= this.nextExpiryMs) return;
+    this.nextExpiryMs = expiresMs;
+    this.backer.wake();
   }
 
   // Time.

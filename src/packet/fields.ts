@@ -353,7 +353,9 @@ export function fieldPrereqsOk(field: Field, flow: L.FlowWords, mask?: L.FlowWor
 const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58, SCTP: 132 };
 
 function prereqOk(prereq: FieldPrereq, flow: L.FlowWords, mask?: L.FlowWords): boolean {
+  if (prereq === 'none') return true;
   const dlType = effectiveDlType(flow);
+  if (prereq === 'ipv4') return dlType === L.ETH_TYPE_IP;
   const ip = dlType === L.ETH_TYPE_IP || dlType === L.ETH_TYPE_IPV6;
   const proto = flow[L.W_NW] >>> 24;
   const later = (flow[L.W_DL_TYPE] & (L.NW_FRAG_LATER << 8)) !== 0;
@@ -362,16 +364,12 @@ function prereqOk(prereq: FieldPrereq, flow: L.FlowWords, mask?: L.FlowWords): b
   // An ND message: code 0, type solicitation or advertisement.
   const nd = icmp6 && (flow[L.W_TP] & 0xffff) === 0 && (type === 135 || type === 136);
   switch (prereq) {
-    case 'none':
-      return true;
     case 'ethernet':
       return flow[L.W_PACKET_TYPE] === 0;
     case 'arp':
       return dlType === L.ETH_TYPE_ARP || dlType === L.ETH_TYPE_RARP;
     case 'vlan_vid':
       return (flow[L.W_VLAN0] & L.VLAN_CFI) !== 0;
-    case 'ipv4':
-      return dlType === L.ETH_TYPE_IP;
     case 'ipv6':
       return dlType === L.ETH_TYPE_IPV6;
     case 'ip_any':

@@ -31,17 +31,20 @@ export class FlowModReport {
     private readonly clock: Clock,
   ) {}
 
-  count(command: FlowMod['command']): void {
+  /** @returns true when that makes it due at some time: nextWake() is another then */
+  count(command: FlowMod['command']): boolean {
     if (command === 'add') this.counts.adds++;
     else if (command.startsWith('modify')) this.counts.modifications++;
     else this.counts.deletes++;
     const now = this.clock.now();
-    if (this.dueMs === NEVER) {
+    const first = this.dueMs === NEVER;
+    if (first) {
       this.firstMs = now;
       this.dueMs = Math.max(now + FIRST_MS, this.notBeforeMs);
       this.notBeforeMs = this.dueMs + AGAIN_MS;
     }
     this.lastMs = now;
+    return first;
   }
 
   /** What has been counted, to go back to when it turns out not to have happened. */

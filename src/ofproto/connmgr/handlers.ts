@@ -191,7 +191,7 @@ export function executeBundled(
       // The message came off the wire for this alone: it may be changed in its place.
       normalizeMatch(msg.match);
       connmgr.notices.during({ conn, xid }, () => ofproto.flowMod(msg));
-      conn.flowMods.count(msg.command);
+      if (conn.flowMods.count(msg.command)) ofproto.backer.wake();
       return null;
     }
     case 'port_mod':

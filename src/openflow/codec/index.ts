@@ -24,6 +24,7 @@ import { PACKET_ROWS } from './messages-packet.js';
 import { QUEUE_ROWS } from './messages-queue.js';
 import { STATS_ROWS } from './messages-stats.js';
 import { TABLE_ROWS } from './messages-table.js';
+import { forgetMask } from './oxm-write.js';
 import { PORT_ROWS } from './ports.js';
 
 export type { CodecOptions, MessageClass } from './message-row.js';
@@ -262,6 +263,7 @@ export function encodeReplies(
   const ctx: MessageContext = { version, options, more: false };
   const r = findRow(msg, ctx);
   const frames: Uint8Array[] = [];
+  forgetMask();
   const moreAfter = 'more' in msg && msg.more === true;
   const w = spareWriter ?? new Writer();
   spareWriter = null;

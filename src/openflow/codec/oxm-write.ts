@@ -86,6 +86,8 @@ interface Step {
   bits: number;
   /** Its value is whole words, from `word` on. */
   words: number;
+  /** The header of an exact value, when that has no vendor. */
+  header: number;
   /** Needs more than the bits of the layout. */
   special: boolean;
   /** Goes with a connection's protocol. */
@@ -105,6 +107,7 @@ function makeStep(field: Field, order: number, version: number): Step | null {
     shift: inOne ? 32 - offset - field.layoutBits : 0,
     bits: inOne && field.layoutBits < 32 ? (1 << field.layoutBits) - 1 : -1,
     words: whole ? field.layoutBits / 32 : 0,
+    header: (header.class << 16) | (header.field << 9) | field.nBytes,
     special: field.special !== undefined || field.name === 'ct_state',
     needsCtProto: /^ct_(tp_|nw_proto)/.test(field.name),
   };
@@ -131,8 +134,19 @@ const PLANS: readonly Step[][][] = Array.from({ length: N_VERSIONS + 1 }, (_, v)
 
 /** The steps of one match; kept from call to call, as only one match is written at a time. */
 const chosen: Step[] = [];
+/** What they are of: entries of one reply often share their mask. */
+let chosenMask: L.FlowWords | null = null;
+let chosenPlan: Step[][] | null = null;
+
+/** To be called before the first match of a message: its mask may have changed since. */
+export function forgetMask(): void {
+  chosenMask = null;
+}
 
 function choose(mask: L.FlowWords, plan: Step[][]): void {
+  if (mask === chosenMask && plan === chosenPlan) return;
+  chosenMask = mask;
+  chosenPlan = plan;
   chosen.length = 0;
   for (let word = 0; word < L.FLOW_WORDS; word++) {
     if (mask[word] === 0) continue;
@@ -162,6 +176,10 @@ export function putEntries(w: Writer, match: Match, ofVersion: number): void {
 }
 
 function putHeader(w: Writer, step: Step, hasMask: boolean): void {
+  if (!hasMask && step.cls !== CLASS_EXPERIMENTER) {
+    w.u32(step.header);
+    return;
+  }
   const { nBytes } = step.field;
   const extra = step.cls === CLASS_EXPERIMENTER ? 4 : 0;
   w.u16(step.cls);
