@@ -24,6 +24,19 @@ describe('Internet checksum', () => {
     expect(addToSum(viewOf(Uint8Array.of(1, 2, 3)), 0, 3)).toBe(0x0402);
   });
 
+  it('is that of the bytes taken one by one, wherever they lie', () => {
+    const bytes = fc.uint8Array({ maxLength: 200 });
+    fc.assert(
+      fc.property(bytes, fc.nat(20), fc.nat(0xffff), (data, from, start) => {
+        const off = Math.min(from, data.length);
+        let sum = start;
+        for (let i = off; i < data.length; i++) sum += (i - off) % 2 ? data[i] : data[i] * 256;
+        while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
+        expect(addToSum(viewOf(data), off, data.length - off, start)).toBe(sum);
+      }),
+    );
+  });
+
   it('does not overflow on the longest packet', () => {
     const bytes = new Uint8Array(65_535).fill(0xff);
     expect(foldSum(addToSum(viewOf(bytes), 0, 65_534))).toBe(0xffff);
