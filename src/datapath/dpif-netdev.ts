@@ -69,7 +69,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private executeRefused = 0;
   private dropHandler: DropHandler | null = null;
   /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
-  private kernel: KernelForwarding | null = null;
+  kernel: KernelForwarding | null = null;
   /** Deletions that wait for the end of this turn, so that they share one acknowledgement. */
   private readonly deletions = new Map<WorkerHandle, (() => void)[]>();
   /** Queue settings in force, by port. */

@@ -45,6 +45,8 @@ export function linkStatistics(stats: LinkStats): NetdevStatistics {
     rx_over_err: stats.rxOverErrors,
     rx_crc_err: stats.rxCrcErrors,
     rx_missed_errors: stats.rxMissedErrors,
+    tx_aborted_err: stats.txAbortedErrors,
+    tx_carrier_err: stats.txCarrierErrors,
     collisions: stats.collisions,
     rx_multicast_packets: stats.multicast,
   };

@@ -55,6 +55,8 @@ export type NetdevStatistic =
   | 'rx_over_err'
   | 'rx_crc_err'
   | 'rx_missed_errors'
+  | 'tx_aborted_err'
+  | 'tx_carrier_err'
   | 'collisions'
   | 'rx_multicast_packets';
 

@@ -75,6 +75,8 @@ export const LINK_STATS_FIELDS = [
   'rxFrameErrors',
   'rxFifoErrors',
   'rxMissedErrors',
+  'txAbortedErrors',
+  'txCarrierErrors',
 ] as const;
 
 export type LinkStats = Record<(typeof LINK_STATS_FIELDS)[number], number>;

@@ -103,6 +103,8 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
       rx_over_err: 0,
       rx_crc_err: 0,
       rx_missed_errors: 0,
+      tx_aborted_err: 0,
+      tx_carrier_err: 0,
     };
   }
 

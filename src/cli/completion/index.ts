@@ -7,9 +7,12 @@
  *
  * Not for: what could come next (words.ts).
  */
+import { UnixctlClient, unixctlPath } from '../../unixctl/client.js';
+import { directories } from '../daemon/dirs.js';
 import type { CliIo } from '../io.js';
 import { OvsdbClient } from '../ovsdb/client.js';
 import { defaultServer } from '../ovsdb/options.js';
+import { SWITCH_TARGET } from '../switch-hint.js';
 import { candidates, splitLine } from './words.js';
 
 /** Nobody waits longer for a list of names, milliseconds. */
@@ -44,7 +47,11 @@ async function complete(line: string, env: NodeJS.ProcessEnv): Promise<string[]>
   const words = splitLine(line);
   const typed = words[words.length - 1];
   const cut = Math.max(typed.lastIndexOf('='), typed.lastIndexOf(':')) + 1;
-  const found = await candidates(words, (table) => namesIn(table, env));
+  const found = await candidates(
+    words,
+    (table) => namesIn(table, env),
+    () => controlsIn(env),
+  );
   return found.map((word) => word.slice(cut));
 }
 
@@ -52,6 +59,23 @@ async function complete(line: string, env: NodeJS.ProcessEnv): Promise<string[]>
 async function namesIn(table: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const late = new Promise<string[]>((resolve) => setTimeout(resolve, NAMES_MS_MAX, []).unref());
   return Promise.race([late, askNames(table, env).catch(() => [])]);
+}
+
+/** Commands of the running daemon; none where no daemon answers. */
+async function controlsIn(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const late = new Promise<string[]>((resolve) => setTimeout(resolve, NAMES_MS_MAX, []).unref());
+  return Promise.race([late, askControls(env).catch(() => [])]);
+}
+
+async function askControls(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const path = unixctlPath(SWITCH_TARGET, directories(env).runDir);
+  const client = await UnixctlClient.connect(path, SWITCH_TARGET);
+  try {
+    const { text } = await client.transact('list-commands', []);
+    return [...text.matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name);
+  } finally {
+    client.close();
+  }
 }
 
 async function askNames(table: string, env: NodeJS.ProcessEnv): Promise<string[]> {

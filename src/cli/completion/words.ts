@@ -28,14 +28,26 @@ const TABLE_OF: Readonly<Record<string, string>> = {
   INTERFACE: 'Interface',
 };
 
+/** Commands of a running daemon; none where no daemon answers. */
+export type Controls = () => Promise<string[]>;
+
 /** Words that begin with what is typed. `words`: the program's name first, the last unfinished. */
-export async function candidates(words: readonly string[], names: Names): Promise<string[]> {
+export async function candidates(
+  words: readonly string[],
+  names: Names,
+  controls: Controls = async () => [],
+): Promise<string[]> {
   const typed = words[words.length - 1] ?? '';
-  const found = await proposals(words.slice(1, -1), typed, names);
+  const found = await proposals(words.slice(1, -1), typed, names, controls);
   return [...new Set(found)].filter((word) => word.startsWith(typed)).sort();
 }
 
-function proposals(before: readonly string[], typed: string, names: Names): Promise<string[]> {
+function proposals(
+  before: readonly string[],
+  typed: string,
+  names: Names,
+  controls: Controls,
+): Promise<string[]> {
   const [command, ...rest] = before;
   if (command === undefined) {
     return Promise.resolve([
@@ -47,6 +59,7 @@ function proposals(before: readonly string[], typed: string, names: Names): Prom
   }
   if (command === 'vsctl') return vsctlWords(rest, typed, names);
   if (command === 'ofctl') return ofctlWords(rest, typed, names);
+  if (command === 'appctl' || command === 'dpctl') return controlWords(command, rest, controls);
   if (command === 'bond' && rest.length === 0) return Promise.resolve(['watch']);
   if (command === 'help') return Promise.resolve(TOP_COMMANDS.map(({ name }) => name));
   if (command === 'completion' && rest.length === 0) return Promise.resolve(['bash']);
@@ -54,6 +67,20 @@ function proposals(before: readonly string[], typed: string, names: Names): Prom
     return Promise.resolve([...CLIENT_COMMANDS.keys()]);
   }
   return Promise.resolve([]);
+}
+
+/** What the running daemon can be asked; dpctl's commands go without their prefix. */
+async function controlWords(
+  program: 'appctl' | 'dpctl',
+  before: readonly string[],
+  controls: Controls,
+): Promise<string[]> {
+  if (before.some((word) => !word.startsWith('-'))) return [];
+  const all = await controls();
+  if (program === 'appctl') return all;
+  const prefix = 'dpctl/';
+  const own = all.filter((name) => name.startsWith(prefix));
+  return own.map((name) => name.slice(prefix.length));
 }
 
 /** Commands and options of ofctl, and bridges where it wants a switch. */

@@ -3,6 +3,10 @@
  *
  * There is no datapath in the kernel to ask: every command goes to the daemon as `dpctl/COMMAND`.
  */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { UnixctlClient, unixctlPath } from '../../unixctl/client.js';
 import { parseTimeout, STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
@@ -18,7 +22,7 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'statistics', short: 's', arg: 'none' },
   { name: 'clear', arg: 'none' },
   { name: 'may-create', arg: 'none' },
-  { name: 'read-only', arg: 'none' },
+  { name: 'read-only', short: 'r', arg: 'none' },
   { name: 'more', short: 'm', arg: 'none' },
   { name: 'names', arg: 'none' },
   { name: 'no-names', arg: 'none' },
@@ -31,9 +35,15 @@ const OPTIONS: readonly OptionSpec[] = [
 /** Options that the daemon's commands take; the others end here. */
 const FORWARDED = new Set(['statistics', 'clear', 'may-create', 'more', 'names', 'no-names']);
 
-/** Commands that change nothing, so that --read-only allows them. */
-const READ_ONLY =
-  /^(dump-|show$|get-|cache-get|ct-get|ct-stats|ct-bkts|ipf-get|offload-stats|list-commands$)/;
+/** Commands that change something, so that --read-only refuses them. */
+const CHANGING = new Set([
+  ...['add-dp', 'del-dp', 'add-if', 'del-if', 'set-if', 'add-flow', 'mod-flow', 'del-flow'],
+  ...['add-flows', 'mod-flows', 'del-flows', 'flush-conntrack', 'cache-set-size'],
+  ...['ct-set-maxconns', 'ct-enable-tcp-seq-chk', 'ct-disable-tcp-seq-chk'],
+  ...['ipf-set-enabled', 'ipf-set-disabled', 'ipf-set-min-frag', 'ipf-set-max-nfrags'],
+]);
+/** Commands whose last argument may be a file, which the daemon is to find where we do. */
+const READS_FILE = /^(add|mod|del)-flows$/;
 
 interface Request {
   command: string;
@@ -64,7 +74,7 @@ function parse(argv: string[], io: CliIo): Request | null {
   if (flag('version') || flag('help') || args[0] === 'help') return null;
   if (args.length === 0) throw new UsageError('missing command name; use --help for help');
   const [command, ...rest] = args;
-  if (flag('read-only') && !READ_ONLY.test(command)) {
+  if (flag('read-only') && CHANGING.has(command)) {
     throw new UsageError(`'${command}' command does not work in read only mode`);
   }
   const forwarded = options
@@ -76,20 +86,55 @@ function parse(argv: string[], io: CliIo): Request | null {
 }
 
 async function ask(request: Request, io: CliIo): Promise<number> {
-  const { command, params } = request;
+  const { command } = request;
   const path = unixctlPath(TARGET, directories(io.env).runDir);
   const client = await UnixctlClient.connect(path, TARGET);
+  const kept = READS_FILE.test(command) ? await fileForDaemon(request.params) : null;
   try {
-    const { ok, text } = await client.transact(`dpctl/${command}`, params);
-    if (ok) {
-      io.stdout.write(command === 'list-commands' ? text.replace(/^ {2}dpctl\//gm, '  ') : text);
-      return 0;
-    }
-    io.stderr.write(`${io.programName}: ${asDpctlError(command, text)}`);
-    return 1;
+    const { ok, text } = await client.transact(`dpctl/${command}`, kept?.params ?? request.params);
+    if (ok || text.startsWith(`${TARGET}: `)) printMixed(command, text, io);
+    else io.stderr.write(`${io.programName}: ${asDpctlError(command, text)}`);
+    return ok ? 0 : 1;
   } finally {
     client.close();
+    await kept?.release();
   }
+}
+
+/** Lines of output, and of errors among them, each to where it belongs. */
+function printMixed(command: string, text: string, io: CliIo): void {
+  const plain = command === 'list-commands' ? text.replace(/^ {2}dpctl\//gm, '  ') : text;
+  for (const line of plain.split(/(?<=\n)/)) {
+    if (line.startsWith(`${TARGET}: `)) {
+      io.stderr.write(`${io.programName}${line.slice(TARGET.length)}`);
+    } else io.stdout.write(line);
+  }
+}
+
+/** Arguments with the file's whole path in place of its name; `-`: a copy of standard input. */
+async function fileForDaemon(
+  params: readonly string[],
+): Promise<{ params: string[]; release(): Promise<void> }> {
+  const name = params.at(-1);
+  const others = params.slice(0, -1);
+  if (name !== '-') {
+    const found = name !== undefined && existsSync(name);
+    const last = name === undefined ? [] : [found ? resolve(name) : name];
+    return { params: [...others, ...last], release: async () => {} };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'tapswitch-dpctl-'));
+  const path = join(directory, 'flows');
+  await writeFile(path, await readStdin(), { mode: 0o600 });
+  return {
+    params: [...others, path],
+    release: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+async function readStdin(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+  return text;
 }
 
 /** The daemon's error in the words of ovs-dpctl. */
@@ -107,17 +152,30 @@ function usage(program: string): string {
 usage: ${program} [OPTIONS] COMMAND [ARG...]
   dump-dps                 names of all datapaths
   show [DP...]             datapaths and their ports
-  dump-flows [DP]          flows that the datapath has cached
+  dump-flows [DP] [filter=FLOW] [type=TYPE] [pmd=N]
+                           flows that the datapath has cached; of TYPE ovs or offloaded...
   get-flow [DP] ufid:UFID  one of these
-  del-flows [DP]           forget them
+  add-flow [DP] FLOW ACTIONS, mod-flow [DP] FLOW ACTIONS, del-flow [DP] FLOW
+                           change flows past the bridges
+  add-flows [DP] FILE, mod-flows [DP] FILE, del-flows [DP] [FILE]
+                           the same for each line of FILE; without it, forget all flows
+  del-if DP IFACE..., set-if DP IFACE...
+                           take ports out, check their settings
+  offload-stats-show [DP]  how many flows the kernel forwards
+  cache-get-size [DP]      caches whose size can be set: none
+  parse-actions ACTIONS, normalize-actions FLOW ACTIONS [NAME=NUMBER...]
+                           actions as the switch understands them
   list-commands            all commands that the running switch has
 Options for show:
   -s, --statistics         with the counters of each port
+Options for mod-flow:
+  --may-create             add the flow if it is not there
+  --clear                  count its packets from zero
 Options for dump-flows:
   -m, --more               in more detail
   --names                  with port names
 Other options:
-  --read-only              do not run commands that change something
+  -r, --read-only          do not run commands that change something
   -t, --timeout=SECS       wait at most SECS seconds for an answer
   -h, --help               show this help
   -V, --version            show the version

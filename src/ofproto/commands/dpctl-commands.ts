@@ -1,124 +1,80 @@
 /**
- * dpctl/*: changing a datapath past the bridges that own it, for tests and for looking into things.
+ * dpctl/*: the commands about datapaths, in the order of Open vSwitch's list; and what tests change
+ * of a datapath.
  *
- * A flow that is put here stays until it is deleted: the bridges do not know it. A port that is
- * taken out comes back when its bridge is configured next.
- *
- * Not for: looking (dpif-commands.ts).
+ * Not for: what most of them do (dpctl-*.ts).
  */
 
-import { TapswitchError } from '../../common/errors.js';
-import type { DpFlow } from '../../datapath/dpif.js';
-import { formatDpFlowStats, formatOdpActions } from '../../datapath/odp-format.js';
-import type { Match } from '../../openflow/match.js';
-import type { OfprotoBacker } from '../backer.js';
 import type { OfprotoRegistry } from '../registry.js';
 import { ANY_ARGS, bridgeNamed, commandError, type OfprotoCommand } from './command.js';
-import { dpctlOptions } from './dpctl-options.js';
-import { chooseBacker, flowByUfid } from './dpif-commands.js';
-import { type OdpActionNames, parseOdpActions } from './parse-odp-actions.js';
-import { parseOdpMatch } from './parse-odp-flow.js';
+import { conntrackCommands } from './dpctl-conntrack.js';
+import { changeFlows, delFlow, delFlows, putFlow } from './dpctl-flow-change.js';
+import { dumpFlows, getFlow } from './dpctl-flow-dump.js';
+import { normalizeActions, parseActions } from './dpctl-normalize.js';
+import { dpctlPortCommands } from './dpctl-ports.js';
+import { type DpctlHandler, type DpctlRun, dpctlCommand, portNames } from './dpctl-run.js';
+import { dpctlShow } from './dpctl-show.js';
+import { UfidNames } from './dpctl-ufids.js';
 
-/** What Open vSwitch's program name is in these answers. */
-const PROGRAM = 'ovs-vswitchd';
-
-function failed(text: string): never {
-  return commandError(`${PROGRAM}: ${text}`);
+/** What a datapath that can forward in the kernel says of it. */
+interface Offloading {
+  readonly kernel?: { readonly running: boolean } | null;
 }
 
-function portNames({ dpif }: OfprotoBacker): OdpActionNames {
-  const numbers = new Map([...dpif.ports()].map((port) => [port.name, port.portNo]));
-  return { portNo: (name) => numbers.get(name) ?? null };
-}
+const SIZE = /^\s*\d+/;
+const NAME_WIDTH = 23;
 
-function readKey(backer: OfprotoBacker, text: string): Match {
-  try {
-    return parseOdpMatch(text, portNames(backer).portNo);
-  } catch (error) {
-    if (!(error instanceof TapswitchError)) throw error;
-    return failed(`parsing flow key (${error.message}) (Invalid argument)`);
-  }
-}
-
-function sameKey(flow: DpFlow, { flow: key, mask }: Match): boolean {
-  return flow.mask.every((bits, i) => bits === mask[i] && ((flow.key[i] ^ key[i]) & bits) === 0);
-}
-
-function findFlow(backer: OfprotoBacker, text: string): DpFlow | null {
-  if (text.startsWith('ufid:')) return flowByUfid(backer, text.split(',')[0]);
-  const wanted = readKey(backer, text);
-  for (const flow of backer.dpif.flows()) if (sameKey(flow, wanted)) return flow;
-  return null;
-}
-
-async function putFlow(
-  registry: OfprotoRegistry,
-  args: readonly string[],
-  modify: boolean,
-): Promise<string> {
-  const { rest, statistics } = dpctlOptions(args);
-  const mayCreate = !modify || args.includes('--may-create');
-  if (rest.length < 2 || rest.length > 3) failed('syntax error (Invalid argument)');
-  const backer = chooseBacker(registry, rest.length === 3 ? rest[0] : undefined);
-  const [keyText, actionText] = rest.slice(-2);
-  const { flow: key, mask } = readKey(backer, keyText.replace(/^ufid:[-0-9a-f]+[,\s]*/, ''));
-  const actions = parseOdpActions(actionText, portNames(backer));
-  const known = findFlow(backer, keyText);
-  if (known !== null && !modify) failed('updating flow table (File exists)');
-  if (known === null && !mayCreate) failed('updating flow table (No such file or directory)');
-  let flow = known;
-  if (flow === null) flow = backer.dpif.flowPut({ key, mask, actions });
-  else backer.dpif.flowModify(flow, actions);
-  await backer.dpif.sync();
-  if (!statistics) return '';
-  return `${formatDpFlowStats(backer.dpif.flowStats(flow), backer.clock.now())}\n`;
-}
-
-async function delFlow(registry: OfprotoRegistry, args: readonly string[]): Promise<string> {
-  const { rest, statistics } = dpctlOptions(args);
-  const backer = chooseBacker(registry, rest.length > 1 ? rest[0] : undefined);
-  const flow = findFlow(backer, rest.at(-1) ?? '');
-  if (flow === null) {
-    return failed('deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?');
-  }
-  backer.udpif.removeDpFlow(flow);
-  await backer.dpif.sync();
-  if (!statistics) return '';
-  return `${formatDpFlowStats(backer.dpif.flowStats(flow), backer.clock.now())}\n`;
-}
-
-/** Takes ports out of the datapath, and so out of their bridges. */
-function delIf(registry: OfprotoRegistry, [dp, ...names]: readonly string[]): string {
-  const backer = chooseBacker(registry, dp);
+function show(run: DpctlRun, names: string[]): boolean {
+  let done = true;
+  const { statistics } = run.options;
   for (const name of names) {
-    const number = /^\d+$/.test(name) ? Number(name) : portNames(backer).portNo(name);
-    if (number === null) return failed(`no port named ${name}`);
-    const port = backer.portByOdp(number);
-    if (port === null) {
-      return failed(`deleting port ${name} from ${dp} failed (No such device)`);
-    }
-    port.ofproto.portDel(port.ofPort);
+    const backer = run.named(name, `opening datapath ${name} failed`);
+    if (backer === null) done = false;
+    else run.text += dpctlShow(backer, statistics);
   }
-  return '';
+  if (names.length > 0) return done;
+  for (const backer of run.registry.backers()) run.text += dpctlShow(backer, statistics);
+  return true;
 }
 
-/** Checks what is asked of ports; nothing of a port can be changed here. */
-function setIf(registry: OfprotoRegistry, [dp, ...wishes]: readonly string[]): string {
-  const backer = chooseBacker(registry, dp);
-  for (const wish of wishes) {
-    const [name, ...options] = wish.split(',');
-    const port = [...backer.dpif.ports()].find((other) => other.name === name);
-    if (port === undefined) return failed(`no port named ${name}`);
-    for (const option of options) {
-      const [key, value] = option.split('=');
-      if (key === 'port_no' && Number(value) !== port.portNo) {
-        failed(`${name}: can't change port number from ${port.portNo} to ${value}`);
-      } else if (key === 'type' && value !== port.type) {
-        failed(`${name}: can't change type from ${port.type} to ${value}`);
-      }
-    }
+function dumpDps(run: DpctlRun): boolean {
+  for (const { dpif } of run.registry.backers()) run.print(dpif.name);
+  return true;
+}
+
+/** There are no caches whose size could be set, so none are listed. */
+function cacheGetSize(run: DpctlRun, [name]: string[]): boolean {
+  if (name === undefined) {
+    for (const { dpif } of run.registry.backers()) run.print(`${dpif.name}:`);
+    return true;
   }
-  return '';
+  const backer = run.named(name, `Opening datapath ${name} failed`);
+  if (backer !== null) run.print(`${backer.dpif.name}:`);
+  return backer !== null;
+}
+
+function cacheSetSize(run: DpctlRun, [name, , size]: string[]): boolean {
+  if (!SIZE.test(size)) return run.fail('size is malformed', 'EINVAL');
+  if (run.named(name, `Opening datapath ${name} failed`) === null) return false;
+  return run.fail('Setting caches not supported', 'EOPNOTSUPP');
+}
+
+/** Flows go to the kernel when they are installed: none wait, and no time is measured. */
+function offloadStats(run: DpctlRun, args: string[]): boolean {
+  const backer = run.open(args, 1);
+  if (backer === null) return false;
+  const { dpif } = backer;
+  if ((dpif as Offloading).kernel?.running !== true) {
+    return run.fail('retrieving offload statistics', 'EINVAL');
+  }
+  let inserted = 0;
+  for (const flow of dpif.flows()) if (dpif.flowStats(flow).offloaded) inserted += 1;
+  run.print('HW Offload stats:');
+  const line = (what: string, count: number): void =>
+    run.print(`     Total ${what.padStart(33)}: ${String(count).padStart(6)}`);
+  line('Enqueued offloads', 0);
+  line('Inserted offloads', inserted);
+  return true;
 }
 
 function changePortNumber(registry: OfprotoRegistry, [dp, name, text]: readonly string[]): string {
@@ -134,76 +90,8 @@ function changePortNumber(registry: OfprotoRegistry, [dp, name, text]: readonly 
   return '';
 }
 
-/** Tracking connections is not there: nothing is kept, and nothing can be set. */
-const CONNTRACK: readonly string[] = [
-  'ct-bkts',
-  'ct-del-limits',
-  'ct-disable-tcp-seq-chk',
-  'ct-enable-tcp-seq-chk',
-  'ct-get-limits',
-  'ct-get-maxconns',
-  'ct-get-nconns',
-  'ct-get-tcp-seq-chk',
-  'ct-set-limits',
-  'ct-set-maxconns',
-  'ct-stats-show',
-  'dump-conntrack',
-  'flush-conntrack',
-  'ipf-get-status',
-];
-
-function refused(name: string, usage: string, why: string): OfprotoCommand {
-  return { name: `dpctl/${name}`, usage, minArgs: 0, maxArgs: ANY_ARGS, run: () => failed(why) };
-}
-
-export function dpctlCommands(registry: OfprotoRegistry): OfprotoCommand[] {
-  const any = { minArgs: 1, maxArgs: ANY_ARGS };
+function featureCommands(registry: OfprotoRegistry): OfprotoCommand[] {
   return [
-    {
-      name: 'dpctl/add-flow',
-      usage: '[dp] flow actions',
-      ...any,
-      run: (args) => putFlow(registry, args, false),
-    },
-    {
-      name: 'dpctl/mod-flow',
-      usage: '[dp] flow actions',
-      ...any,
-      run: (args) => putFlow(registry, args, true),
-    },
-    {
-      name: 'dpctl/del-flow',
-      usage: '[dp] flow',
-      ...any,
-      run: (args) => delFlow(registry, args),
-    },
-    {
-      name: 'dpctl/del-if',
-      usage: 'dp iface...',
-      minArgs: 2,
-      maxArgs: ANY_ARGS,
-      run: (args) => delIf(registry, args),
-    },
-    {
-      name: 'dpctl/set-if',
-      usage: 'dp iface...',
-      minArgs: 2,
-      maxArgs: ANY_ARGS,
-      run: (args) => setIf(registry, args),
-    },
-    refused('add-if', 'dp iface...', 'ports are added to bridges (ovs-vsctl add-port)'),
-    refused('add-dp', 'dp [iface...]', 'datapaths come with their bridges (ovs-vsctl add-br)'),
-    refused('del-dp', 'dp', 'datapaths go with their bridges (ovs-vsctl del-br)'),
-    {
-      name: 'dpctl/parse-actions',
-      usage: 'actions',
-      ...any,
-      run: (args) => {
-        const lines = args.map((text) => parseOdpActions(text, { portNo: () => null }));
-        return lines.map((actions) => `${formatOdpActions(actions)}\n`).join('');
-      },
-    },
-    ...CONNTRACK.map((name) => refused(name, '[dp]', 'connection tracking is not there')),
     {
       name: 'dpif-dummy/change-port-number',
       usage: 'dp port new-number',
@@ -232,4 +120,53 @@ export function dpctlCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       },
     },
   ];
+}
+
+function listed(commands: readonly OfprotoCommand[]): string {
+  const lines = commands.map(({ name, usage }) => {
+    const [prefix, plain] = name.split('/');
+    return `  ${prefix}/${plain.padEnd(NAME_WIDTH)} ${usage ?? ''}\n`;
+  });
+  return `The available commands are:\n${lines.join('')}`;
+}
+
+export function dpctlCommands(registry: OfprotoRegistry): OfprotoCommand[] {
+  const ufids = new UfidNames();
+  const command = (
+    name: string,
+    usage: string,
+    min: number,
+    max: number,
+    run: DpctlHandler,
+  ): OfprotoCommand => dpctlCommand(registry, [name, usage, min, max], run);
+  const { connections, details } = conntrackCommands(registry);
+  const dump = '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]';
+  const commands: OfprotoCommand[] = [
+    ...dpctlPortCommands(registry),
+    command('dump-dps', '', 0, 0, dumpDps),
+    command('show', '[-s] [dp...]', 0, ANY_ARGS, show),
+    command('dump-flows', dump, 0, 6, (run, args) => dumpFlows(run, args, ufids)),
+    ...(['add', 'mod'] as const).map((verb) =>
+      command(`${verb}-flow`, '[dp] flow actions', 2, 3, (run, args) =>
+        putFlow(run, args, ufids, verb === 'mod'),
+      ),
+    ),
+    command('get-flow', '[dp] ufid', 1, 2, (run, args) => getFlow(run, args, ufids)),
+    command('del-flow', '[dp] flow', 1, 2, (run, args) => delFlow(run, args, ufids)),
+    command('add-flows', '[dp] file', 1, 2, (run, args) => changeFlows(run, args, ufids, 'add')),
+    command('mod-flows', '[dp] file', 1, 2, (run, args) => changeFlows(run, args, ufids, 'modify')),
+    command('del-flows', '[dp] [file]', 0, 2, (run, args) => delFlows(run, args, ufids)),
+    command('offload-stats-show', '[dp]', 0, 1, offloadStats),
+    ...connections,
+    command('cache-get-size', '[dp]', 0, 1, cacheGetSize),
+    command('cache-set-size', 'dp cache <size>', 3, 3, cacheSetSize),
+    ...details,
+    command('list-commands', '', 0, ANY_ARGS, (run) => {
+      run.text += listed(commands);
+      return true;
+    }),
+    command('parse-actions', 'actions', 1, ANY_ARGS, parseActions),
+    command('normalize-actions', 'actions', 2, ANY_ARGS, normalizeActions),
+  ];
+  return [...commands, ...featureCommands(registry)];
 }

@@ -3,7 +3,7 @@
  *
  *     port 2: br1 (tap)
  *       RX packets:8 errors:0 dropped:0 overruns:0 frame:0
- *       TX packets:9 errors:0 dropped:0 aborted:? carrier:?      ?: the device does not count it
+ *       TX packets:9 errors:0 dropped:0 aborted:0 carrier:0      ?: not counted
  *       collisions:0
  *       RX bytes:600  TX bytes:2048 (2.0 KiB)
  */
@@ -28,6 +28,9 @@ const TX: readonly [string, string][] = [
   [' carrier:', 'tx_carrier_err'],
 ];
 const COLLISIONS: readonly [string, string][] = [['    collisions:', 'collisions']];
+
+/** Of the datapath's own port. */
+const NOTHING: Counters = { rx_packets: 0, tx_packets: 0, rx_bytes: 0, tx_bytes: 0 };
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -77,7 +80,7 @@ export function dpctlShow(backer: OfprotoBacker, statistics: boolean): string {
   for (const { portNo, name, type } of ports) {
     const shown = type === 'system' || type === '' ? '' : ` (${type}${pollConfig(type)})`;
     text += `  port ${portNo}: ${name}${shown}\n`;
-    if (counters !== null) text += portCounters(counters.get(portNo) ?? {});
+    if (counters !== null) text += portCounters(counters.get(portNo) ?? NOTHING);
   }
   return text;
 }

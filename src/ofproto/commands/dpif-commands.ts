@@ -1,16 +1,13 @@
-/** dpif/*, dpctl/*: what the datapaths look like from above, and the flows that are installed. */
+/** dpif/*: what the datapaths look like from above, and the flows that are installed. */
 
 import type { DpFlow, Dpif } from '../../datapath/dpif.js';
-import { formatDpFlow, formatDpifFlow, formatUfid } from '../../datapath/odp-format.js';
-import type { Match } from '../../openflow/match.js';
+import { formatDpFlow, formatDpifFlow } from '../../datapath/odp-format.js';
 import { portTo16 } from '../../packet/fields.js';
 import type { OfprotoBacker } from '../backer.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfprotoRegistry } from '../registry.js';
-import { ANY_ARGS, bridgeNamed, commandError, type OfprotoCommand } from './command.js';
+import { ANY_ARGS, bridgeNamed, type OfprotoCommand } from './command.js';
 import { type DpctlOptions, dpctlOptions } from './dpctl-options.js';
-import { dpctlShow } from './dpctl-show.js';
-import { parseMatch } from './parse-flow.js';
 
 const DUMP_OPTIONS = new Set(['-m', '--more', '--names', '--no-names']);
 
@@ -75,31 +72,6 @@ function dumpBridge(ofproto: Ofproto, options: DpctlOptions): string {
   return flowLines(backer, options, chosen, formatDpifFlow);
 }
 
-/** The datapath that a dpctl command names ('netdev@ovs-netdev', 'ovs-netdev'), or the only one. */
-export function chooseBacker(registry: OfprotoRegistry, name: string | undefined): OfprotoBacker {
-  const backers = [...registry.backers()];
-  if (name !== undefined) {
-    const found = backers.find((b) => b.dpif.name === name || b.dpif.name.endsWith(`@${name}`));
-    return found ?? commandError(`ovs-vswitchd: opening datapath (No such device)`);
-  }
-  if (backers.length === 1) return backers[0];
-  return commandError(
-    backers.length === 0 ? 'no datapaths exist' : 'multiple datapaths, specify one',
-  );
-}
-
-/** Whether the flow's key, where the filter looks, is what the filter wants. */
-function fits({ flow, mask }: Match, { key }: DpFlow): boolean {
-  return mask.every((bits, word) => ((flow[word] ^ key[word]) & bits) === 0);
-}
-
-/** The one flow that `ufid:...` names. */
-export function flowByUfid(backer: OfprotoBacker, text: string): DpFlow {
-  const wanted = text.replace(/^ufid:/, '');
-  for (const flow of backer.dpif.flows()) if (formatUfid(flow.id) === wanted) return flow;
-  return commandError('getting flow (No such file or directory)');
-}
-
 export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
   return [
     {
@@ -139,69 +111,6 @@ export function dpifCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       run: (args) => {
         const options = dumpOptions(args);
         return dumpBridge(bridgeNamed(registry, options.rest.at(-1) ?? ''), options);
-      },
-    },
-    {
-      name: 'dpctl/dump-dps',
-      usage: '',
-      minArgs: 0,
-      maxArgs: 0,
-      run: () => [...registry.backers()].map((b) => `${b.dpif.name}\n`).join(''),
-    },
-    {
-      name: 'dpctl/show',
-      usage: '[-s] [dp...]',
-      minArgs: 0,
-      maxArgs: ANY_ARGS,
-      run: (args) => {
-        const { rest: names, statistics } = dpctlOptions(args);
-        const chosen =
-          names.length > 0
-            ? names.map((name) => chooseBacker(registry, name))
-            : [...registry.backers()];
-        return chosen.map((backer) => dpctlShow(backer, statistics)).join('');
-      },
-    },
-    {
-      name: 'dpctl/dump-flows',
-      usage: '[-m] [--names] [dp]',
-      minArgs: 0,
-      maxArgs: ANY_ARGS,
-      run: (args) => {
-        const options = dpctlOptions(args);
-        const unknown = options.rest.find((arg) => /^(type|pmd)=/.test(arg));
-        if (unknown !== undefined) commandError(`${unknown}: this option is not supported`);
-        const filter = options.rest.find((arg) => arg.startsWith('filter='));
-        const [name] = options.rest.filter((arg) => !arg.startsWith('filter='));
-        const backer = chooseBacker(registry, name);
-        const wanted = filter === undefined ? null : parseMatch(filter.slice('filter='.length));
-        const lines = flowLines(backer, options, (flow) => wanted === null || fits(wanted, flow));
-        return lines === '' ? '' : `flow-dump from the main thread:\n${lines}`;
-      },
-    },
-    {
-      name: 'dpctl/get-flow',
-      usage: '[dp] ufid',
-      minArgs: 1,
-      maxArgs: 3,
-      run: (args) => {
-        const options = dpctlOptions(args);
-        const backer = chooseBacker(registry, options.rest.at(-2));
-        const wanted = flowByUfid(backer, options.rest.at(-1) ?? '');
-        return flowLines(backer, options, (flow) => flow === wanted);
-      },
-    },
-    {
-      name: 'dpctl/del-flows',
-      usage: '[dp]',
-      minArgs: 0,
-      maxArgs: 1,
-      run: async (args) => {
-        const backer = chooseBacker(registry, dpctlOptions(args).rest[0]);
-        backer.udpif.removeAll();
-        for (const flow of [...backer.dpif.flows()]) backer.dpif.flowDel(flow);
-        await backer.dpif.sync();
-        return '';
       },
     },
   ];

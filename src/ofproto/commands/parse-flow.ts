@@ -7,7 +7,7 @@ import { errorMessage } from '../../common/errors.js';
 import { OFPP } from '../../openflow/actions.js';
 import { type Match, matchAny } from '../../openflow/match.js';
 import { matchFieldText, matchProtocol } from '../../openflow/syntax/match-parse.js';
-import { type NameMap, nameMap } from '../../openflow/syntax/names.js';
+import type { NameMap } from '../../openflow/syntax/names.js';
 import { KeyValueScanner } from '../../openflow/syntax/scan.js';
 import {
   ETH_TYPE_VLAN_8021Q,
@@ -17,8 +17,6 @@ import {
   W_VLAN0,
 } from '../../packet/flow-layout.js';
 import { commandError } from './command.js';
-
-const NO_PORTS = nameMap([]);
 
 /** @throws TapswitchError in the words that users of Open vSwitch know */
 export function parseFlow(text: string, ports: NameMap): FlowWords {
@@ -35,9 +33,9 @@ export function parseFlow(text: string, ports: NameMap): FlowWords {
 }
 
 /** What the text names, as a match. @throws TapswitchError */
-export function parseMatch(text: string): Match {
+export function parseMatch(text: string, ports: NameMap): Match {
   const match = matchAny();
-  readFields(match, text, NO_PORTS);
+  readFields(match, text, ports);
   return match;
 }
 

@@ -5,6 +5,7 @@
  * A trace is about one packet: masks do not matter to it. dpctl's flows have them. Not for printing
  * (odp-format.ts).
  */
+import { TapswitchError } from '../../common/errors.js';
 import { type Match, matchAny } from '../../openflow/match.js';
 import { matchFieldText } from '../../openflow/syntax/match-parse.js';
 import {
@@ -78,7 +79,7 @@ export function parseOdpFlow(text: string, portNo: (name: string) => number | nu
  * @throws TapswitchError
  */
 export function parseOdpMatch(text: string, portNo: (name: string) => number | null): Match {
-  const parser = new OdpFlowParser(portNo);
+  const parser = new OdpFlowParser(portNo, true);
   parser.list(text, 0);
   parser.match.mask[W_RECIRC_ID] = -1;
   return parser.match;
@@ -97,7 +98,11 @@ class OdpFlowParser {
   private labels = 0;
   private hasType = false;
 
-  constructor(private readonly portNo: (name: string) => number | null) {}
+  /** @param terse an error says where the bad attribute begins, and no more */
+  constructor(
+    private readonly portNo: (name: string) => number | null,
+    private readonly terse = false,
+  ) {}
 
   list(text: string, depth: number): void {
     if (depth > 3) commandError(`${text}: nested too deep`);
@@ -106,8 +111,17 @@ class OdpFlowParser {
     while (rest !== '') {
       const head = /^([a-z0-9_]+)\(/.exec(rest) ?? commandError(`syntax error at ${rest}`);
       const end = closing(rest, head[0].length);
-      this.attribute(head[1], rest.slice(head[0].length, end), depth);
+      this.listed(head[1], rest, rest.slice(head[0].length, end), depth);
       rest = rest.slice(end + 1).replace(/^[,\s]+/, '');
+    }
+  }
+
+  private listed(name: string, rest: string, body: string, depth: number): void {
+    try {
+      this.attribute(name, body, depth);
+    } catch (error) {
+      if (!this.terse || depth > 0 || !(error instanceof TapswitchError)) throw error;
+      commandError(`syntax error at ${rest}`);
     }
   }
 

@@ -8,7 +8,11 @@ const NAMES: Record<string, string[]> = {
   Interface: ['br0', 'p1', 'p2'],
 };
 const complete = (line: string): Promise<string[]> =>
-  candidates(splitLine(line), async (table) => NAMES[table] ?? []);
+  candidates(
+    splitLine(line),
+    async (table) => NAMES[table] ?? [],
+    async () => ['bond/show', 'dpctl/dump-flows', 'dpctl/show'],
+  );
 
 describe('candidates', () => {
   it.each([
@@ -39,6 +43,10 @@ describe('candidates', () => {
     ['tapswitch ofctl dump-flows br0 ', []],
     ['tapswitch ofctl ofp-parse ', []],
     ['tapswitch bond ', ['watch']],
+    ['tapswitch appctl bo', ['bond/show']],
+    ['tapswitch appctl bond/show ', []],
+    ['tapswitch dpctl -m ', ['dump-flows', 'show']],
+    ['tapswitch dpctl show ', []],
   ])('%s', async (line, expected) => {
     expect(await complete(line)).toEqual(expected);
   });
