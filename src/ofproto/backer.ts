@@ -11,6 +11,7 @@ import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import type { Dpif, Upcall } from '../datapath/dpif.js';
+import { finishedFrame } from '../datapath/finished-frame.js';
 import { METERS_MAX } from '../datapath/meter-table.js';
 import type { SampleCookie, UserspaceCookie } from '../datapath/odp-actions.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
@@ -175,7 +176,7 @@ export class OfprotoBacker {
   packetIn(cookie: ControllerCookie, upcall: Upcall): void {
     const state = this.controllerActions.get(cookie.id);
     if (state === null || cookie.dontSend) return;
-    state.ofproto.connmgr.sendPacketIn(state, upcall.frame.data);
+    state.ofproto.connmgr.sendPacketIn(state, finishedFrame(upcall.frame));
   }
 
   /** The OpenFlow port behind a datapath key, for commands that show one bridge's flows. */
