@@ -153,7 +153,7 @@ describe('tapswitch dpctl', () => {
   const dpctl = (...argv: string[]): Promise<Finished> =>
     run([tapswitchBin, 'dpctl', ...argv], { env: ours.env, timeoutMs: 20_000 });
 
-  it('adds flows of a file, finds one by its ufid, and tells errors apart from output', async () => {
+  it('adds flows of a file, finds one by its ufid, tells errors from output', async () => {
     const ufid = 'ufid:12345678-1234-1234-1234-123456789abc';
     const file = join(ours.directory, 'flows.txt');
     const flow = 'in_port(2),eth(),eth_type(0x88cc)';

@@ -88,6 +88,21 @@ describe('with hw-offload', () => {
     expect(line).toMatch(/used:[0-9.]+s/);
   });
 
+  it('shows what the kernel forwards by its type, and how many flows that is', async () => {
+    await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
+    const dump = (type: string) => sw.appctl('dpctl/dump-flows', '-m', `type=${type}`);
+    const flow = /in_port\(port1\).*0x0800.*offloaded:yes, dp:tc/;
+    expect(await dump('offloaded')).toMatch(flow);
+    expect(await dump('tc')).toMatch(flow);
+    expect(await dump('offloaded')).not.toContain('dp:ovs');
+    for (const type of ['ovs', 'non-offloaded']) expect(await dump(type)).not.toMatch(/dp:tc/);
+    expect(await dump('partially-offloaded')).toBe('');
+    const stats = await sw.appctl('dpctl/offload-stats-show');
+    expect(Number(stats.match(/Inserted offloads: +(\d+)/)?.[1])).toBeGreaterThan(0);
+    const ports = await sw.appctl('dpctl/show', '-s');
+    expect(ports).toMatch(/ aborted:\d+ carrier:\d+\n/);
+  });
+
   it('carries TCP, every byte unchanged, segments whole', async () => {
     const { namespace, device } = east;
     const receiver = { namespace, device, address: '10.0.0.2' };
