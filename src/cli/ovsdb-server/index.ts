@@ -4,9 +4,7 @@
  * Not for: clusters.
  */
 import { spawn } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import type { Clock } from '../../common/clock.js';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import { OvsdbServer, Remotes, warmUp } from '../../ovsdb/index.js';
@@ -30,9 +28,6 @@ const log = getLogger('ovsdb_server');
  * a second again with one thread.
  */
 const HEAP_FLAGS = '--semi-space-growth-factor=16 --no-parallel-scavenge';
-
-/** Clients do not wait longer than this for a server that warms up, milliseconds. */
-const WARM_UP_MS_MAX = 300;
 
 /** What is served, as a process that --monitor starts again finds it. */
 interface Served {
@@ -88,8 +83,9 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
   try {
     for (const file of files) databases.add(file, true);
     role.restart();
-    await warmUpAWhile(server, clock);
     for (const target of targets) await remotes.add(target);
+    // Beside the first clients: nobody waits for it.
+    warmUp(clock, () => !server.closed).catch((error) => log.err(errorMessage(error)));
   } catch (error) {
     await close();
     throw error;
@@ -118,12 +114,6 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
       return close();
     },
   };
-}
-
-/** Clients come to a server that is at its full speed, or soon will be. */
-async function warmUpAWhile(server: OvsdbServer, clock: Clock): Promise<void> {
-  const warm = warmUp(clock, () => !server.closed).catch((error) => log.err(errorMessage(error)));
-  await Promise.race([warm, sleep(WARM_UP_MS_MAX)]);
 }
 
 /** Runs a shell command beside the server, which ends with it. */
