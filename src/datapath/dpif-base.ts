@@ -55,7 +55,7 @@ import {
 } from './shared-stats.js';
 
 /** Ports per datapath: the bound of port numbers, too. */
-export const DEFAULT_MAX_PORTS = 1024;
+export const DEFAULT_MAX_PORTS = 4096;
 /** Open vSwitch's default flow limit. */
 export const DEFAULT_FLOW_LIMIT = 200_000;
 
