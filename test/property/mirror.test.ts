@@ -15,8 +15,8 @@ import {
   type MirrorSettings,
   type VlanMode,
 } from '../../src/ofproto/settings.js';
-import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { odpActionsEqual } from '../../src/ofproto/xlate/commit.js';
+import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import { matchAny } from '../../src/openflow/match.js';
 import { extractFlow } from '../../src/packet/extract.js';

@@ -12,8 +12,8 @@ import {
   defaultBundleSettings,
   type VlanMode,
 } from '../../src/ofproto/settings.js';
-import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { odpActionsEqual } from '../../src/ofproto/xlate/commit.js';
+import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import type { Match } from '../../src/openflow/match.js';
 import { matchAny } from '../../src/openflow/match.js';

@@ -166,6 +166,16 @@ describe('OpenFlow actions on the dummy datapath', () => {
     expect(send(back, 64, 2)).toEqual([]);
   });
 
+  it('goes on behind a clone that waits for what its label hides', () => {
+    add('in_port=1,actions=push_mpls:0x8847,output:2');
+    add('in_port=2,mpls,actions=clone(pop_mpls:0x0800,dec_ttl,output:3),output:4');
+    send(udp(1));
+    const labelled = sent.find(({ port }) => port === 2)!.frame;
+    sent = [];
+    devices[1].receive(labelled);
+    expect(sent.map(({ port }) => port).sort()).toEqual([3, 4]);
+  });
+
   it('satisfies a conjunctive match by any pair of its clauses', () => {
     add('conj_id=5,ip,actions=output:3');
     add('priority=9,ip,nw_src=10.0.0.1,actions=conjunction(5,1/2)');

@@ -24,8 +24,13 @@ const ALWAYS = 0xffffffff;
 
 function runList(ctx: XlateContext, actions: readonly OfAction[]): void {
   executeActions(ctx, actions);
-  if (ctx.freezing) finishFreezing(ctx);
-  else runActionSet(ctx);
+  if (!ctx.freezing) {
+    runActionSet(ctx);
+    return;
+  }
+  finishFreezing(ctx);
+  // It is the copy that waits for its recirculation. (An exit ends both, as in Open vSwitch.)
+  ctx.exit = false;
 }
 
 /** Executes `actions`; what they change ends with them. */
