@@ -20,6 +20,9 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 
 namespace tapswitch {
 namespace {
@@ -105,7 +108,9 @@ void BindInFanout(Napi::Env env, int fd, int ifindex, int fanout_id) {
   struct sock_fprog program = {1, &drop_all};
   Check(env, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), "setsockopt");
   Bind(env, fd, ifindex);
-  SetInt(env, fd, SOL_PACKET, PACKET_FANOUT, fanout_id | (PACKET_FANOUT_HASH << 16));
+  // The group hears for its members: what the switch sends must be kept from it, too.
+  int mode = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+  SetInt(env, fd, SOL_PACKET, PACKET_FANOUT, fanout_id | (mode << 16));
 }
 
 Napi::Value PacketOpen(const Napi::CallbackInfo& info) {

@@ -189,6 +189,20 @@ describe('when something changes', () => {
     expect(await pings).toBe(600);
   });
 
+  it('forwards beside two workers, and learns nothing from what it sends itself', async () => {
+    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:pmd-cpu-mask=0x3');
+    await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
+    expect(await west.ping('10.0.0.2', 300, 0.005)).toBe(300);
+    const learned = (await sw.appctl('fdb/show', 'br0')).split('\n');
+    const portOf = (mac: string) =>
+      learned
+        .find((line) => line.includes(mac))
+        ?.trim()
+        .split(/ +/)[0];
+    expect([portOf(west.mac), portOf(east.mac)]).toEqual(['1', '2']);
+    await sw.vsctl('remove', 'Open_vSwitch', '.', 'other_config', 'pmd-cpu-mask');
+  });
+
   it('survives a port that goes away, and one that vanishes', async () => {
     await sw.vsctl('del-port', 'port3');
     await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
