@@ -27,6 +27,8 @@ export class BridgeExport implements BridgeExporters {
     if (text === this.applied) return;
     const first = this.applied === '';
     this.applied = text;
+    // What the datapath counted so far belongs to the exporter that was there so far.
+    if (this.netflow !== null) this.ofproto.backer.pushStats();
     this.setNetflow(settings.netflow);
     this.setSflow(settings.sflow);
     this.setIpfix(settings.ipfix);
