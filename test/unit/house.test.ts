@@ -34,9 +34,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['ovsdb', 'openflow', 'unixctl', 'export', 'ofproto', 'datapath', 'netdev', 'packet'],
     ...['native', 'common'],
   ],
+  web: ['ovsdb', 'openflow', 'unixctl', 'packet', 'common'],
   cli: [
-    ...['vswitchd', 'ovsdb', 'openflow', 'unixctl', 'export', 'ofproto', 'datapath', 'netdev'],
-    ...['packet', 'native', 'common'],
+    ...['web', 'vswitchd', 'ovsdb', 'openflow', 'unixctl', 'export', 'ofproto', 'datapath'],
+    ...['netdev', 'packet', 'native', 'common'],
   ],
 };
 
@@ -46,6 +47,7 @@ const ENTRIES = [
   'src/ovsdb/index.ts',
   'src/openflow/index.ts',
   'src/unixctl/index.ts',
+  'src/web/api/index.ts',
   'src/cli/main.ts',
   ...COMMANDS.map(({ name }) => `src/cli/${name}/index.ts`),
 ];
