@@ -4,6 +4,8 @@
  *
  *     m: eth0 10.10.10.1 -- vethn [br1, ours] bond1 { vetha == vethb } bond2 [br2, OVS] vethz -- w
  *                                                   { vethx == vethy }
+ *
+ * Traffic begins at either host, and links go down at either end: our switch has both places.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { enabledMembers, flap } from '../support/bond-traffic.js';
@@ -119,11 +121,13 @@ describe.each([
         { namespace: lab.namespace, device: 'vetha' },
         { namespace: ovs.namespace, device: 'vethy' },
       ];
+      const traffic =
+        here === 'passive' ? { host: east, address: WEST } : { host: west, address: EAST };
+      const from = here === 'passive' ? "Open vSwitch's end" : 'our end';
       for (const wire of wires) {
-        const cost = await flap(wire, { host: west, address: EAST }, allEnabled);
-        console.log(
-          `${mode} ${here}/${there}: ${wire.device} down: ${cost.down} lost, up: ${cost.up} lost`,
-        );
+        const cost = await flap(wire, traffic, allEnabled);
+        const lost = `${wire.device} down: ${cost.down} lost, up: ${cost.up} lost`;
+        console.log(`${mode} ${here}/${there}, from ${from}: ${lost}`);
         // Open vSwitch's end looks at its links every 100 ms or so.
         expect(cost.down).toBeLessThanOrEqual(60);
       }
