@@ -10,6 +10,8 @@ export interface GeneratorOptions extends TrafficOptions {
   flows: number;
   /** Frames a second; 0: as fast as possible. */
   rate: number;
+  /** Sleeps between bursts, so that CPU time is that of sending; timing is coarser. */
+  sleeps: boolean;
   /** Frames after which the thread stops sending; 0: never. */
   frames: number;
   /** Probes a second. */

@@ -16,6 +16,8 @@ const BATCH = 32;
 /** Bursts lie whole cache lines apart. */
 const ALIGNMENT = 64;
 const PROBE_SLOT = 256;
+/** Between two bursts of a generator that sleeps. */
+const SLEEP_MS = 0.25;
 const ENOBUFS = 105;
 const EAGAIN = 11;
 
@@ -75,7 +77,7 @@ class Generator {
   }
 
   run(): void {
-    const { rate, frames, probes } = this.options;
+    const { rate, frames, probes, sleeps } = this.options;
     const limit = frames === 0 ? Number.POSITIVE_INFINITY : frames;
     const start = performance.now();
     let nextProbe = probes === 0 ? Number.POSITIVE_INFINITY : start + 10;
@@ -88,7 +90,10 @@ class Generator {
         nextProbe = Math.max(nextProbe + 1000 / probes, now);
       }
       const due = rate === 0 ? limit : Math.min(limit, ((now - start) * rate) / 1000);
-      if (sent >= due) continue;
+      if (sent >= due) {
+        if (sleeps) Atomics.wait(this.stop, 0, 0, SLEEP_MS);
+        continue;
+      }
       sent += this.sendBursts(due - sent);
       if (this.counters[G_FRAMES] === 0 && sent > 0) parentPort?.postMessage('sending');
       this.counters[G_FRAMES] = sent;

@@ -120,7 +120,9 @@ class BenchRun {
     for (let round = 1; round <= rounds && !this.interrupted; round += 1) {
       for (const subject of this.subjects) {
         if (this.interrupted) break;
+        await subject.resume();
         await this.measureOne(subject, round);
+        subject.pause();
       }
     }
     this.print();
@@ -144,6 +146,7 @@ class BenchRun {
       try {
         const subject = await Subject.start(kind, switchCpu(), this.options.topology);
         this.subjects.push(subject);
+        subject.pause();
         this.rows.set(subject, { title: kind.title, values: this.columns.map(() => []) });
       } catch (error) {
         this.progress(`${kind.title}: left out, ${errorMessage(error)}`);

@@ -57,14 +57,23 @@ export async function withTraffic<T>(
   }
 }
 
-/** CPU time of the switch's CPU for a packet at a fixed rate, us: user, system and interrupts. */
+/**
+ * CPU time that a packet's way through the switch costs, us, at a fixed rate: what all CPUs do,
+ * wherever the switch lets it be done, less what the same generator costs at the same rate when its
+ * frames end at the other side of a veth pair.
+ */
 export async function cpuUsPerPacket(
   subject: Subject,
   { traffic, seconds }: MeasureOptions,
   rate: number,
 ): Promise<number> {
-  const { received, switchCpuUs } = await offer(subject, traffic, { rate, seconds });
-  return received > 0 ? switchCpuUs / received : Number.NaN;
+  const load = { rate, seconds, sleeps: true };
+  const device = await subject.network.deadEnd();
+  const alone = await offer(subject, traffic, { ...load, device });
+  const { sent, received, sentWhileBusy, busyUs } = await offer(subject, traffic, load);
+  if (received === 0 || alone.sentWhileBusy === 0) return Number.NaN;
+  const arrived = Math.min(1, received / sent) * sentWhileBusy;
+  return (busyUs - (alone.busyUs / alone.sentWhileBusy) * sentWhileBusy) / arrived;
 }
 
 /** Latency that 99 % of probes stay below while a load is offered, us. */
@@ -77,7 +86,7 @@ export async function latencyP99Us(
   return percentile((await offer(subject, traffic, load)).latencies, 0.99);
 }
 
-/** TCP through the switch, Gbit/s as the receiver counts it; NaN when nothing gets through. */
+/** TCP through the switch, Gbit/s as the receiver counts it; 0 when nothing gets through. */
 export async function tcpGbitPerSecond(
   { network }: Subject,
   { seconds, tcpStreams }: MeasureOptions,
@@ -93,9 +102,9 @@ export async function tcpGbitPerSecond(
     const length = ['-t', `${seconds}`, '-P', `${tcpStreams}`, '--connect-timeout', '3000'];
     const argv = ['ip', 'netns', 'exec', network.source, 'iperf3', '-J', '-c', SINK_IP, ...length];
     const text = await command(argv, { timeoutMs: seconds * 1000 + 15_000 });
-    return JSON.parse(text).end.sum_received.bits_per_second / 1e9;
+    return (JSON.parse(text).end.sum_received?.bits_per_second ?? 0) / 1e9;
   } catch (error) {
-    if (error instanceof TapswitchError) return Number.NaN;
+    if (error instanceof TapswitchError) return 0;
     throw error;
   } finally {
     await endProcess(server, 'SIGKILL');

@@ -34,6 +34,7 @@ export class BenchNetwork {
   readonly sourceDevice: string;
   readonly sink: string;
   readonly switchNamespace: string;
+  private hasDeadEnd = false;
 
   private constructor(
     prefix: string,
@@ -101,6 +102,19 @@ export class BenchNetwork {
   private async cutBursts(): Promise<void> {
     const argv = ['ethtool', '-K', this.sourceDevice, 'tx-udp-segmentation', 'off'];
     await inNamespace(this.source, argv);
+  }
+
+  /** An interface beside the generator's own, from which frames get nowhere. */
+  async deadEnd(): Promise<string> {
+    const name = 'dead0';
+    if (this.hasDeadEnd) return name;
+    this.hasDeadEnd = true;
+    const ip = (...args: string[]) => command(['ip', '-n', this.source, 'link', ...args]);
+    // Its other end's stack sees that they are for somebody else.
+    await ip('add', name, 'type', 'veth', 'peer', 'name', 'dead1');
+    for (const end of [name, 'dead1']) await ip('set', end, 'up');
+    await inNamespace(this.source, ['ethtool', '-K', name, 'tx-udp-segmentation', 'off']);
+    return name;
   }
 
   /** Packets that have arrived at the sink's interface so far. */

@@ -23,8 +23,15 @@ export interface SubjectKind {
   title: string;
   /** What is missing on this machine, or nothing. */
   missing(topology: Topology): string | undefined;
-  /** Starts it on the two ports of a network; the returned function ends it. */
-  start(place: Place): Promise<() => Promise<void>>;
+  /** Starts it on the two ports of a network. */
+  start(place: Place): Promise<Running>;
+}
+
+/** A switch that was started. */
+export interface Running {
+  /** Its processes: they stand still while another switch is measured. */
+  processes: readonly ChildProcess[];
+  stop(): Promise<void>;
 }
 
 /** Where a switch is started. */
@@ -45,19 +52,15 @@ function environment({ directory }: Place): NodeJS.ProcessEnv {
   return { ...process.env, ...dirs };
 }
 
-const tapswitch: SubjectKind = {
-  name: 'tapswitch',
-  title: 'tapswitch',
-  missing: () => undefined,
-  start: (place) => startTapswitch(place, []),
-};
-
-const kernelForwarding: SubjectKind = {
-  name: 'tapswitch-kernel',
-  title: 'tapswitch, hw-offload=true',
-  missing: () => undefined,
-  start: (place) => startTapswitch(place, [], undefined, ['other_config:hw-offload=true']),
-};
+/** This switch with settings in its Open_vSwitch row. */
+function ours(name: string, title: string, settings: readonly string[]): SubjectKind {
+  return {
+    name,
+    title,
+    missing: () => undefined,
+    start: (place) => startTapswitch(place, [], undefined, settings),
+  };
+}
 
 /** Exporting to collectors that are not there: what it costs the packets that pass. */
 const exporting: SubjectKind = {
@@ -65,7 +68,7 @@ const exporting: SubjectKind = {
   title: 'tapswitch, sFlow 1:400, NetFlow',
   missing: (topology) => (topology === 'bond' ? 'it is set on one bridge' : undefined),
   async start(place) {
-    const stop = await startTapswitch(place, []);
+    const running = await startTapswitch(place, []);
     const env = environment(place);
     const sflow = ['sampling=400', 'targets="127.0.0.1:6343"', 'agent=127.0.0.1'];
     const argv = [
@@ -73,8 +76,10 @@ const exporting: SubjectKind = {
       ...['--', '--id=@s', 'create', 'sFlow', ...sflow],
       ...['--', '--id=@n', 'create', 'NetFlow', 'targets="127.0.0.1:2055"', 'active_timeout=10'],
     ];
-    await orStop(stop, () => command([process.execPath, TAPSWITCH, 'vsctl', ...argv], { env }));
-    return stop;
+    await orStop(running.stop, () =>
+      command([process.execPath, TAPSWITCH, 'vsctl', ...argv], { env }),
+    );
+    return running;
   },
 };
 
@@ -89,7 +94,7 @@ export async function startTapswitch(
   nodeOptions: string[],
   onStart?: (daemon: ChildProcess) => void,
   settings: readonly string[] = [],
-): Promise<() => Promise<void>> {
+): Promise<Running> {
   const env = environment(place);
   const argv = onCpu(place, [process.execPath, ...nodeOptions, TAPSWITCH, 'start']);
   const daemon = background(argv, env, onStart === undefined ? 'ignore' : 'pipe');
@@ -102,7 +107,7 @@ export async function startTapswitch(
     if (settings.length > 0) await vsctl('set', 'Open_vSwitch', '.', ...settings);
     await vsctl(...bridges(place, []));
   });
-  return stop;
+  return { processes: [daemon], stop };
 }
 
 const bridge: SubjectKind = {
@@ -122,12 +127,12 @@ const bridge: SubjectKind = {
       for (const port of ports) await ip('link', 'set', port, 'master', name);
       await ip('link', 'set', name, 'up');
     }
-    return async () => {};
+    return { processes: [], stop: async () => {} };
   },
 };
 
 /** How Open vSwitch forwards. */
-type OvsMode = 'packet' | 'tso' | 'afxdp';
+type OvsMode = 'default' | 'packet' | 'tso' | 'afxdp';
 
 function openVswitch(name: string, title: string, mode: OvsMode): SubjectKind {
   return {
@@ -143,7 +148,7 @@ function openVswitch(name: string, title: string, mode: OvsMode): SubjectKind {
         for (const child of processes.reverse()) await endProcess(child, 'SIGTERM');
       };
       await orStop(stop, () => startOpenVswitch(place, mode, processes));
-      return stop;
+      return { processes, stop };
     },
   };
 }
@@ -175,7 +180,7 @@ async function startOpenVswitch(
   ]);
   const extra = mode === 'afxdp' ? types : [];
   await vsctl(...bridges(place, ['datapath_type=netdev']), ...extra);
-  if (mode === 'tso' || network.topology === 'tap') return;
+  if (mode === 'tso' || mode === 'default' || network.topology === 'tap') return;
   // Without the setting it forwards frames with unfinished checksums as they are: TCP gets nowhere
   // until the hosts give up their offloads, as its documentation asks for.
   for (const namespace of [network.source, network.sink]) {
@@ -214,10 +219,11 @@ async function orStop(stop: () => Promise<void>, work: () => Promise<unknown>): 
 }
 
 export const SUBJECTS: readonly SubjectKind[] = [
-  tapswitch,
-  kernelForwarding,
+  ours('tapswitch', 'tapswitch', []),
+  ours('tapswitch-user', 'tapswitch, hw-offload=false', ['other_config:hw-offload=false']),
   exporting,
   bridge,
+  openVswitch('ovs-default', 'Open vSwitch netdev, default offloads', 'default'),
   openVswitch('ovs', 'Open vSwitch netdev, tx offload off', 'packet'),
   openVswitch('ovs-tso', 'Open vSwitch netdev, userspace-tso', 'tso'),
   openVswitch('ovs-afxdp', 'Open vSwitch netdev, AF_XDP', 'afxdp'),
@@ -229,7 +235,7 @@ export class Subject {
     readonly kind: SubjectKind,
     readonly network: BenchNetwork,
     private readonly directory: string,
-    private readonly end: () => Promise<void>,
+    private readonly running: Running,
   ) {}
 
   /** @throws TapswitchError E_BENCH_COMMAND when it does not come to forward */
@@ -240,15 +246,13 @@ export class Subject {
   ): Promise<Subject> {
     const network = await BenchNetwork.make(topology);
     const directory = await mkdtemp(join(tmpdir(), 'tapswitch-bench-'));
-    let subject = new Subject(kind, network, directory, async () => {});
+    const nothing = { processes: [], stop: async () => {} };
+    let subject = new Subject(kind, network, directory, nothing);
     try {
-      const end = await kind.start({ network, directory, cpu });
-      subject = new Subject(kind, network, directory, end);
+      const running = await kind.start({ network, directory, cpu });
+      subject = new Subject(kind, network, directory, running);
       await network.started();
-      if (topology === 'tap') return subject;
-      const ping = ['ping', '-n', '-c', '1', '-W', '1', SINK_IP];
-      await until(`${kind.title} to forward a ping`, () => inNamespace(network.source, ping));
-      await sleep(500);
+      await subject.forwards();
     } catch (error) {
       await subject.stop();
       throw error;
@@ -256,9 +260,33 @@ export class Subject {
     return subject;
   }
 
+  /**
+   * Lets its processes stand still: some poll all the time, and would take the CPU of the switch
+   * that is measured.
+   */
+  pause(): void {
+    for (const child of this.running.processes) child.kill('SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    for (const child of this.running.processes) child.kill('SIGCONT');
+    await this.forwards();
+  }
+
   async stop(): Promise<void> {
-    await this.end();
+    for (const child of this.running.processes) child.kill('SIGCONT');
+    await this.running.stop();
     await this.network.remove();
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private async forwards(): Promise<void> {
+    if (this.network.topology !== 'tap') {
+      const ping = ['ping', '-n', '-c', '1', '-W', '1', SINK_IP];
+      await until(`${this.kind.title} to forward a ping`, () =>
+        inNamespace(this.network.source, ping),
+      );
+    }
+    await sleep(500);
   }
 }

@@ -5,6 +5,7 @@
  *     (first CPU)                                          counters of the kernel
  */
 import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { TapswitchError } from '../../common/errors.js';
 import { sleep } from './commands.js';
@@ -43,6 +44,10 @@ export interface Load {
   frames?: number;
   probes?: number;
   seconds: number;
+  /** Sleeps between bursts. */
+  sleeps?: boolean;
+  /** In place of the interface that leads to the switch. */
+  device?: string;
 }
 
 /** What became of it. */
@@ -53,9 +58,10 @@ export interface Outcome {
   /** Latencies of the probes that arrived, us, in ascending order; and how many were sent. */
   latencies: number[];
   probes: number;
-  /** CPU time spent meanwhile, us: of the switch's CPU, and of all. */
-  switchCpuUs: number;
-  allCpuUs: number;
+  /** Time that CPUs were not idle meanwhile, us, all together. */
+  busyUs: number;
+  /** Frames that were sent in that time. */
+  sentWhileBusy: number;
 }
 
 /** A generator that is sending. */
@@ -77,12 +83,13 @@ export class Generator {
     const options: GeneratorOptions = {
       ...trafficOf(setup),
       namespacePath: `/run/netns/${subject.network.source}`,
-      ifname: subject.network.sourceDevice,
+      ifname: load.device ?? subject.network.sourceDevice,
       cpu: GENERATOR_CPU,
       flows: setup.flows,
       rate: load.rate ?? 0,
       frames: load.frames ?? 0,
       probes: load.probes ?? 0,
+      sleeps: load.sleeps ?? false,
       stop,
       counters,
     };
@@ -112,27 +119,30 @@ export async function offer(subject: Subject, setup: TrafficSetup, load: Load): 
   await announceSink(subject, setup);
   const { network } = subject;
   const probes = load.probes ? await startProbes(subject, setup) : null;
-  const before = { packets: await network.sinkPackets(), cpu: await cpuTimes() };
-  const start = performance.now();
+  const packets = await network.sinkPackets();
   const generator = await Generator.start(subject, setup, load);
+  // Starting a thread is no part of the load.
+  const start = performance.now();
+  const before = { frames: generator.frames, idleUs: await idleTimeUs(), at: performance.now() };
+  let during = before;
   try {
     await sleep(load.seconds * 1000);
+    during = { frames: generator.frames, idleUs: await idleTimeUs(), at: performance.now() };
   } finally {
     await generator.stop();
   }
   const seconds = (performance.now() - start) / 1000;
   await sleep(SETTLE_MS);
-  const cpu = await cpuTimes();
   const pairs = probes === null ? new Float64Array() : await probes.stop();
   const latencies = [...pairs].filter((_value, at) => at % 2 === 1).sort((a, b) => a - b);
   return {
     sent: generator.frames + generator.probes,
-    received: (await network.sinkPackets()) - before.packets,
+    received: (await network.sinkPackets()) - packets,
     seconds,
     latencies,
     probes: generator.probes,
-    switchCpuUs: (cpu.at(-1) ?? 0) - (before.cpu.at(-1) ?? 0),
-    allCpuUs: sum(cpu) - sum(before.cpu),
+    busyUs: cpus().length * (during.at - before.at) * 1000 - (during.idleUs - before.idleUs),
+    sentWhileBusy: during.frames - before.frames,
   };
 }
 
@@ -190,16 +200,10 @@ function firstMessage(worker: Worker): Promise<unknown> {
   });
 }
 
-/** Time that each CPU was busy since the machine started, us: user, system, interrupts. */
-async function cpuTimes(): Promise<number[]> {
+/** Time that CPUs had nothing to do since the machine started, us, all together. */
+async function idleTimeUs(): Promise<number> {
   const tickUs = 10_000;
-  const lines = (await readFile('/proc/stat', 'utf8')).match(/^cpu\d+ .*$/gm) ?? [];
-  return lines.map((line) => {
-    const [user, nice, system, , , irq, softirq] = line.split(/ +/).slice(1).map(Number);
-    return (user + nice + system + irq + softirq) * tickUs;
-  });
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+  const [line] = (await readFile('/proc/stat', 'utf8')).match(/^cpu .*$/m) ?? [''];
+  const [, , , idle, iowait, , , steal] = line.split(/ +/).slice(1).map(Number);
+  return (idle + iowait + (steal ?? 0)) * tickUs;
 }
