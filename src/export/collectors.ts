@@ -133,15 +133,17 @@ export class Collectors {
     collector.retryMs = NEVER;
     // Errors of earlier datagrams come this way; sending goes on.
     socket.on('error', (error) => this.failed(collector, error));
-    // 'connect' tells of success, an exception or 'error' of failure, as the version has it.
+    // Failure is told by an argument of the callback (no route), 'error' (no such name), or thrown.
     const refused = (error: Error): void => this.refused(collector, socket, error);
     socket.once('error', refused);
     socket.unref();
+    const done = (error?: Error): void => {
+      socket.off('error', refused);
+      if (error) refused(error);
+      else this.connected(collector, socket);
+    };
     try {
-      socket.connect(port, host, () => {
-        socket.off('error', refused);
-        this.connected(collector, socket);
-      });
+      socket.connect(port, host, done as () => void);
     } catch (error) {
       refused(error as Error);
     }
