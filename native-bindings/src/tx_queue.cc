@@ -103,6 +103,8 @@ Napi::Value PacketTxOpen(const Napi::CallbackInfo& info) {
   int queue = IntProperty(options, "queue", -1, kQueuesMax);
   int priority = IntProperty(options, "priority", 0, INT32_MAX);
   int bytes = IntProperty(options, "sndBufBytes", 4096, 1 << 30);
+  int mark = options.Has("mark") ? IntProperty(options, "mark", 0, INT32_MAX) : 0;
+  if (queue >= 0) mark = static_cast<int>(kMarkMagic) | queue;
   // Protocol 0: such a socket receives nothing.
   OwnedFd fd(Check(env, socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
   struct sockaddr_ll address = {};
@@ -114,9 +116,7 @@ Napi::Value PacketTxOpen(const Napi::CallbackInfo& info) {
     SetInt(env, fd.Get(), SOL_SOCKET, SO_SNDBUF, bytes);
   }
   if (priority > 0) SetInt(env, fd.Get(), SOL_SOCKET, SO_PRIORITY, priority);
-  if (queue >= 0) {
-    SetInt(env, fd.Get(), SOL_SOCKET, SO_MARK, static_cast<int>(kMarkMagic) | queue);
-  }
+  if (mark != 0) SetInt(env, fd.Get(), SOL_SOCKET, SO_MARK, mark);
   Check(env, bind(fd.Get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address), "bind");
   return Napi::Number::New(env, fd.Release());
 }

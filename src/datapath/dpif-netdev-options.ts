@@ -4,8 +4,13 @@
 import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
-import type { DatapathQueue, KernelPrograms, TransmitQueues } from '../netdev/netdev.js';
-import type { PortQueueSettings } from '../netdev/queue-settings.js';
+import type {
+  ClassSockets,
+  DatapathQueue,
+  KernelPrograms,
+  TransmitQueues,
+} from '../netdev/netdev.js';
+import type { PortQueueSettings, Shaping } from '../netdev/queue-settings.js';
 import type { DpifSettings, DpNetdev } from './dpif.js';
 import { WORKERS_MAX } from './worker-slots.js';
 
@@ -15,6 +20,8 @@ const logger = getLogger('dpif_netdev');
 export interface QueuedDevice extends DpNetdev {
   openQueues(n: number): DatapathQueue[];
   openTransmit(workers: number): TransmitQueues | null;
+  openClasses?(shaping: Shaping | null, workers: number): ClassSockets | null;
+  closeStaleClasses?(): void;
   closeQueues(): void;
   /** Whether it has another number of transmit queues than openTransmit() found. */
   transmitChanged?(): boolean;

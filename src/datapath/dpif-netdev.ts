@@ -84,9 +84,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.settings = { ...options.settings };
     this.shaper = ShaperTable.create(maxPorts + EXTRA_QUEUES);
     this.policer = ShaperTable.create(maxPorts);
-    this.planner = new TxPlanner(maxPorts, this.shaper, this.policer, (slot) =>
-      clearSlot(this.slots.stats, slot),
-    );
+    const clear = (slot: number) => clearSlot(this.slots.stats, slot);
+    this.planner = new TxPlanner(maxPorts, this.shaper, this.policer, clear, options.clock);
     this.slots = new WorkerSlots({
       clock: options.clock,
       limits: { maxPorts, flowSlots: flowLimit },
@@ -226,9 +225,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     const settings = netdev.queueSettings ?? DEFAULT_QUEUE_SETTINGS;
     const workers = this.slots.wanted;
     const queues = netdev.openQueues(this.queueCount(settings));
-    const transmit = netdev.openTransmit(workers.length);
     this.applied.set(portNo, settings);
-    this.planner.add(portNo, port.name, settings, queues, transmit, workers.length);
+    this.planner.add(portNo, netdev, settings, queues, workers.length);
     for (const slot of workers) this.tellPort(slot, portNo);
     this.queues.add(portNo, port.name, queues, settings);
     this.kernelPort(port, settings);
@@ -401,8 +399,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     const kernelBefore = leftToKernel(this.applied.get(portNo) ?? DEFAULT_QUEUE_SETTINGS);
     this.applied.set(portNo, settings);
     if (!plan) return;
-    this.planner.change(plan, settings);
+    const stale = this.planner.change(plan, settings);
     for (const slot of this.slots.wanted) this.tellPort(slot, portNo);
+    if (stale) for (const worker of this.slots.handles) worker.waitAcked();
+    port.netdev.closeStaleClasses?.();
     if (!this.kernel?.running || kernelBefore === leftToKernel(settings)) return;
     this.kernel.portDel(portNo);
     this.kernelPort(port, settings);

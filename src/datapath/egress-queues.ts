@@ -2,7 +2,8 @@
  * What a worker decides about frames of ports that have several transmit queues, classes with
  * rates, or frames waiting already.
  *
- *     frame --> class with a rate? ------------------> may send --> queue
+ *     frame --> class of the kernel's? --> the socket of class and band
+ *           --> class with a rate? ------------------> may send --> queue
  *          \                        \-- not now --> waits in the class (tx-backlog.ts)
  *           \-> queue (tx-choice.ts) --> nothing waits: egress vector --> kernel
  *                                   \                                 \-- full: the rest waits, in
@@ -73,8 +74,9 @@ export class EgressQueues implements EgressDecider {
   private readonly stats: SharedStats;
   private readonly txqs: Float64Array;
   private backlog: TxBacklog | null = null;
-  /** By port: kind when nothing has to be decided; bit 0: several queues, bit 1: classes. */
+  /** By port: its kind when nothing has to be decided. */
   private readonly plain: Int32Array;
+  /** By port: bit 0: several queues, 1: classes, 2: classes of the kernel's. */
   private readonly special: Uint8Array;
   /** By port and number: the queue. */
   private readonly first: Int32Array;
@@ -84,6 +86,8 @@ export class EgressQueues implements EgressDecider {
   private nStopped = 0;
   private readonly classes: (PortClasses | null)[];
   private readonly shapedList: Int32Array;
+  /** By port: the first slot of each queue id's class in the kernel. */
+  private readonly kernelSlots: (Int32Array | null)[];
   private readonly limits: Int32Array;
   /** Blocks that the vectors refer to while classes are served. */
   private readonly sentBlocks = new Int32Array(SERVE_FRAMES);
@@ -102,6 +106,7 @@ export class EgressQueues implements EgressDecider {
     this.stopped = new Uint8Array(maxQueues);
     this.stoppedList = new Int32Array(maxQueues);
     this.classes = new Array<PortClasses | null>(maxPorts).fill(null);
+    this.kernelSlots = new Array<Int32Array | null>(maxPorts).fill(null);
     this.shapedList = new Int32Array(maxPorts);
     this.limits = new Int32Array(maxQueues);
   }
@@ -124,7 +129,9 @@ export class EgressQueues implements EgressDecider {
     this.classes[portNo] = shaper === null ? null : new PortClasses(shaper);
     const classLimit = shaper?.policer ? 0 : port.limit;
     if (shaper) for (const { slot } of shaper.classes) this.setLimit(slot, classLimit);
-    this.special[portNo] = (queues.length > 1 ? 1 : 0) | (shaper ? 2 : 0);
+    this.setKernelClasses(port);
+    const kernel = port.kernelClasses.length > 0 ? 4 : 0;
+    this.special[portNo] = (queues.length > 1 ? 1 : 0) | (shaper ? 2 : 0) | kernel;
     this.settle(portNo);
   }
 
@@ -136,6 +143,11 @@ export class EgressQueues implements EgressDecider {
   output(port: number, off: number, len: number): void {
     const frame = this.frame;
     frame.read(off, len);
+    const kernelSlots = this.kernelSlots[port];
+    if (kernelSlots !== null) {
+      this.toKernelClass(port, kernelSlots, off, len);
+      return;
+    }
     const classes = this.classes[port];
     if (classes !== null) {
       this.classify(port, classes, off, len);
@@ -217,6 +229,17 @@ export class EgressQueues implements EgressDecider {
   private enqueue(queue: number, port: number, priority: number, off: number, len: number): void {
     if (this.stopped[queue] === 0) this.egress.push(queue, off, len);
     else this.wait(queue, port, BAND_OF_PRIORITY[priority], off, len, this.choice.flow);
+  }
+
+  /** By the socket of its class and band; one that is full keeps its frames here. */
+  private toKernelClass(port: number, slots: Int32Array, off: number, len: number): void {
+    const { priority } = this.frame;
+    const id = this.o.key[W_SKB_PRIORITY] >>> 0;
+    const first = (id < slots.length ? slots[id] : 0) || slots[0];
+    const queue = first + BAND_OF_PRIORITY[priority];
+    this.txqs[queue * TXQ_STATS_STRIDE + TQ_REASONS + REASON_QOS] += 1;
+    this.choice.flow = NO_FLOW;
+    this.enqueue(queue, port, priority, off, len);
   }
 
   private classify(port: number, classes: PortClasses, off: number, len: number): void {
@@ -323,6 +346,21 @@ export class EgressQueues implements EgressDecider {
     this.egress.kind[port] = decide ? PORT_QUEUED : this.plain[port];
   }
 
+  private setKernelClasses({ portNo, kind, kernelClasses, limit }: TxPort): void {
+    let last = -1;
+    for (const { queueId } of kernelClasses) last = Math.max(last, queueId);
+    const slots = last < 0 ? null : new Int32Array(last + 1);
+    for (const { slot, queueId, fds } of kernelClasses) {
+      if (slots !== null) slots[queueId] = slot;
+      for (let band = 0; band < fds.length; band++) {
+        this.egress.setQueue(slot + band, portNo, kind, fds[band]);
+        this.egress.counted[slot + band] = 1;
+        this.setLimit(slot + band, limit);
+      }
+    }
+    this.kernelSlots[portNo] = slots;
+  }
+
   /** Gives up what waits for a port: its queues are about to be others. */
   private forget(port: number): void {
     const { egress, backlog } = this;
@@ -338,6 +376,7 @@ export class EgressQueues implements EgressDecider {
     if (classes && backlog) for (const slot of classes.slots) this.purge(slot, port);
     if (classes) classes.waiting = 0;
     this.classes[port] = null;
+    this.kernelSlots[port] = null;
     this.special[port] = 0;
   }
 

@@ -67,7 +67,7 @@ export const C_SPIN_CYCLES = 15;
 export const N_COUNTERS = 24;
 
 /** Further transmit queues of ports that have several, and classes of shaped ports. */
-export const EXTRA_QUEUES = 1024;
+export const EXTRA_QUEUES = 4096;
 /** Counters of a transmit queue or class: TQ_*, then choices by reason (tx-choice.ts). */
 export const TXQ_STATS_STRIDE = 16;
 export const TQ_PACKETS = 0;

@@ -9,13 +9,16 @@
  * Slots of further queues and of classes come from one range (shared-stats.ts: EXTRA_QUEUES) and
  * are consecutive for a port.
  */
+import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
-import type { DatapathQueue, TransmitQueues } from '../netdev/netdev.js';
+import type { ClassSockets, DatapathQueue, TransmitQueues } from '../netdev/netdev.js';
 import type { PortQueueSettings } from '../netdev/queue-settings.js';
+import type { QueuedDevice } from './dpif-netdev-options.js';
 import { PORT_PACKET, PORT_TAP } from './egress.js';
 import { EXTRA_QUEUES } from './shared-stats.js';
+import { BANDS } from './tx-backlog.js';
 import { TXQ_MAX } from './tx-choice.js';
-import type { TxPort } from './tx-port.js';
+import type { TxClass, TxPort } from './tx-port.js';
 import type { ShaperTable } from './tx-shaper.js';
 
 const logger = getLogger('dpif_netdev');
@@ -57,10 +60,21 @@ export interface PortPlan {
   fds: number[][];
   /** Slot of each queue. */
   slots: number[];
-  /** Slot and queue id of each class. */
-  classes: { slot: number; queueId: number; priority: number; quantum: number }[];
+  /** Slot and queue id of each class; of the kernel's, the first of BANDS slots. */
+  classes: (TxClass & { createdMs: number })[];
+  /** Sockets into classes that the kernel schedules; null: they are the switch's, if any. */
+  kernel: ClassSockets | null;
   settings: PortQueueSettings;
+  device: SendingDevice;
+  /** How many send to it. */
+  workers: number;
 }
+
+/** What a device offers for sending. */
+export type SendingDevice = Pick<
+  QueuedDevice,
+  'name' | 'openTransmit' | 'openClasses' | 'closeStaleClasses'
+>;
 
 export class TxPlanner {
   private readonly plans = new Map<number, PortPlan>();
@@ -72,6 +86,7 @@ export class TxPlanner {
     private readonly policer: ShaperTable,
     /** Zeroes a slot's counters. */
     private readonly clear: (slot: number) => void,
+    private readonly clock: Clock,
   ) {
     this.slots = new SlotRanges(maxPorts, EXTRA_QUEUES);
   }
@@ -86,18 +101,19 @@ export class TxPlanner {
 
   /**
    * Makes a port's plan.
-   * @param transmit what the device has for sending, or null: its receive queues serve
+   * @param queues its receive queues: to send by, where the device has nothing better
    * @param workers how many there are
    */
   add(
     portNo: number,
-    name: string,
+    device: SendingDevice,
     settings: PortQueueSettings,
     queues: readonly DatapathQueue[],
-    transmit: TransmitQueues | null,
     workers: number,
   ): PortPlan {
     this.delete(portNo);
+    const { name } = device;
+    const transmit = device.openTransmit(workers);
     const kind = queues[0].kind === 'tap' ? PORT_TAP : PORT_PACKET;
     const fds = this.descriptors(kind, queues, transmit, workers);
     let n = Math.min(fds[0].length, TXQ_MAX);
@@ -109,17 +125,28 @@ export class TxPlanner {
     }
     const slots = Array.from({ length: n }, (_, i) => (i === 0 ? portNo : first + i - 1));
     for (const slot of slots) this.clear(slot);
-    const plan: PortPlan = { portNo, name, kind, fds, slots, classes: [], settings };
+    const made = { classes: [], kernel: null, settings, device, workers };
+    const plan: PortPlan = { portNo, name, kind, fds, slots, ...made };
     this.plans.set(portNo, plan);
     this.setClasses(plan);
     return plan;
   }
 
-  /** Applies changed settings to a plan whose queues stay. */
-  change(plan: PortPlan, settings: PortQueueSettings): void {
+  /**
+   * Applies changed settings to a plan whose queues stay.
+   * @returns whether the device has sockets that are to be closed once workers know
+   */
+  change(plan: PortPlan, settings: PortQueueSettings): boolean {
+    const { kernel: before, classes } = plan;
     this.freeClasses(plan);
     plan.settings = settings;
     this.setClasses(plan);
+    // A queue whose rates change goes on.
+    for (const each of plan.classes) {
+      const old = classes.find(({ queueId }) => queueId === each.queueId);
+      if (old) each.createdMs = old.createdMs;
+    }
+    return before !== null;
   }
 
   delete(portNo: number): void {
@@ -136,8 +163,10 @@ export class TxPlanner {
    * @param cpus of all workers, by position
    */
   forWorker(plan: PortPlan, position: number, cpus: readonly number[]): TxPort {
-    const { portNo, kind, slots, classes, settings } = plan;
+    const { portNo, kind, slots, classes, settings, kernel } = plan;
     const fds = plan.fds[position % plan.fds.length];
+    const sockets = kernel?.fds[position % kernel.fds.length];
+    const own = classes.length > 0 && !kernel;
     return {
       portNo,
       kind,
@@ -150,7 +179,10 @@ export class TxPlanner {
       },
       limit: settings.queueLength,
       noqueue: settings.discipline === 'noqueue',
-      shaper: classes.length > 0 ? { policer: settings.shaping?.policer ?? false, classes } : null,
+      shaper: own ? { policer: settings.shaping?.policer ?? false, classes } : null,
+      kernelClasses: sockets
+        ? classes.map(({ slot, queueId }, i) => ({ slot, queueId, fds: sockets[i] }))
+        : [],
       policed: settings.policing !== null,
     };
   }
@@ -172,25 +204,34 @@ export class TxPlanner {
     const { portNo, name, settings } = plan;
     const { shaping, policing } = settings;
     if (policing) this.policer.setPolicing(portNo, policing);
+    plan.kernel = plan.device.openClasses?.(shaping, plan.workers) ?? null;
     if (!shaping) return;
-    const first = this.slots.take(shaping.classes.length);
+    const each = plan.kernel ? BANDS : 1;
+    const n = shaping.classes.length * each;
+    const first = this.slots.take(n);
     if (first < 0) {
       logger.warn(`${name}: too many QoS queues in all, its rates are not applied`);
+      plan.device.openClasses?.(null, plan.workers);
+      plan.kernel = null;
       return;
     }
-    this.shaper.set(portNo, portNo, shaping.maxRate, 0, shaping.burst);
+    for (let slot = first; slot < first + n; slot++) this.clear(slot);
+    if (!plan.kernel) this.shaper.set(portNo, portNo, shaping.maxRate, 0, shaping.burst);
     plan.classes = shaping.classes.map((c, i) => {
-      this.clear(first + i);
-      this.shaper.set(portNo, first + i, c.maxRate, c.minRate, c.burst);
+      const slot = first + i * each;
+      if (!plan.kernel) this.shaper.set(portNo, slot, c.maxRate, c.minRate, c.burst);
       // As in HTB: a tenth of the rate, within bounds.
       const quantum = Math.min(200_000, Math.max(1000, Math.floor(c.minRate / 10)));
-      return { slot: first + i, queueId: c.queueId, priority: c.priority, quantum };
+      const { queueId, priority } = c;
+      return { slot, queueId, priority, quantum, createdMs: this.clock.now() };
     });
   }
 
   private freeClasses(plan: PortPlan): void {
-    if (plan.classes.length > 0) this.slots.give(plan.classes[0].slot, plan.classes.length);
+    const each = plan.kernel ? BANDS : 1;
+    if (plan.classes.length > 0) this.slots.give(plan.classes[0].slot, plan.classes.length * each);
     plan.classes = [];
+    plan.kernel = null;
   }
 }
 

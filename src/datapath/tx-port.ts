@@ -21,6 +21,14 @@ export interface TxShaper {
   classes: readonly TxClass[];
 }
 
+/** A class that the kernel schedules: three slots, one for each band's socket. */
+export interface TxKernelClass {
+  slot: number;
+  queueId: number;
+  /** By band. */
+  fds: readonly number[];
+}
+
 export interface TxPort {
   portNo: number;
   /** PORT_PACKET or PORT_TAP. */
@@ -33,6 +41,8 @@ export interface TxPort {
   /** Nothing waits: what a full device does not take is dropped. */
   noqueue: boolean;
   shaper: TxShaper | null;
+  /** What takes the place of queues and shaper where the kernel has the classes; else empty. */
+  kernelClasses: readonly TxKernelClass[];
   /** Whether what it receives is policed. */
   policed: boolean;
 }

@@ -16,6 +16,7 @@ import {
   TQ_WAITING,
   TXQ_STATS_STRIDE,
 } from './shared-stats.js';
+import { BANDS } from './tx-backlog.js';
 import { N_REASONS, REASON_SINGLE } from './tx-choice.js';
 import type { PortPlan } from './tx-plan.js';
 import type { WorkerSlot } from './worker-slots.js';
@@ -55,8 +56,18 @@ export interface TxPortInfo {
   discipline: string;
   queues: TxQueueInfo[];
   /** Classes that QoS made, by queue id; all workers together. */
-  classes: (TxQueueCounters & { queueId: number })[];
+  classes: (TxQueueCounters & { queueId: number; createdMs: number })[];
 }
+
+const NOTHING: TxQueueCounters = {
+  packets: 0,
+  bytes: 0,
+  dropped: 0,
+  queued: 0,
+  waiting: 0,
+  stops: 0,
+  reasons: new Array<number>(N_REASONS).fill(0),
+};
 
 function countersAt({ txqs }: SharedStats, slot: number): TxQueueCounters {
   const at = slot * TXQ_STATS_STRIDE;
@@ -92,7 +103,8 @@ function add(sum: TxQueueCounters, more: TxQueueCounters): void {
 }
 
 /** What waits how: the discipline of a port as Linux would name it. */
-function disciplineOf({ settings, slots, classes }: PortPlan): string {
+function disciplineOf({ settings, slots, classes, kernel }: PortPlan): string {
+  if (kernel) return `${settings.shaping?.type.replace('linux-', '')} of the kernel`;
   if (classes.length > 0) return 'classes';
   if (settings.discipline === 'noqueue') return 'noqueue';
   return slots.length > 1 ? 'mq' : 'pfifo_fast';
@@ -106,10 +118,21 @@ export function txPortInfo(plan: PortPlan, workers: readonly WorkerSlot[]): TxPo
       return { queue, cpu, ...counters };
     }),
   );
-  const classes = plan.classes.map(({ slot, queueId }) => {
-    const [first, ...rest] = workers.map(({ stats }) => countersAt(stats, slot));
-    for (const more of rest) add(first, more);
-    return { queueId, ...first };
+  const counted = plan.kernel?.counters();
+  const bands = plan.kernel ? BANDS : 1;
+  const classes = plan.classes.map(({ slot, queueId, createdMs }) => {
+    const sum = { ...NOTHING, reasons: [...NOTHING.reasons] };
+    for (const { stats } of workers) {
+      for (let band = 0; band < bands; band++) add(sum, countersAt(stats, slot + band));
+    }
+    const kernel = counted?.get(queueId);
+    // What was put into the kernel's class counts when it leaves it.
+    if (kernel) {
+      sum.packets = kernel.packets;
+      sum.bytes = kernel.bytes;
+      sum.dropped += kernel.dropped;
+    }
+    return { queueId, createdMs, ...sum };
   });
   return { portNo, port: name, discipline: disciplineOf(plan), queues, classes };
 }

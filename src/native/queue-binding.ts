@@ -6,8 +6,10 @@ export interface PacketTxOptions {
   ifname: string;
   /** Device queue that frames of this socket are to leave by (egressQueueAttach), or -1. */
   queue: number;
-  /** SO_PRIORITY: a class of the interface's queueing discipline, or 0. */
+  /** SO_PRIORITY, 0 to 6: which band of pfifo_fast its frames wait in. */
   priority: number;
+  /** SO_MARK where `queue` is -1: the class of a queueing discipline (kernel-classes.ts). */
+  mark?: number;
   /** Bound of what is queued for sending (SO_SNDBUFFORCE). */
   sndBufBytes: number;
 }

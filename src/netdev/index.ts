@@ -5,6 +5,8 @@ export { deviceError, openError, strerror } from './device-error.js';
 export { DummyNetdev, type DummyReceiver, dummyPortNumber } from './dummy-netdev.js';
 export type { WireState } from './dummy-wires.js';
 export {
+  type ClassCounters,
+  type ClassSockets,
   type DatapathQueue,
   hasQueues,
   type Netdev,

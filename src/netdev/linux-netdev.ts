@@ -16,6 +16,7 @@ import {
   type QueuedNetdev,
 } from './netdev.js';
 import type { QueueBudget } from './queue-budget.js';
+import type { PortQueueSettings } from './queue-settings.js';
 import type { LinkChange, LinkMonitor } from './rtnetlink.js';
 import { IFF_RUNNING, IFF_UP, type Link, type LinkStats } from './rtnetlink-codec.js';
 
@@ -55,6 +56,7 @@ export function linkStatistics(stats: LinkStats): NetdevStatistics {
 /** An interface that exists now. `link` is the last known state of it, also once it is gone. */
 export abstract class LinuxNetdev extends NetdevBase implements Netdev {
   abstract readonly dpifType: string;
+  queueSettings?: PortQueueSettings;
   private current: Link;
   private isPresent = true;
   private resets = 0;
@@ -150,9 +152,23 @@ export abstract class LinuxNetdev extends NetdevBase implements Netdev {
   }
 
   status(): Record<string, string> {
-    const { driver, version, firmware } = this.ethtool();
-    if (driver === undefined) return {};
-    return { driver_name: driver, driver_version: version ?? '', firmware_version: firmware ?? '' };
+    const { driver, version = '', firmware = '' } = this.ethtool();
+    const status: Record<string, string> = {};
+    if (driver !== undefined) {
+      status.driver_name = driver;
+      status.driver_version = version;
+      status.firmware_version = firmware;
+    }
+    // Not Open vSwitch's: there is one scheduler only.
+    if (this.queueSettings?.shaping) {
+      status.qos_scheduler = this.shapedByKernel ? 'kernel' : 'switch';
+    }
+    return status;
+  }
+
+  /** Whether classes of the kernel's are in force. */
+  protected get shapedByKernel(): boolean {
+    return false;
   }
 
   statistics(): NetdevStatistics {

@@ -11,7 +11,7 @@
  * Devices are opened by the registry (registry.ts). Everything here runs on the main thread.
  */
 
-import type { PortQueueSettings } from './queue-settings.js';
+import type { PortQueueSettings, Shaping } from './queue-settings.js';
 
 /** A receive and transmit queue of a real device: what a forwarding worker needs of it. */
 export interface DatapathQueue {
@@ -29,6 +29,20 @@ export interface DatapathQueue {
 /** Descriptors for sending where receive queues do not serve: by worker, then by queue. */
 export interface TransmitQueues {
   fds: number[][];
+}
+
+export interface ClassCounters {
+  packets: number;
+  bytes: number;
+  dropped: number;
+}
+
+/** Sockets whose frames the kernel schedules by class (kernel-classes.ts). */
+export interface ClassSockets {
+  /** By worker, by class in the order of Shaping.classes, and by band. */
+  fds: number[][][];
+  /** What the kernel let out of each class, by queue number. */
+  counters(): ReadonlyMap<number, ClassCounters>;
 }
 
 /** OpenFlow 1.1+ port feature bits (10MB-HD is bit 0). */
@@ -138,6 +152,15 @@ export interface QueuedNetdev extends Netdev {
    * @returns null where the receive queues are to be sent by
    */
   openTransmit(workers: number): TransmitQueues | null;
+  /**
+   * Has the kernel shape what is sent: its classes are made equal to `shaping`. Sockets that were
+   * given before and are not given again are for closeStaleClasses().
+   * @param shaping null: nothing is to be shaped
+   * @returns null where the switch has to shape by itself
+   */
+  openClasses?(shaping: Shaping | null, workers: number): ClassSockets | null;
+  /** Once the workers have let go of them. */
+  closeStaleClasses?(): void;
   /** After the workers have let go of them (rings unmapped). Idempotent. */
   closeQueues(): void;
   /**

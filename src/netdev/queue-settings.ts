@@ -25,10 +25,12 @@ export interface ShapingClass {
   priority: number;
 }
 
-/** What a QoS row asks for, where the switch itself keeps to it. */
+/** What a QoS row asks for: the kernel keeps to it where it can, else the switch itself. */
 export interface Shaping {
   /** The QoS row's: 'linux-htb', 'linux-hfsc', 'egress-policer'. */
   type: string;
+  /** Whether the kernel is to be asked at all. */
+  byKernel: boolean;
   /** Nothing waits: what is over the rate is dropped. */
   policer: boolean;
   /** Bytes in a second, of all classes together. */

@@ -48,6 +48,7 @@ const DUMP_ATTEMPTS = 4;
 
 const ERRNO_NAMES: Readonly<Record<number, string>> = {
   1: 'EPERM',
+  2: 'ENOENT',
   12: 'ENOMEM',
   13: 'EACCES',
   16: 'EBUSY',
@@ -222,12 +223,20 @@ export class LinkMonitor {
     }
   }
 
-  /** Sends one request and gathers its answers. @throws Error with code ('ENODEV') */
   private request(request: Omit<LinkRequest, 'seq'>): RtnetlinkMessage[] {
+    return this.exchange(request.flags, (seq) => encodeLinkRequest({ ...request, seq }));
+  }
+
+  /**
+   * Sends one request, of any family of messages, and gathers its answers.
+   * @param flags those of the request
+   * @throws Error with code ('ENODEV')
+   */
+  exchange(flags: number, encode: (seq: number) => Uint8Array): RtnetlinkMessage[] {
     // Leftovers of an answer that was given up must not be taken for this one's.
     this.seq = (this.seq + 1) >>> 0;
-    const isDump = (request.flags & NLM_F_DUMP) === NLM_F_DUMP;
-    this.native.netlinkSend(this.requestFd, encodeLinkRequest({ ...request, seq: this.seq }));
+    const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP;
+    this.native.netlinkSend(this.requestFd, encode(this.seq));
     const answers: RtnetlinkMessage[] = [];
     for (;;) {
       const length = this.native.netlinkRecv(this.requestFd, this.buffer);

@@ -11,14 +11,17 @@
  */
 import { getLogger } from '../common/log.js';
 import { deviceError, errnoName, openError } from './device-error.js';
+import { KernelClasses } from './kernel-classes.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
 import type {
+  ClassSockets,
   DatapathQueue,
   KernelPrograms,
   NetdevStatistics,
   QueuedNetdev,
   TransmitQueues,
 } from './netdev.js';
+import type { Shaping } from './queue-settings.js';
 import { ARPHRD_ETHER, IFF_LOOPBACK } from './rtnetlink-codec.js';
 
 /** Sizes of a packet socket; the defaults were measured on veth. */
@@ -60,6 +63,7 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   private programmed = false;
   /** Frames that found no room in the rings: the kernel's counter starts anew when read. */
   private ringDrops = 0;
+  private readonly classes: KernelClasses;
 
   /** @throws TapswitchError E_NO_DEVICE, or E_DEVICE when it is not an Ethernet interface */
   constructor(
@@ -74,6 +78,11 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
       this.close();
       throw openError(name, 'EINVAL');
     }
+    const { native, links } = context;
+    const { ifindex } = this.link;
+    // What waits beyond half of a port's waits in the worker, where it is counted and bounded.
+    const sndBufBytes = sizes.sndBufBytes / 2;
+    this.classes = new KernelClasses({ native, links, ifname: name, ifindex, sndBufBytes });
   }
 
   openQueues(n: number): DatapathQueue[] {
@@ -121,6 +130,18 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     return { fds: this.transmit.map((fds) => [...fds]) };
   }
 
+  openClasses(shaping: Shaping | null, workers: number): ClassSockets | null {
+    return this.classes.open(shaping, workers);
+  }
+
+  closeStaleClasses(): void {
+    this.classes.closeStale();
+  }
+
+  protected override get shapedByKernel(): boolean {
+    return this.classes.active;
+  }
+
   transmitChanged(): boolean {
     return this.present() && this.transmitQueues > 0 && this.deviceQueues() !== this.transmitQueues;
   }
@@ -128,6 +149,7 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   closeQueues(): void {
     this.context.lingering.delete(this);
     this.closeTransmit();
+    this.classes.closeSockets();
     for (const queue of this.queues) {
       this.context.budget.leave(queue.fd);
       this.context.native.close(queue.fd);
@@ -169,6 +191,7 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   protected override release(): void {
     // At once, not with the sockets: a device opened again under this name shuts the host out anew.
     this.letHostIn();
+    this.classes.remove();
     if (this.queues.length > 0) this.context.lingering.add(this);
   }
 

@@ -36,6 +36,8 @@ const DEFAULT_RATE = 100_000_000 / 8;
 const HEADER_BYTES = 64;
 const POLICING_BURST_KBIT = 8000;
 const POLICING_BURST_KPKTS = 16;
+/** Queue numbers that HTB's classes are made for, as in Open vSwitch. */
+const KERNEL_QUEUES_MAX = 0xf000;
 
 export function isQosType(type: string): boolean {
   return (QOS_TYPES as readonly string[]).includes(type);
@@ -99,7 +101,17 @@ export function shapingOf({ type, details, queues }: QosConfig, device: QosDevic
   if (type !== 'linux-htb' && type !== 'linux-hfsc') return null;
   const speed = device.type === 'system' ? device.speedMbps() : 0;
   const maxRate = bytesOf(details, 'max-rate') || (speed * 1e6) / 8 || DEFAULT_RATE;
-  const root: Shaping = { type, maxRate, burst: mtu + HEADER_BYTES, policer: false, classes: [] };
+  // Queues beyond what a discipline of the kernel's can number are the switch's affair.
+  const byKernel =
+    details.get('scheduler') !== 'switch' && Math.max(0, ...queues.keys()) < KERNEL_QUEUES_MAX;
+  const root: Shaping = {
+    type,
+    byKernel,
+    maxRate,
+    burst: mtu + HEADER_BYTES,
+    policer: false,
+    classes: [],
+  };
   // Queue 0 is what names no other.
   const ids = new Set([0, ...queues.keys()]);
   const classes = [...ids]
@@ -114,5 +126,12 @@ function policer(details: Details, mtu: number): Shaping | null {
   if (!(rate > 0)) return null;
   const burst = Math.max(Number(details.get('cbs') ?? 0) || 0, mtu + HEADER_BYTES);
   const only: ShapingClass = { queueId: 0, minRate: rate, maxRate: rate, burst, priority: 0 };
-  return { type: 'egress-policer', maxRate: rate, burst, policer: true, classes: [only] };
+  return {
+    type: 'egress-policer',
+    byKernel: false,
+    maxRate: rate,
+    burst,
+    policer: true,
+    classes: [only],
+  };
 }

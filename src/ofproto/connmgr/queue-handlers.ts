@@ -29,14 +29,20 @@ function classesOf({ odpPort, ofproto }: OfPort) {
   return ofproto.backer.dpif.pmds?.txPorts(odpPort)[0]?.classes ?? [];
 }
 
-function counted(
-  port: OfPort,
-  id: number,
-): Pick<QueueStatsEntry, 'txBytes' | 'txPackets' | 'txErrors'> {
+function counted(port: OfPort, id: number): Omit<QueueStatsEntry, 'port' | 'queue'> {
   const found = classesOf(port).find(({ queueId }) => queueId === id);
-  if (!found) return { txBytes: UNKNOWN64, txPackets: UNKNOWN64, txErrors: UNKNOWN64 };
-  const { bytes, packets, dropped } = found;
-  return { txBytes: BigInt(bytes), txPackets: BigInt(packets), txErrors: BigInt(dropped) };
+  if (!found) {
+    const counters = { txBytes: UNKNOWN64, txPackets: UNKNOWN64, txErrors: UNKNOWN64 };
+    return { ...counters, durationSec: UNKNOWN32, durationNsec: UNKNOWN32 };
+  }
+  const ageMs = Math.max(0, port.ofproto.clock.now() - found.createdMs);
+  return {
+    txBytes: BigInt(found.bytes),
+    txPackets: BigInt(found.packets),
+    txErrors: BigInt(found.dropped),
+    durationSec: Math.floor(ageMs / 1000),
+    durationNsec: Math.floor(ageMs % 1000) * 1_000_000,
+  };
 }
 
 /** @throws OfpError for ports and queues that are not there */
@@ -48,8 +54,6 @@ export function queueStats(ofproto: Ofproto, { port, queue }: QueueStatsRequest)
         port: each.ofPort,
         queue: id,
         ...counted(each, id),
-        durationSec: UNKNOWN32,
-        durationNsec: UNKNOWN32,
       })),
   );
   if (entries.length === 0 && queue !== QUEUE_ALL) fail('OFPQOFC_BAD_QUEUE');

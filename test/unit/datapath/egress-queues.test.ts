@@ -72,6 +72,7 @@ class Bench {
       limit: 100,
       noqueue: false,
       shaper: null,
+      kernelClasses: [],
       policed: false,
       ...change,
     });
