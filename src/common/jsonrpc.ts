@@ -18,6 +18,7 @@ import { errorMessage, TapswitchError } from './errors.js';
 import { type JsonValue, parseJson, stringifyJson } from './json.js';
 import { type JsonStreamOptions, JsonStreamParser } from './json-stream.js';
 import { getLogger } from './log.js';
+import { flushAtTurnEnd, receptionBegins, receptionEnds } from './turn-end.js';
 
 /** What is needed of a socket: net.Socket, tls.TLSSocket and stream.Duplex have it. */
 export interface RpcSocket {
@@ -95,7 +96,7 @@ export class JsonRpcConnection {
   private draining = false;
   /** Text of messages that this turn of the event loop has made. */
   private unsent = '';
-  private flushScheduled = false;
+  private flushIsDue = false;
   private paused = false;
   private isClosed = false;
   private lastReceivedMs: number;
@@ -214,23 +215,15 @@ export class JsonRpcConnection {
     // One system call for all messages of one turn of the event loop.
     this.unsent += message;
     if (this.unsent.length > FLUSH_CHARS) this.flush();
-    else this.flushSoon();
+    else if (!this.flushIsDue) {
+      this.flushIsDue = true;
+      flushAtTurnEnd(this);
+    }
   }
 
-  /**
-   * In the order in which connections have something to say: what others are told of a request goes
-   * out before its answer.
-   */
-  private flushSoon(): void {
-    if (this.flushScheduled) return;
-    this.flushScheduled = true;
-    process.nextTick(() => {
-      this.flushScheduled = false;
-      this.flush();
-    });
-  }
-
-  private flush(): void {
+  /** Hands the text that there is to the socket. */
+  flush(): void {
+    this.flushIsDue = false;
     if (this.unsent === '') return;
     const text = this.unsent;
     this.unsent = '';
@@ -246,8 +239,13 @@ export class JsonRpcConnection {
     } catch (error) {
       failure = error as Error;
     }
-    // What came before the fault is answered still.
-    this.takeInbox();
+    receptionBegins();
+    try {
+      // What came before the fault is answered still.
+      this.takeInbox();
+    } finally {
+      receptionEnds();
+    }
     if (failure && !this.isClosed) {
       this.log.warn(`${this.name}: error parsing stream: ${failure.message}`);
       this.shut(failure);

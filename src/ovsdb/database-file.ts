@@ -23,6 +23,8 @@ export interface DatabaseFileOptions extends DatabaseOptions {
   shownAs?: string;
   /** Monotonic milliseconds, to know a quick disk by. */
   now?: () => number;
+  /** How long whoever is not concerned may wait for another's fdatasync, milliseconds. */
+  quickSyncMs?: number;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface DatabaseFileOptions extends DatabaseOptions {
  * Throws TapswitchError: E_OVSDB_LOCKED, E_OVSDB_FILE.
  */
 export function openDatabaseFile(name: string, options: DatabaseFileOptions): Database {
-  const { schema, convert, lockFile, shownAs, now, ...databaseOptions } = options;
+  const { schema, convert, lockFile, shownAs, now, quickSyncMs, ...databaseOptions } = options;
   const make = (made: DatabaseSchema) => new Database(made, databaseOptions);
   let loading: Database | null = null;
   const storage = LogFile.open(
@@ -41,7 +43,7 @@ export function openDatabaseFile(name: string, options: DatabaseFileOptions): Da
       if (loading) loading.replay(record);
       else loading = make(DatabaseSchema.fromJson(record));
     },
-    { lockFile, shownAs, now },
+    { lockFile, shownAs, now, quickSyncMs },
   );
   const opened = loading as Database | null;
   if (!opened) {

@@ -107,6 +107,11 @@ export class Database {
     return this.schema.name;
   }
 
+  /** An empty one with the same schema, in memory. */
+  sibling(): Database {
+    return new Database(this.schema, { wallNow: this.wallNow });
+  }
+
   /** Keeps every commit from now on in `storage`. */
   attach(storage: Storage): void {
     this.storage = storage;

@@ -226,7 +226,17 @@ export class Datum {
   /** The value of a column that nobody wrote to. */
   static defaultOf(type: ColumnType): Datum {
     if (type.min === 0) return new Datum([], type.value && []);
-    return new Datum([defaultAtom(type.key.type)], type.value && [defaultAtom(type.value.type)]);
+    if (!type.value) return Datum.of(defaultAtom(type.key.type));
+    return new Datum([defaultAtom(type.key.type)], [defaultAtom(type.value.type)]);
+  }
+
+  /** The value of a scalar. */
+  static of(atom: Atom): Datum {
+    // An array that begins with a string is of the kind that holds anything: code that is compiled
+    // for it serves integers and strings, of whichever database, alike.
+    const keys: Atom[] = [''];
+    keys[0] = atom;
+    return new Datum(keys);
   }
 
   /** Reads a `<value>`, checking all constraints. Throws OvsdbError. */
@@ -235,7 +245,7 @@ export class Datum {
     if (!type.isMap && !isSet) {
       const atom = atomFromJson(type.key.type, json, symbols);
       type.key.check(atom);
-      return new Datum([atom]);
+      return Datum.of(atom);
     }
     const elements = elementsOf(type, json);
     const keys: Atom[] = [];

@@ -25,7 +25,7 @@ const log = getLogger('ovsdb_log');
 /** Files below this size are not worth compacting. */
 const COMPACT_BYTES_MIN = 10 * 1024 * 1024;
 const COMPACT_RECORDS_MIN = 100;
-/** An fdatasync that takes no longer is done in place, milliseconds. */
+/** An fdatasync that takes no longer is done in place, unless told otherwise, milliseconds. */
 const QUICK_SYNC_MS = 1;
 /** Linux's flag for a file of no name. */
 const O_TMPFILE = 0o20200000;
@@ -38,6 +38,8 @@ export interface LogFileOptions {
   shownAs?: string;
   /** Monotonic milliseconds. */
   now?: () => number;
+  /** How long whoever is not concerned may wait for another's fdatasync, milliseconds. */
+  quickSyncMs?: number;
 }
 
 interface Waiter {
@@ -67,6 +69,7 @@ export class LogFile {
     private readonly shown: string,
     /** Monotonic milliseconds; null: not known, and every fdatasync is left to another thread. */
     private readonly now: (() => number) | null,
+    private readonly quickSyncMs = QUICK_SYNC_MS,
   ) {}
 
   /**
@@ -80,7 +83,7 @@ export class LogFile {
     name: string,
     initial: JsonValue[],
     onRecord: (json: { [key: string]: JsonValue }) => void,
-    { lockFile = lockWithPid, shownAs = name, now }: LogFileOptions = {},
+    { lockFile = lockWithPid, shownAs = name, now, quickSyncMs }: LogFileOptions = {},
   ): LogFile {
     const target = fileBehind(name);
     let lock: Lock | null = null;
@@ -92,7 +95,7 @@ export class LogFile {
         writeNewFile(target, initial);
       }
       fd = fs.openSync(target, 'r+');
-      const file = new LogFile(target, fd, 0, lock, shownAs, now ?? null);
+      const file = new LogFile(target, fd, 0, lock, shownAs, now ?? null, quickSyncMs);
       file.read(onRecord);
       return file;
     } catch (error) {
@@ -194,7 +197,7 @@ export class LogFile {
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject });
       if (this.syncFd !== null || this.syncScheduled) return;
-      if (this.syncMs > QUICK_SYNC_MS) {
+      if (this.syncMs > this.quickSyncMs) {
         this.startSync();
         return;
       }

@@ -6,8 +6,9 @@
  *     version 2   update2   { "initial" | "insert" | "modify" | "delete": ... }, with conditions
  *     version 3   update3   the same, with the id of the last transaction
  *
- * While a client takes what it is sent, each commit becomes one update. While it does not, commits
- * are merged into one change per row, so a slow client costs no more than the database's size.
+ * While a client takes what it is sent, the commits of one turn of the event loop become one update,
+ * whose text serves all clients that watch the same. While it does not, commits are merged into one
+ * change per row, so a slow client costs no more than the database's size.
  *
  * Not for: sending (session.ts).
  */
@@ -24,6 +25,9 @@ import type { Row, Table } from './table.js';
 
 type JsonObject = { [key: string]: JsonValue };
 export type MonitorVersion = 1 | 2 | 3;
+
+/** Commits that wait as they are; more are merged. */
+const COMMITS_MAX = 64;
 
 /** A change to a row as a monitor sees it. */
 interface Change {
@@ -56,8 +60,9 @@ export class Monitor {
   private readonly tables: Map<string, MonitoredTable>;
   /** The same for monitors whose updates are the same. */
   private specification: string;
-  /** One commit that has not been sent, or several as one change per row. */
-  private pending: Commit | Map<string, Change> | null = null;
+  /** Commits that have not been sent: the latest, and those before them as one change per row. */
+  private commits: Commit[] = [];
+  private merged: Map<string, Change> | null = null;
 
   /**
    * @param requests `<monitor-requests>` or `<monitor-cond-requests>`; throws OvsdbError
@@ -113,16 +118,16 @@ export class Monitor {
 
   /** Takes note of a commit, for the next update. */
   note(commit: Commit): void {
-    if (this.pending === null) {
-      this.pending = commit;
-      return;
-    }
-    if (!(this.pending instanceof Map)) {
-      const merged = new Map<string, Change>();
-      this.merge(merged, this.pending);
-      this.pending = merged;
-    }
-    this.merge(this.pending, commit);
+    this.commits.push(commit);
+    if (this.commits.length < COMMITS_MAX) return;
+    this.merged = this.mergeCommits();
+    this.commits = [];
+  }
+
+  private mergeCommits(): Map<string, Change> {
+    const merged = this.merged ?? new Map<string, Change>();
+    for (const commit of this.commits) this.merge(merged, commit);
+    return merged;
   }
 
   private merge(merged: Map<string, Change>, commit: Commit): void {
@@ -139,13 +144,19 @@ export class Monitor {
 
   /** Text of `<table-updates>` with everything noted so far; null when there is nothing to say. */
   takeUpdate(): string | null {
-    const { pending } = this;
-    this.pending = null;
-    if (pending === null) return null;
-    if (pending instanceof Map) return this.compose(pending.values(), false);
-    const compose = () => this.compose(pending.changes, false);
-    if (this.conditional) return compose();
-    return this.cache.get(pending.sequence, this.specification, compose);
+    const { commits, merged } = this;
+    if (commits.length === 0 && merged === null) return null;
+    const changes = () =>
+      commits.length === 1 && merged === null ? commits[0].changes : this.mergeCommits().values();
+    const compose = () => this.compose(changes(), false);
+    const key = `${commits[0]?.sequence} ${this.specification}`;
+    const text =
+      this.conditional || merged !== null
+        ? compose()
+        : this.cache.get(commits[commits.length - 1].sequence, key, compose);
+    this.commits = [];
+    this.merged = null;
+    return text;
   }
 
   /**

@@ -127,13 +127,15 @@ function compute(
   type: ColumnType,
 ): Datum {
   const isReal = type.key.type === 'real';
-  const keys = before.keys.map((key) => {
+  const computeOne = (key: Atom): Atom => {
     const result = isReal
       ? computeReal(key as number, mutator, argument as number)
       : computeInteger(key as number | bigint, mutator, argument as number | bigint);
     type.key.check(result);
     return result;
-  });
+  };
+  if (before.size === 1) return Datum.of(computeOne(before.keys[0]));
+  const keys = before.keys.map(computeOne);
   try {
     return Datum.fromMembers(keys);
   } catch {

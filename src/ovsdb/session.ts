@@ -1,13 +1,15 @@
 /**
  * One client's connection: dispatches its requests, and keeps its monitors, locks and transactions.
  *
- * Updates go out before the answer to the transaction that caused them, as RFC 7047 wants it, and
- * only while the client takes them: otherwise its monitors merge what they have to say.
+ * Updates go to the client that caused them before the answer to its transaction, as RFC 7047 wants
+ * it, and to others after the answers of the turn. They go out only while the client takes them:
+ * otherwise its monitors merge what they have to say, as they do with what one turn brings.
  *
  * Not for: listening (server.ts), what monitors and transactions are (monitor.ts, trigger.ts).
  */
 import { type JsonValue, stringifyJson } from '../common/json.js';
 import { JsonRpcConnection, type JsonRpcOptions, type RpcSocket } from '../common/jsonrpc.js';
+import { afterAnswers } from '../common/turn-end.js';
 import type { Commit, Database } from './database.js';
 import { OvsdbError, sortedText, syntaxError } from './error.js';
 import { checkTransactionId, Monitor, type MonitorVersion, type UpdateCache } from './monitor.js';
@@ -48,6 +50,7 @@ export class Session implements LockHolder, TriggerOwner {
   readonly connection: JsonRpcConnection;
   private readonly monitors = new Map<string, { id: JsonValue; monitor: Monitor }>();
   private readonly triggers = new Map<string, Trigger>();
+  private newsIsDue = false;
   /** Does the client watch _Server for databases that come and go? */
   databaseChangeAware = false;
   /** Clients of this remote may look, not change. */
@@ -244,16 +247,21 @@ export class Session implements LockHolder, TriggerOwner {
     return {};
   }
 
-  /** A database has changed. */
+  /** A database has changed. The client is told after those who wait for answers. */
   commit(commit: Commit): void {
-    let noted = false;
+    if (this.monitors.size === 0) return;
     for (const { monitor } of this.monitors.values()) {
-      if (monitor.database !== commit.database) continue;
-      monitor.note(commit);
-      noted = true;
+      if (monitor.database === commit.database) monitor.note(commit);
     }
-    if (noted && this.connection.backlogBytes <= UPDATE_BACKLOG_BYTES) this.flushMonitors();
+    if (this.newsIsDue) return;
+    this.newsIsDue = true;
+    afterAnswers(this.tellNews);
   }
+
+  private readonly tellNews = (): void => {
+    this.newsIsDue = false;
+    if (this.connection.backlogBytes <= UPDATE_BACKLOG_BYTES) this.flushMonitors();
+  };
 
   private flushMonitors(): void {
     for (const { id, monitor } of this.monitors.values()) {
@@ -302,6 +310,8 @@ export class Session implements LockHolder, TriggerOwner {
   }
 
   notifyLock(method: 'locked' | 'stolen', name: string): void {
+    // Whoever gets a lock knows what its owner before did with it.
+    this.flushMonitors();
     this.connection.notify(method, [name]);
   }
 

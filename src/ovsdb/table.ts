@@ -99,7 +99,7 @@ export class Table {
   /** A row with default values that is not in the table yet. */
   newRow(uuid = ZERO_UUID): Row {
     const fields = this.defaults.slice();
-    fields[COLUMN_UUID] = new Datum([uuid]);
+    fields[COLUMN_UUID] = Datum.of(uuid);
     return new Row(this, uuid, fields);
   }
 
@@ -110,7 +110,7 @@ export class Table {
   }
 
   static setVersion(row: Row, version: string): void {
-    row.fields[COLUMN_VERSION] = new Datum([version]);
+    row.fields[COLUMN_VERSION] = Datum.of(version);
   }
 }
 

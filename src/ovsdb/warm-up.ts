@@ -38,11 +38,19 @@ const PORTS = 5;
 /** The round in which a client comes and goes. */
 const VISIT = 10;
 
-/** Warms up. Ends early when `goOn` says no. */
-export async function warmUp(clock: Clock, goOn: () => boolean): Promise<void> {
+/**
+ * Warms up. Ends early when `goOn` says no.
+ *
+ * @param served the databases that clients will use
+ */
+export async function warmUp(
+  clock: Clock,
+  served: Iterable<Database>,
+  goOn: () => boolean,
+): Promise<void> {
   // Whoever reads every message wants those of real clients.
   if (getLogger('jsonrpc').enabled('dbg')) return;
-  const database = new Database(openVSwitchSchema(), { wallNow: () => clock.wallNow() });
+  const database = likeOneOf(served, clock);
   const server = new OvsdbServer({ databases: [database], clock });
   // The engine compiles for the objects that it sees: a real file and real sockets, or all again.
   const storage = namelessFile(clock);
@@ -64,6 +72,12 @@ export async function warmUp(clock: Clock, goOn: () => boolean): Promise<void> {
     await server.close();
     database.close();
   }
+}
+
+/** With the schema and the clock of a real one: the engine compiles for these very objects. */
+function likeOneOf(served: Iterable<Database>, clock: Clock): Database {
+  for (const database of served) if (database.name === NAME) return database.sibling();
+  return new Database(openVSwitchSchema(), { wallNow: () => clock.wallNow() });
 }
 
 /** A file to write to; null where there can be none: then without. */

@@ -31,6 +31,9 @@ interface Served {
   readonly unfollow: () => void;
 }
 
+/** A server that does nothing else may let its clients wait for the disk so long, milliseconds. */
+const QUICK_SYNC_MS = 4;
+
 const RELAY = /^relay:([^:]+):(.+)$/;
 
 export class Databases {
@@ -88,6 +91,7 @@ export class Databases {
       shownAs: file,
       lockFile: lockDatabase,
       now: () => this.clock.now(),
+      quickSyncMs: QUICK_SYNC_MS,
       wallNow: () => this.clock.wallNow(),
     });
     const fault = this.open.has(database.name)

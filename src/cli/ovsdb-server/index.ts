@@ -85,7 +85,8 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
     role.restart();
     for (const target of targets) await remotes.add(target);
     // Beside the first clients: nobody waits for it.
-    warmUp(clock, () => !server.closed).catch((error) => log.err(errorMessage(error)));
+    const warm = warmUp(clock, server.databases.values(), () => !server.closed);
+    warm.catch((error) => log.err(errorMessage(error)));
   } catch (error) {
     await close();
     throw error;
