@@ -5,7 +5,7 @@
  *
  * Without a timeout and a size of the cache, as is the default, each sample is a record. Messages
  * are filled up in one turn of the main loop and sent at its end. Templates go before the first
- * record of a domain and every ten minutes, since collectors may come and go unseen.
+ * record of a domain and again and again, since collectors may come and go unseen.
  */
 import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
@@ -25,7 +25,6 @@ import { IPFIX_PORT, type IpfixExporterSettings } from './settings.js';
 
 const log = getLogger('ipfix');
 
-const TEMPLATE_INTERVAL_MS = 600_000;
 const MESSAGE_HEADER_BYTES = 16;
 /** Domains whose templates we remember to have sent; sample actions choose them. */
 const DOMAINS_MAX = 1024;
@@ -191,15 +190,18 @@ export class IpfixExporter {
 
   /** Templates and the exporter's own statistics, when they are due. */
   private announce(domain: number, exportSec: number, now: number): void {
+    const { statsIntervalSec, templateIntervalSec } = this.settings;
     const sentMs = this.templatesMs.get(domain) ?? Number.NEGATIVE_INFINITY;
-    if (now < sentMs + TEMPLATE_INTERVAL_MS) return;
-    this.flush();
-    if (this.templatesMs.size >= DOMAINS_MAX) this.templatesMs.clear();
-    this.templatesMs.set(domain, now);
-    for (const set of templateSets(templateKinds(), this.virtualObsId !== null)) {
-      this.send(domain, exportSec, [set]);
+    if (now >= sentMs + templateIntervalSec * 1000) {
+      this.flush();
+      if (this.templatesMs.size >= DOMAINS_MAX) this.templatesMs.clear();
+      this.templatesMs.set(domain, now);
+      for (const set of templateSets(templateKinds(), this.virtualObsId !== null)) {
+        this.send(domain, exportSec, [set]);
+      }
     }
-    if (now < this.statsMs + TEMPLATE_INTERVAL_MS) return;
+    if (now < this.statsMs + statsIntervalSec * 1000) return;
+    this.flush();
     this.statsMs = now;
     // What the exporter tells of itself belongs to no domain.
     this.send(0, exportSec, [optionsTemplateSet()]);

@@ -49,6 +49,9 @@ export interface IpfixExporterSettings {
   flowsMax: number;
   /** other_config:virtual_obs_id; at most 254 bytes. */
   virtualObsId: string | null;
+  /** Between what the exporter tells of itself, and between templates. */
+  statsIntervalSec: number;
+  templateIntervalSec: number;
 }
 
 export interface IpfixBridgeSettings extends IpfixExporterSettings {
@@ -70,6 +73,7 @@ export interface IpfixSettings {
 }
 
 export const IPFIX_SAMPLING = 400;
+export const IPFIX_INTERVAL_SEC = 600;
 export const IPFIX_PORT = 4739;
 
 /** Of one bridge; null: not configured. */

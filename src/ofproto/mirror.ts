@@ -7,7 +7,12 @@
  * A mirror whose output port is not there copies nothing until it comes. Not for: copying
  * (xlate/mirror.ts). Behaviour: ovs-vswitchd.conf.db(5), Mirror.
  */
+import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
+import type { Match } from '../openflow/match.js';
+import { parseExactMatch } from '../openflow/syntax/exact-flow.js';
+import { NO_NAMES } from '../openflow/syntax/names.js';
+import { type FlowWords, W_IN_PORT } from '../packet/flow-layout.js';
 import type { Bundle } from './bundle.js';
 import type { MirrorSettings } from './settings.js';
 
@@ -24,12 +29,28 @@ export class Mirror {
   packets = 0;
   bytes = 0;
 
-  /** @param bit its bit in the masks of bundles */
+  /**
+   * @param bit its bit in the masks of bundles
+   * @param filter of `settings`; null: it has none; undefined: nobody understands it
+   */
   constructor(
     readonly bit: number,
     public settings: MirrorSettings,
+    public filter: Match | null | undefined,
   ) {
     this.duplicates = bit;
+  }
+
+  /** Whether its filter lets a packet through; what was looked at is marked in `wc`. */
+  selects(flow: FlowWords, wc: FlowWords): boolean {
+    if (!this.filter) return true;
+    const { flow: wanted, mask } = this.filter;
+    for (let i = 0; i < mask.length; i++) {
+      if (mask[i] === 0) continue;
+      wc[i] |= mask[i];
+      if (((flow[i] ^ wanted[i]) & mask[i]) !== 0) return false;
+    }
+    return true;
   }
 
   credit(packets: number, bytes: number): void {
@@ -37,8 +58,9 @@ export class Mirror {
     this.bytes += bytes;
   }
 
-  /** Has a place to put copies. */
+  /** Has a place to put copies. With a filter that is not understood it copies nothing. */
   get usable(): boolean {
+    if (this.filter === undefined) return false;
     return this.out !== null || this.settings.outPort === null;
   }
 
@@ -85,9 +107,11 @@ export class Mirrors {
 
   private set(key: string, settings: MirrorSettings): boolean {
     const known = this.byKey.get(key);
+    if (known !== undefined && sameSettings(known.settings, settings)) return false;
+    const filter = readFilter(settings);
     if (known !== undefined) {
-      if (sameSettings(known.settings, settings)) return false;
       known.settings = settings;
+      known.filter = filter;
       return true;
     }
     const bit = this.freeBit();
@@ -96,7 +120,7 @@ export class Mirrors {
       log.warn(`${limit}, cannot create ${settings.name}`);
       return false;
     }
-    this.byKey.set(key, new Mirror(bit, settings));
+    this.byKey.set(key, new Mirror(bit, settings, filter));
     return true;
   }
 
@@ -144,6 +168,20 @@ export class Mirrors {
       if (bundle !== null) bundle.mirrorDst |= bit;
     }
   }
+}
+
+/** @returns null: there is none; undefined: it cannot be understood, and the log says why */
+function readFilter(settings: MirrorSettings): Match | null | undefined {
+  const { name, filter } = settings;
+  if (filter === '') return null;
+  try {
+    const match = parseExactMatch(filter, NO_NAMES);
+    if (match.mask[W_IN_PORT] === 0) return match;
+    log.warn(`mirror ${name}: filter is invalid due to in_port field: use select_src_port`);
+  } catch (error) {
+    log.warn(`mirror ${name}: filter is invalid: ${errorMessage(error)}`);
+  }
+  return undefined;
 }
 
 function sameSettings(a: MirrorSettings, b: MirrorSettings): boolean {

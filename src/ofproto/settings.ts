@@ -150,6 +150,8 @@ export interface MirrorSettings {
   outVlan: number | null;
   /** Bytes that a copy is cut to; 0: it goes whole. */
   snaplen: number;
+  /** Only packets of this flow are copied, in the syntax of matches; '': all. */
+  filter: string;
 }
 
 export interface LacpSettings {

@@ -1,5 +1,5 @@
 /**
- * The Open_vSwitch database, version 8.3.1: every table and column that the clients of Open vSwitch
+ * The Open_vSwitch database, version 8.8.0: every table and column that the clients of Open vSwitch
  * 3.1 know, with types, limits and references. ovs-vswitchd.conf.db(5) says what each one means.
  *
  *     Open_vSwitch -> Bridge -> Port -> Interface
@@ -183,7 +183,7 @@ export const openVSwitchTables = {
     flow_limit: optional(range(0)),
     overflow_policy: optional(oneOf('refuse', 'evict')),
     groups: set(string),
-    prefixes: set(string, { max: 3 }),
+    prefixes: set(string, { max: 4 }),
     external_ids: strings,
   }),
   QoS: table(
@@ -212,6 +212,7 @@ export const openVSwitchTables = {
     output_port: optional(weakRef('Port')),
     output_vlan: optional(range(1, 4095)),
     snaplen: optional(range(14, 65535)),
+    filter: optional(string),
     statistics: ephemeral(counters),
     external_ids: strings,
   }),
@@ -238,6 +239,8 @@ export const openVSwitchTables = {
     obs_point_id: optional(uint32),
     cache_active_timeout: optional(range(0, 4200)),
     cache_max_flows: optional(uint32),
+    stats_interval: optional(range(1, 3600)),
+    template_interval: optional(range(1, 3600)),
     other_config: strings,
     external_ids: strings,
   }),
@@ -246,6 +249,7 @@ export const openVSwitchTables = {
       id: uint32,
       bridge: ref('Bridge'),
       ipfix: optional(ref('IPFIX')),
+      local_group_id: optional(uint32),
       external_ids: strings,
     },
     { isRoot: true, indexes: [['id', 'bridge']] },
@@ -285,11 +289,13 @@ export const openVSwitchTables = {
   Datapath: table({
     datapath_version: string,
     ct_zones: map(range(0, 65535), ref('CT_Zone')),
+    ct_zone_default_limit: optional(uint32),
     capabilities: strings,
     external_ids: strings,
   }),
   CT_Zone: table({
     timeout_policy: optional(ref('CT_Timeout_Policy')),
+    limit: optional(uint32),
     external_ids: strings,
   }),
   CT_Timeout_Policy: table({
@@ -319,6 +325,6 @@ export type OpenVSwitchRow<T extends keyof OpenVSwitchTables> = RowOf<OpenVSwitc
 
 /** The checksum is the one that clients of this version show and compare. */
 export function openVSwitchSchema(): DatabaseSchema {
-  const id = { name: 'Open_vSwitch', version: '8.3.1', cksum: '3012963480 26720' };
+  const id = { name: 'Open_vSwitch', version: '8.8.0', cksum: '2823623553 27869' };
   return declareSchema(id, openVSwitchTables);
 }

@@ -4,6 +4,7 @@
  */
 import {
   type ExportSettings,
+  IPFIX_INTERVAL_SEC,
   IPFIX_SAMPLING,
   type IpfixExporterSettings,
   type IpfixSettings,
@@ -129,5 +130,7 @@ function readExporter(row: IdlRow): IpfixExporterSettings {
     activeTimeoutSec: rowNumber(row, 'cache_active_timeout') ?? 0,
     flowsMax: rowNumber(row, 'cache_max_flows') ?? 0,
     virtualObsId: rowMap(row, 'other_config').get('virtual_obs_id') ?? null,
+    statsIntervalSec: rowNumber(row, 'stats_interval') ?? IPFIX_INTERVAL_SEC,
+    templateIntervalSec: rowNumber(row, 'template_interval') ?? IPFIX_INTERVAL_SEC,
   };
 }

@@ -51,6 +51,7 @@ function readMirror(row: IdlRow, ports: ReadonlySet<string>, warn: Warn): Mirror
     outPort,
     outVlan: outPort === null ? outVlan : null,
     snaplen: readSnaplen(row),
+    filter: rowString(row, 'filter'),
   };
 }
 

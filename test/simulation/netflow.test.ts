@@ -8,7 +8,9 @@ import { stoppedClock, type WarpClock } from '../../src/common/clock.js';
 import { getLogger } from '../../src/common/log.js';
 import { Collectors, parseCollector } from '../../src/export/collectors.js';
 import { IpfixExporter } from '../../src/export/ipfix-exporter.js';
+import { templateSets } from '../../src/export/ipfix-message.js';
 import { templateKindOf } from '../../src/export/ipfix-record.js';
+import { templateKinds } from '../../src/export/ipfix-templates.js';
 import { Netflow } from '../../src/export/netflow.js';
 import type { NetflowSettings } from '../../src/export/settings.js';
 import { newFlow, W_DL_TYPE, W_NW } from '../../src/packet/flow-layout.js';
@@ -145,7 +147,14 @@ describe('IPFIX', () => {
     const kind = templateKindOf(key, false);
     return { kind, key, frameBytes: 114, packets: 2, dropped: false };
   };
-  const settings = { targets: [''], activeTimeoutSec: 10, flowsMax: 5, virtualObsId: null };
+  const settings = {
+    targets: [''],
+    activeTimeoutSec: 10,
+    flowsMax: 5,
+    virtualObsId: null,
+    statsIntervalSec: 600,
+    templateIntervalSec: 600,
+  };
 
   it('gathers for the active timeout, and ends the oldest when there are too many', async () => {
     const exporter = new IpfixExporter({ ...settings, targets: [target] }, 0, clock);
@@ -183,6 +192,22 @@ describe('IPFIX', () => {
     }
     expect(collector.records).toEqual([]);
     expect(next).toBe(5);
+  });
+
+  it('sends templates and statistics of itself as often as it is told to', async () => {
+    const often = { ...settings, statsIntervalSec: 20, templateIntervalSec: 60 };
+    const exporter = new IpfixExporter({ ...often, targets: [target] }, 0, clock);
+    for (let i = 0; i < 6; i++) {
+      exporter.sample(sample(), 1, new Uint8Array(48));
+      clock.advance(20_000);
+      exporter.run(clock.now());
+    }
+    exporter.close();
+    // Six records, templates twice, and six times the statistics with a template of their own.
+    const sets = (id: number) => datagrams.filter((d) => d[16] === id >> 8 && d[17] === id % 256);
+    await eventually('all statistics', () => sets(3).length >= 6, 5000, 5);
+    expect(sets(2)).toHaveLength(2 * templateSets(templateKinds(), false).length);
+    expect(sets(3)).toHaveLength(6);
   });
 });
 

@@ -60,6 +60,7 @@ function mirrorPacket(ctx: XlateContext, bundle: Bundle, candidates: number): vo
     if ((candidates & ~ctx.mirrors & mirror.bit) === 0) continue;
     const { vlans, snaplen } = mirror.settings;
     if (vlans !== null && !vlans.has(tags[0].vid)) continue;
+    if (!mirror.selects(ctx.flow, ctx.wc)) continue;
     used.push(mirror);
     ctx.mirrors |= mirror.duplicates;
     const outer = ctx.mirrorSnaplen;

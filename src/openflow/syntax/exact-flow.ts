@@ -5,13 +5,18 @@
 import { fieldByName, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js';
 import * as L from '../../packet/flow-layout.js';
 import { OFPP } from '../actions.js';
-import { matchAny } from '../match.js';
+import { type Match, matchAny } from '../match.js';
 import { matchFieldText, matchProtocol } from './match-parse.js';
 import type { Names } from './names.js';
 import { FlowSyntaxError, KeyValueScanner, syntaxError } from './scan.js';
 
 /** Reads a flow. Throws FlowSyntaxError. A packet that names no port comes from none. */
 export function parseExactFlow(text: string, names: Names): L.FlowWords {
+  return parseExactMatch(text, names).flow;
+}
+
+/** Reads a flow, and which of its bits were named. Throws FlowSyntaxError. */
+export function parseExactMatch(text: string, names: Names): Match {
   const match = matchAny();
   const { flow, mask } = match;
   const scanner = new KeyValueScanner(text);
@@ -41,5 +46,5 @@ export function parseExactFlow(text: string, names: Names): L.FlowWords {
       flow[word] |= L.ETH_TYPE_VLAN_8021Q << 16;
     }
   }
-  return flow;
+  return match;
 }

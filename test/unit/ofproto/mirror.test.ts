@@ -24,7 +24,14 @@ beforeEach(() => {
 });
 
 function mirror(settings: Partial<MirrorSettings>): MirrorSettings {
-  const nothing = { selectAll: false, srcPorts: [], dstPorts: [], vlans: null, snaplen: 0 };
+  const nothing = {
+    selectAll: false,
+    srcPorts: [],
+    dstPorts: [],
+    vlans: null,
+    snaplen: 0,
+    filter: '',
+  };
   return { name: 'm', outPort: null, outVlan: null, ...nothing, ...settings };
 }
 
@@ -83,6 +90,19 @@ describe('a mirror to a port', () => {
     expect(sw.send(1, frame({ src: H1 }))).toBe('2');
     expect(sw.send(1, frame({ src: H1, vlan: 10 }))).toBe('2');
     expect(sw.send(1, frame({ src: H1, vlan: 11 }))).toBe('3,2');
+  });
+
+  it('copies what its filter selects, and depends on no more than that', () => {
+    setMirrors({ selectAll: true, filter: `dl_dst=${H2}`, outPort: 'p3' });
+    expect(sw.send(1, frame({ src: H1, dst: H2 }))).toBe('3,2');
+    expect(sw.send(1, frame({ src: H1, dst: '50:54:00:00:00:09' }))).toBe('2');
+    setMirrors({ selectAll: true, filter: 'dl_vlan=11', outPort: 'p3' });
+    expect(sw.send(1, frame({ src: H1, dst: H2 }))).toBe('2');
+    expect(sw.send(1, frame({ src: H1, dst: H2, vlan: 11 }))).toBe('3,2');
+    for (const filter of ['in_port=1', 'no such field', 'tp_dst=80']) {
+      setMirrors({ selectAll: true, filter, outPort: 'p3' });
+      expect(sw.send(1, frame({ src: H1, dst: H2 })), filter).toBe('2,3');
+    }
   });
 
   it('cuts copies, and copies alone', () => {
