@@ -78,9 +78,14 @@ export function unreachable(all: SourceFile[], entries: string[]): string[] {
     if (reached.has(path)) continue;
     reached.add(path);
     const file = byPath.get(path);
-    if (file) waiting.push(...localImports(file));
+    if (file) waiting.push(...localImports(file).flatMap(orTsx));
   }
   return all.map(({ path }) => path).filter((path) => !reached.has(path));
+}
+
+/** '.js' in an import may mean a file of either kind. */
+function orTsx(path: string): string[] {
+  return [path, path.replace(/\.ts$/, '.tsx')];
 }
 
 /** Marks a file whose functions run for every packet; stands on a line of its own. */

@@ -66,7 +66,11 @@ const CLOCK_READERS = [
 const LINES_MAX = 500;
 const COLUMNS_MAX = 100;
 
-const src = filesBelow('src', ['.ts']);
+/** The console's page: Vite builds it for a browser, with a compiler configuration of its own. */
+const PAGE = 'src/web/page/';
+
+const page = filesBelow(PAGE, ['.ts', '.tsx']);
+const src = filesBelow('src', ['.ts']).filter(({ path }) => !path.startsWith(PAGE));
 const tests = filesBelow('test', ['.ts', '.mjs']);
 const texts = [
   ...filesBelow('docs', ['.md']),
@@ -121,6 +125,13 @@ describe('imports', () => {
     expect(unreachable(src, ENTRIES)).toEqual([]);
   });
 
+  it('of the page are its own, but for types of the API', () => {
+    const outside = /^import (?!type )[^;]*?from '(?:\.\.\/)+(?:api|common|packet)\//gm;
+    const found = page.flatMap(({ path, text }) => complaints(path, text, outside, 'no type'));
+    expect(found).toEqual([]);
+    expect(unreachable(page, [`${PAGE}main.tsx`])).toEqual([]);
+  });
+
   it('that reach no file are found', () => {
     const a = { path: 'src/cli/main.ts', text: "import './b.js';" };
     const b = { path: 'src/cli/b.ts', text: '' };
@@ -131,12 +142,12 @@ describe('imports', () => {
 
 describe('every file', () => {
   it('opens with what it is for', () => {
-    const bare = [...src, ...tests].filter(({ text }) => !/^(#!.*\n)?\/\*\*/.test(text));
+    const bare = [...src, ...page, ...tests].filter(({ text }) => !/^(#!.*\n)?\/\*\*/.test(text));
     expect(bare.map(({ path }) => path)).toEqual([]);
   });
 
   it(`has at most ${LINES_MAX} lines of at most ${COLUMNS_MAX} columns`, () => {
-    const long = [...src, ...tests].flatMap(({ path, text }) => {
+    const long = [...src, ...page, ...tests].flatMap(({ path, text }) => {
       const lines = text.split('\n');
       const wide = lines
         .map((line, index) => ({ line, place: `${path}:${index + 1}: too wide` }))
@@ -150,7 +161,7 @@ describe('every file', () => {
 
   it('leaves nothing for later', () => {
     const later = new RegExp(['\\b(TO', 'DO|FIX', 'ME|X', 'XX)\\b'].join(''), 'g');
-    const found = [...src, ...tests, ...texts].flatMap(({ path, text }) =>
+    const found = [...src, ...page, ...tests, ...texts].flatMap(({ path, text }) =>
       complaints(path, text, later, 'unfinished'),
     );
     expect(found).toEqual([]);
@@ -158,7 +169,7 @@ describe('every file', () => {
 
   it('speaks of no place but the checkout', () => {
     const places = new RegExp(['(?<![\\w.])/wo', 'rk/|/tmp/scr', 'atch'].join(''), 'g');
-    const found = [...src, ...tests, ...texts].flatMap(({ path, text }) =>
+    const found = [...src, ...page, ...tests, ...texts].flatMap(({ path, text }) =>
       complaints(path, text, places, 'a path of one machine'),
     );
     expect(found).toEqual([]);

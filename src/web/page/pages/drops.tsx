@@ -1,0 +1,150 @@
+/**
+ * What was dropped, by reason, over time; one click from a counter to packets that it counted.
+ */
+import { useEffect, useState } from 'preact/hooks';
+import type { DropExamples, DropReason, Drops, System } from '../../api/index.js';
+import { api, path } from '../live/api.js';
+import { useTask, useTopic } from '../live/hooks.js';
+import { Chart } from '../parts/chart.js';
+import { PacketTable } from '../parts/packet-table.js';
+import { Dialog, Panel } from '../parts/panel.js';
+import { Empty, Fault, Waiting } from '../parts/signs.js';
+import { count, packetRate } from '../pure/format.js';
+
+const COLORS = ['accent', 'ink-faint', 'warn', 'bad', 'ok', 'ink'];
+const EXAMPLES_S = 10;
+
+export function DropsPage() {
+  const capable = useTopic<System>('system').data?.capabilities;
+  const drops = useTopic<Drops>(capable?.drops ? 'drops' : null);
+  const [reason, setReason] = useState<DropReason | null>(null);
+  if (capable !== undefined && !capable.drops) {
+    return <Empty>This switch does not count drops by reason.</Empty>;
+  }
+  if (drops.data === null) return <Waiting error={drops.error} />;
+  return (
+    <>
+      <History drops={drops.data} />
+      <Reasons
+        drops={drops.data}
+        examples={capable?.dropExamples ?? false}
+        onExamples={setReason}
+      />
+      {reason === null ? null : <Examples reason={reason} onClose={() => setReason(null)} />}
+    </>
+  );
+}
+
+function Reasons({
+  drops,
+  examples,
+  onExamples,
+}: {
+  drops: Drops;
+  examples: boolean;
+  onExamples: (reason: DropReason) => void;
+}) {
+  const byCount = [...drops.reasons].sort(
+    (a, b) => (b.rate ?? 0) - (a.rate ?? 0) || b.packets - a.packets,
+  );
+  return (
+    <Panel title="Reasons" flush>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Reason</th>
+            <th scope="col">Counter</th>
+            <th scope="col" class="number">
+              Packets/s
+            </th>
+            <th scope="col" class="number">
+              Packets
+            </th>
+            <th scope="col">Packets that were dropped</th>
+          </tr>
+        </thead>
+        <tbody>
+          {byCount.map((reason) => (
+            <tr key={reason.name} class={reason.packets === 0 ? 'zero' : ''}>
+              <th scope="row">{reason.meaning}</th>
+              <td class="mono">{reason.name}</td>
+              <td class="number">{packetRate(reason.rate)}</td>
+              <td class="number">{count(reason.packets)}</td>
+              <td>
+                {examples && reason.examples ? (
+                  <button type="button" onClick={() => onExamples(reason)}>
+                    Examples<span class="sr-only"> of {reason.name}</span>
+                  </button>
+                ) : (
+                  <span class="faint">none can be kept</span>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  );
+}
+
+function History({ drops: { history, reasons } }: { drops: Drops }) {
+  const named = new Map(reasons.map(({ name, meaning }) => [name, meaning]));
+  const shown = Object.entries(history.series)
+    .filter(([, values]) => values.some((value) => (value ?? 0) > 0))
+    .slice(0, COLORS.length);
+  return (
+    <Panel
+      title="Dropped packets per second"
+      note={
+        shown.length === 0
+          ? 'none over the last two minutes'
+          : shown.map(([name], index) => (
+              <span key={name} class={`key c-${COLORS[index]}`}>
+                {named.get(name) ?? name}
+              </span>
+            ))
+      }
+    >
+      <Chart
+        at={history.at}
+        stepMs={history.stepMs}
+        label="Dropped packets per second by reason, over the last two minutes"
+        format={packetRate}
+        series={shown.map(([name, values], index) => ({
+          label: name,
+          values,
+          color: COLORS[index],
+        }))}
+      />
+    </Panel>
+  );
+}
+
+function Examples({ reason, onClose }: { reason: DropReason; onClose: () => void }) {
+  const [answer, setAnswer] = useState<DropExamples | null>(null);
+  const task = useTask(async () => {
+    const place = `${path('drops', reason.name)}/examples?seconds=${EXAMPLES_S}&packets=50`;
+    setAnswer(await api.get<DropExamples>(place));
+  });
+  useEffect(() => void task.run(), [reason.name]);
+  return (
+    <Dialog title={`Dropped: ${reason.meaning}`} onClose={onClose} wide>
+      <Fault error={task.error} />
+      {task.busy ? (
+        <p class="soft" role="status">
+          Waiting up to {EXAMPLES_S} seconds for packets that are dropped for this reason…
+        </p>
+      ) : null}
+      {answer === null || task.busy ? null : answer.rows.length === 0 ? (
+        <Empty>None came within {answer.seconds} seconds.</Empty>
+      ) : (
+        <PacketTable rows={answer.rows} />
+      )}
+      <div class="bar">
+        <button type="button" disabled={task.busy} onClick={() => void task.run()}>
+          Look again
+        </button>
+      </div>
+    </Dialog>
+  );
+}
