@@ -12,6 +12,7 @@
         "src/packet_io.cc",
         "src/packet_socket.cc",
         "src/process.cc",
+        "src/stream.cc",
         "src/system_error.cc",
         "src/tap.cc",
         "src/tx_queue.cc",

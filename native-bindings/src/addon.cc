@@ -19,6 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   tapswitch::InitPacketIo(env, exports);
   tapswitch::InitPacketSocket(env, exports);
   tapswitch::InitProcess(env, exports);
+  tapswitch::InitStream(env, exports);
   tapswitch::InitTap(env, exports);
   tapswitch::InitTxQueue(env, exports);
   tapswitch::InitWatcher(env, exports);

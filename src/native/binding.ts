@@ -200,6 +200,12 @@ export interface NativeBinding extends QueueBinding {
   netlinkRecv(fd: number, buffer: Uint8Array): number;
   watchFd(fd: number, onReadable: () => void): FdWatcher;
 
+  /** Reads a connected stream socket (MSG_DONTWAIT) into `buffer` from `offset` on: bytes read, 0
+   * at its end, or -errno. Does not throw for what the system says. */
+  streamRecv(fd: number, buffer: Uint8Array, offset: number): number;
+  /** Writes to one (MSG_DONTWAIT, MSG_NOSIGNAL): bytes taken, or -errno. */
+  streamSend(fd: number, bytes: Uint8Array): number;
+
   /** sched_setaffinity of the calling thread. */
   setAffinity(cpus: number[]): void;
   /** CPUs that the calling thread may use (cgroup cpusets respected). */

@@ -22,6 +22,7 @@ import { getLogger } from '../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../common/log-rate-limit.js';
 import { type CodecOptions, decodeMessage, encodeReplies, HEADER_LENGTH } from './codec/index.js';
 import type { OfErrorName } from './errors.js';
+import { FrameStream, type StreamCalls } from './frame-stream.js';
 import type { OfError, OfMessage } from './messages.js';
 import type { Hello } from './messages-control.js';
 import { formatMessage } from './syntax/message-format.js';
@@ -51,6 +52,8 @@ export interface OfConnectionOptions {
   clock?: Clock;
   /** Frames waiting for the peer beyond this many bytes are refused. Default 64 MiB. */
   queueBytesMax?: number;
+  /** Reads and writes without the event loop, where the owner has them. */
+  calls?: StreamCalls | null;
   /** The version is agreed; messages may be sent from now on. */
   onOpen?(version: number): void;
   /** A message that is neither hello, echo nor a reply that was waited for. */
@@ -87,6 +90,9 @@ const VERSION_MAX = 6;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Above this many queued bytes producers of long replies should wait for onDrain. */
 const CONGESTED_BYTES = 256 * 1024;
+/** After a piece that is shorter more is looked for at once, so often: others have their turn. */
+const PIECE_BYTES_SMALL = 4096;
+const PIECES_MAX = 16;
 /** A refused message is sent back whole, but for what does not fit in the error. */
 const ERROR_DATA_BYTES = 0xffff - 32;
 
@@ -124,6 +130,7 @@ export class OfConnection {
   /** Fewer hold nothing that can be read. */
   private chunkBytesNeeded = HEADER_LENGTH;
   private wasCongested = false;
+  private readonly stream: FrameStream;
   private readonly opened: Promise<number>;
   private resolveOpen!: (version: number) => void;
   private rejectOpen!: (error: Error) => void;
@@ -133,6 +140,7 @@ export class OfConnection {
     private readonly options: OfConnectionOptions,
   ) {
     const { clock } = options;
+    this.stream = new FrameStream(socket, options.calls);
     this.frameLog = clock === undefined ? null : rateLimited(log, clock, FRAME_LOG);
     this.xids = options.xids ?? new XidCounter();
     this.queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
@@ -141,7 +149,7 @@ export class OfConnection {
       this.rejectOpen = reject;
     });
     this.opened.catch(() => {});
-    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('data', (chunk: Buffer) => this.receivePieces(chunk));
     socket.on('error', (e: Error) => this.end(e));
     socket.on('close', () => this.end(null));
     socket.on('drain', () => this.drained());
@@ -155,17 +163,17 @@ export class OfConnection {
 
   /** Bytes queued for the peer. */
   get queuedBytes(): number {
-    return this.socket.writableLength;
+    return this.stream.waitingBytes;
   }
 
   /** Bytes since the beginning that the system has taken over. */
   get bytesTaken(): number {
-    return this.bytesQueued - this.socket.writableLength;
+    return this.bytesQueued - this.stream.waitingBytes;
   }
 
   /** True while producers of long replies should wait for onDrain. */
   get congested(): boolean {
-    return this.socket.writableLength > CONGESTED_BYTES;
+    return this.stream.waitingBytes > CONGESTED_BYTES;
   }
 
   nextXid(): number {
@@ -188,11 +196,11 @@ export class OfConnection {
   /** Sends an encoded frame; false when the queue is full or the connection is closed. */
   sendFrame(frame: Uint8Array): boolean {
     if (this.closed) return false;
-    if (this.socket.writableLength + frame.length > this.queueBytesMax) {
+    if (this.stream.waitingBytes + frame.length > this.queueBytesMax) {
       this.framesRefused++;
       return false;
     }
-    this.socket.write(frame);
+    this.stream.write(frame);
     this.bytesQueued += frame.length;
     this.logFrame('sent (Success)', frame);
     this.counts.sent++;
@@ -248,7 +256,7 @@ export class OfConnection {
     let failed: { error: OfError; frame: Uint8Array } | null = null;
     const xids: number[] = [];
     // Messages and barrier go out together.
-    this.socket.cork();
+    this.stream.hold();
     let barrier: Promise<unknown>;
     try {
       for (const msg of msgs) {
@@ -268,7 +276,7 @@ export class OfConnection {
       }
       barrier = this.request({ type: 'barrier_request' });
     } finally {
-      this.socket.uncork();
+      this.stream.release();
     }
     await barrier;
     for (const xid of xids) this.waiters.delete(xid);
@@ -294,6 +302,21 @@ export class OfConnection {
       this.options.onDrain?.();
     }
     this.options.onEmpty?.();
+  }
+
+  /** Reads what came, and what comes meanwhile; answers to each piece go out together. */
+  private receivePieces(first: Buffer): void {
+    let piece: Buffer | null = first;
+    for (let n = 1; piece !== null; n++) {
+      this.stream.hold();
+      try {
+        this.receive(piece);
+      } finally {
+        this.stream.release();
+      }
+      const again: boolean = n < PIECES_MAX && piece.length < PIECE_BYTES_SMALL && !this.closed;
+      piece = again ? this.stream.readMore() : null;
+    }
   }
 
   private receive(chunk: Buffer): void {
@@ -408,6 +431,7 @@ export class OfConnection {
         `you support ${versionNames(msg.versions)}, no common versions.`;
       this.version = Math.max(...this.options.versions);
       this.send({ type: 'error', error: 'OFPHFC_INCOMPATIBLE', data: Buffer.from(text) }, xid);
+      this.stream.flush();
       this.socket.end();
       this.end(new ConnectionError('EPROTO', text));
       return;
@@ -429,6 +453,7 @@ export class OfConnection {
   private end(reason: CloseReason): void {
     if (this.closed) return;
     this.closed = true;
+    this.stream.flush();
     this.chunks = [];
     this.chunkBytes = 0;
     const error = reason ?? new ConnectionError('EOF', 'End of file');

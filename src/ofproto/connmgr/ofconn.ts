@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../../common/log-rate-limit.js';
+import { loadNative, nativeAvailable } from '../../native/binding.js';
 import { OfpError } from '../../openflow/errors.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import type { AsyncChange, Role } from '../../openflow/messages-control.js';
@@ -104,6 +105,7 @@ export class OfConn {
       versions: options.versions,
       name: options.vconnName,
       clock: ofproto.clock,
+      calls: nativeAvailable() ? loadNative() : null,
       onOpen: () => options.onOpen?.(),
       onFrame: () => {
         this.lastReceivedMs = ofproto.clock.now();
