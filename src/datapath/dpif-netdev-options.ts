@@ -4,20 +4,16 @@
 import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
-import type {
-  ClassSockets,
-  DatapathQueue,
-  KernelPrograms,
-  TransmitQueues,
-} from '../netdev/netdev.js';
+import type { ClassSockets, DatapathQueue, TransmitQueues } from '../netdev/netdev.js';
 import type { PortQueueSettings, Shaping } from '../netdev/queue-settings.js';
 import type { DpifSettings, DpNetdev } from './dpif.js';
+import type { KernelDevice } from './kernel-cache/kernel-forwarding.js';
 import { WORKERS_MAX } from './worker-slots.js';
 
 const logger = getLogger('dpif_netdev');
 
 /** A device whose queues the datapath can take (src/netdev QueuedNetdev). */
-export interface QueuedDevice extends DpNetdev {
+export interface QueuedDevice extends DpNetdev, KernelDevice {
   openQueues(n: number): DatapathQueue[];
   openTransmit(workers: number): TransmitQueues | null;
   openClasses?(shaping: Shaping | null, workers: number): ClassSockets | null;
@@ -25,9 +21,6 @@ export interface QueuedDevice extends DpNetdev {
   closeQueues(): void;
   /** Whether it has another number of transmit queues than openTransmit() found. */
   transmitChanged?(): boolean;
-  ifindex(): number;
-  readonly dpifType: string;
-  setKernelPrograms(programs: KernelPrograms | null): void;
 }
 
 export interface DpifNetdevOptions {

@@ -37,7 +37,8 @@ import {
 import { DROP_REASONS, DropReason } from './drop-reasons.js';
 import { UPCALL_DROP, UPCALL_MISS } from './execute-actions.js';
 import { InstalledFlow } from './flow-registry.js';
-import { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
+import type { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
+import { KernelStart } from './kernel-cache/kernel-start.js';
 import type { OdpAction } from './odp-actions.js';
 import { PmdStatistics } from './pmd-statistics.js';
 import { PortQueues } from './port-queues.js';
@@ -68,8 +69,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private settings: DpifSettings;
   private executeRefused = 0;
   private dropHandler: DropHandler | null = null;
-  /** Forwarding in the kernel, while other_config:hw-offload asks for it. */
-  kernel: KernelForwarding | null = null;
+  private readonly kernelStart: KernelStart;
   /** Deletions that wait for the end of this turn, so that they share one acknowledgement. */
   private readonly deletions = new Map<WorkerHandle, (() => void)[]>();
   /** Queue settings in force, by port. */
@@ -105,7 +105,25 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       options.native.cycleCount,
       options.clock,
     );
+    this.kernelStart = new KernelStart({
+      native: options.native,
+      now: () => this.clock.now(),
+      begin: (kernel) => {
+        for (const port of this.portTable) if (port) this.kernelPort(port);
+        for (const flow of this.flowRegistry) kernel.flowChanged(flow);
+      },
+    });
     for (const cpu of workerCpus(options, options.pmdCpuMask)) this.slots.add(cpu);
+  }
+
+  /** Whether commands tell of forwarding in the kernel: when it was asked for. */
+  get showsOffloads(): boolean {
+    return this.kernelStart.shown;
+  }
+
+  /** Forwarding in the kernel; null before it begins. */
+  get kernel(): KernelForwarding | null {
+    return this.kernelStart.forwarding;
   }
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
@@ -141,12 +159,14 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   override flowStats(flow: DpFlow): DpFlowStats {
     const stats = super.flowStats(flow);
     if (!(flow instanceof InstalledFlow) || flow.final || !this.kernel) return stats;
-    const { packets, bytes, usedNs } = this.kernel.cache.flowStats(flow.slot);
+    const { packets, bytes, usedNs, tcpFlags } = this.kernel.cache.flowStats(flow.slot);
     const usedMs = packets > 0 ? this.toClockMs(Math.floor(usedNs / 1e6) % 2 ** 31) : 0;
     stats.packets += packets;
     stats.bytes += bytes;
     stats.usedMs = Math.max(stats.usedMs, usedMs);
-    stats.offloaded = this.kernel.cache.has(flow.slot);
+    stats.tcpFlags |= tcpFlags;
+    stats.inKernel = this.kernel.cache.has(flow.slot);
+    stats.offloaded = stats.inKernel && this.kernelStart.shown;
     return stats;
   }
 
@@ -205,7 +225,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   override async close(): Promise<void> {
     if (this.closed) return;
     await super.close();
-    this.kernel?.close();
+    this.kernelStart.close();
     await this.slots.close();
     await Promise.all(this.ending);
   }
@@ -229,7 +249,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.planner.add(portNo, netdev, settings, queues, workers.length);
     for (const slot of workers) this.tellPort(slot, portNo);
     this.queues.add(portNo, port.name, queues, settings);
-    this.kernelPort(port, settings);
+    this.kernelPort(port);
   }
 
   protected detach(port: PortEntry<QueuedDevice>): void {
@@ -292,29 +312,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   /** The kernel's programs always look behind a tag, and do not show what they drop. */
   private chooseKernel(): void {
-    const { kernelForwarding = false, vlanLimit = 2 } = this.settings;
-    this.useKernel(kernelForwarding && vlanLimit > 0 && this.dropHandler === null);
-  }
-
-  /** Begins or ends forwarding in the kernel. What it counted until then stays counted. */
-  private useKernel(wanted: boolean): void {
-    if (!wanted) {
-      this.kernel?.stop();
-      return;
-    }
-    if (this.kernel?.running || this.closed) return;
-    try {
-      this.kernel ??= new KernelForwarding(this.options.native, () => this.clock.now());
-    } catch (error) {
-      this.settings.kernelForwarding = false;
-      logger.warn(errorMessage(error));
-      return;
-    }
-    this.kernel.running = true;
-    for (const port of this.portTable) {
-      if (port) this.kernelPort(port, this.applied.get(port.portNo) ?? DEFAULT_QUEUE_SETTINGS);
-    }
-    for (const flow of this.flowRegistry) this.kernel.flowChanged(flow);
+    const { kernelForwarding = 'off', vlanLimit = 2 } = this.settings;
+    const possible = vlanLimit > 0 && this.dropHandler === null && !this.closed;
+    this.kernelStart.want(possible ? kernelForwarding : 'off');
   }
 
   private afterFlush(worker: WorkerHandle, done: () => void): void {
@@ -405,12 +405,13 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     port.netdev.closeStaleClasses?.();
     if (!this.kernel?.running || kernelBefore === leftToKernel(settings)) return;
     this.kernel.portDel(portNo);
-    this.kernelPort(port, settings);
+    this.kernelPort(port);
     for (const flow of this.flowRegistry) this.kernel.flowChanged(flow);
   }
 
   /** Lets the kernel forward a port's frames, unless that would pass by what is set for it. */
-  private kernelPort(port: PortEntry<QueuedDevice>, settings: PortQueueSettings): void {
+  private kernelPort(port: PortEntry<QueuedDevice>): void {
+    const settings = this.applied.get(port.portNo) ?? DEFAULT_QUEUE_SETTINGS;
     if (leftToKernel(settings)) this.kernel?.portAdd(port, port.netdev);
   }
 

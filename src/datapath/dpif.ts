@@ -41,8 +41,10 @@ export interface DpFlowStats {
   usedMs: number;
   /** TCP flags seen, ORed (0 when the mask leaves them out). */
   tcpFlags: number;
-  /** The kernel forwards its packets (other_config:hw-offload). */
+  /** The kernel forwards its packets, as was asked for (other_config:hw-offload=true). */
   offloaded?: boolean;
+  /** The kernel forwards its packets, asked or not. */
+  inKernel?: boolean;
 }
 
 /** An installed megaflow. `id` is the handle for delete, modify and statistics. */
@@ -89,14 +91,17 @@ export interface DpStats {
   drops: Record<string, number>;
 }
 
+/** Forwarding in the kernel: not at all; as asked; where it goes unnoticed. */
+export type KernelMode = 'off' | 'on' | 'auto';
+
 /** What can be changed while a datapath runs; what is missing stays as it is. */
 export interface DpifSettings {
   /** VLAN tags that the key looks behind, 0..2 (other_config:vlan-limit; 2 unless set). */
   vlanLimit?: number;
   /** Rounds without a frame before a worker sleeps; Infinity: it never does. */
   spinRounds?: number;
-  /** Whether the kernel forwards what it can (other_config:hw-offload; false unless set). */
-  kernelForwarding?: boolean;
+  /** Whether the kernel forwards what it can (other_config:hw-offload; 'off' unless set). */
+  kernelForwarding?: KernelMode;
   /** CPUs that have a forwarding worker; null: the datapath chooses. */
   pmdCpus?: readonly number[] | null;
   /** How receive queues are assigned to workers (other_config:pmd-rxq-assign). */

@@ -166,8 +166,9 @@ export interface QueuedNetdev extends Netdev {
   /**
    * Puts programs in the way of the frames of its open queues, or takes them away (null).
    * closeQueues() does that too. @throws an Error of the system
+   * @param counted what they forwarded from and to it so far
    */
-  setKernelPrograms(programs: KernelPrograms | null): void;
+  setKernelPrograms(programs: KernelPrograms | null, counted?: () => KernelCounters): void;
 }
 
 /** eBPF programs that forward in the kernel (datapath/kernel-cache): their descriptors. */
@@ -178,6 +179,14 @@ export interface KernelPrograms {
   ingress: number;
   /** tc egress of a TAP. */
   tapEgress: number;
+}
+
+/** What the programs forwarded, from the switch's side. */
+export interface KernelCounters {
+  rxPackets: number;
+  rxBytes: number;
+  txPackets: number;
+  txBytes: number;
 }
 
 /** Whether frames of `netdev` pass through workers. */

@@ -10,6 +10,7 @@ import { errnoName, openError } from './device-error.js';
 import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
 import type {
   DatapathQueue,
+  KernelCounters,
   KernelPrograms,
   NetdevStatistics,
   QueuedNetdev,
@@ -27,6 +28,9 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   readonly dpifType = 'tap';
   private queues: DatapathQueue[];
   private held = false;
+  /** What the kernel cache's programs forwarded: those of before, and those that are there. */
+  private countedBefore: KernelCounters = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
+  private counted: (() => KernelCounters) | null = null;
   /** The kernel cache's program at its egress. */
   private programLink: number | null = null;
 
@@ -77,11 +81,14 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
     this.closeFrom(this.closed ? 0 : 1);
   }
 
-  setKernelPrograms(programs: KernelPrograms | null): void {
+  setKernelPrograms(programs: KernelPrograms | null, counted?: () => KernelCounters): void {
     if (this.programLink !== null) this.context.native.close(this.programLink);
     this.programLink = null;
+    this.countedBefore = this.countedByPrograms();
+    this.counted = null;
     if (programs === null) return;
     const { native } = this.context;
+    this.counted = counted ?? null;
     this.programLink = native.bpfTcxAttach(programs.tapEgress, this.link.ifindex, true);
   }
 
@@ -89,12 +96,14 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
   override statistics(): NetdevStatistics {
     const host = super.statistics();
     if (host.rx_packets === undefined) return host;
+    // The device does not see what passes by its queues.
+    const beside = this.countedByPrograms();
     return {
       ...host,
-      rx_packets: host.tx_packets ?? 0,
-      tx_packets: host.rx_packets,
-      rx_bytes: host.tx_bytes ?? 0,
-      tx_bytes: host.rx_bytes ?? 0,
+      rx_packets: (host.tx_packets ?? 0) + beside.rxPackets,
+      tx_packets: host.rx_packets + beside.txPackets,
+      rx_bytes: (host.tx_bytes ?? 0) + beside.rxBytes,
+      tx_bytes: (host.rx_bytes ?? 0) + beside.txBytes,
       rx_dropped: host.tx_dropped ?? 0,
       tx_dropped: host.rx_dropped ?? 0,
       rx_errors: host.tx_errors ?? 0,
@@ -105,6 +114,17 @@ export class TapNetdev extends LinuxNetdev implements QueuedNetdev {
       rx_missed_errors: 0,
       tx_aborted_err: 0,
       tx_carrier_err: 0,
+    };
+  }
+
+  private countedByPrograms(): KernelCounters {
+    const { rxPackets, rxBytes, txPackets, txBytes } = this.countedBefore;
+    const now = this.counted?.();
+    return {
+      rxPackets: rxPackets + (now?.rxPackets ?? 0),
+      rxBytes: rxBytes + (now?.rxBytes ?? 0),
+      txPackets: txPackets + (now?.txPackets ?? 0),
+      txBytes: txBytes + (now?.txBytes ?? 0),
     };
   }
 

@@ -7,6 +7,7 @@
 
 import { getLogger } from '../common/log.js';
 import type { TlsFiles } from '../common/tls.js';
+import type { KernelMode } from '../datapath/dpif.js';
 import type { RxAssignment } from '../datapath/rx-assign.js';
 import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {
@@ -106,8 +107,8 @@ export interface DatapathSettings {
   rxAssign: RxAssignment;
   rxIsolate: boolean;
   flowLimit: number;
-  /** Whether the kernel forwards what it can. */
-  kernelForwarding: boolean;
+  /** Whether the kernel forwards what it can: where that goes unnoticed, unless told. */
+  kernelForwarding: KernelMode;
 }
 
 export function readDatapathSettings(
@@ -122,8 +123,13 @@ export function readDatapathSettings(
     rxAssign: readRxAssign(other.get('pmd-rxq-assign'), warn),
     rxIsolate: mapBool(other, 'pmd-rxq-isolate', true),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
-    kernelForwarding: other.get('hw-offload') === 'true',
+    kernelForwarding: readKernelMode(other.get('hw-offload')),
   };
+}
+
+function readKernelMode(text: string | undefined): KernelMode {
+  if (text === undefined) return 'auto';
+  return text === 'true' ? 'on' : 'off';
 }
 
 function readPmdCpus(text: string | undefined, warn: Warn): number[] | null {

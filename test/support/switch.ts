@@ -5,7 +5,8 @@
  * With TAPSWITCH_TEST_SWITCH=ovs the same tests run against Debian's Open vSwitch (userspace
  * datapath): that is how an expectation is shown to be Open vSwitch's behaviour and not a guess.
  * TAPSWITCH_TEST_TOOLS=ovs runs them with Debian's tools in place of ours, against our daemon.
- * TAPSWITCH_TEST_OFFLOAD=1 runs them with forwarding in the kernel (other_config:hw-offload).
+ * TAPSWITCH_TEST_OFFLOAD=true or =false sets other_config:hw-offload; unset, the kernel forwards where
+ * that goes unnoticed, as for a user who sets nothing.
  * TAPSWITCH_BIN names another executable than the checkout's bin/tapswitch.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -24,7 +25,7 @@ export const isTapswitch = process.env.TAPSWITCH_TEST_SWITCH !== 'ovs';
 
 const ownTools = isTapswitch && process.env.TAPSWITCH_TEST_TOOLS !== 'ovs';
 
-const offloads = isTapswitch && process.env.TAPSWITCH_TEST_OFFLOAD === '1';
+const offload = isTapswitch ? process.env.TAPSWITCH_TEST_OFFLOAD : undefined;
 
 /** The newest Python of the system: no version manager's wrapper in between. */
 export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
@@ -86,8 +87,8 @@ export class Switch {
     if (isTapswitch) this.processes = [this.spawn([tapswitchBin, 'start'])];
     else await this.startOpenVswitch();
     await this.waitUntilReady();
-    if (!offloads) return;
-    await this.vsctl('set', 'Open_vSwitch', '.', 'other_config:hw-offload=true');
+    if (offload === undefined) return;
+    await this.vsctl('set', 'Open_vSwitch', '.', `other_config:hw-offload=${offload}`);
   }
 
   private async waitUntilReady(): Promise<void> {

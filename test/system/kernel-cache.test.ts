@@ -38,7 +38,7 @@ let cache: KernelCache;
 
 beforeEach(() => {
   cache = KernelCache.open(native);
-  cache.portAdd(IFINDEX, { ifindex: IFINDEX, tap: false });
+  cache.portAdd(IFINDEX, { ifindex: IFINDEX, tap: false, frameMax: 9014 });
 });
 
 afterEach(() => cache.close());

@@ -111,6 +111,11 @@ export class Assembler {
     this.emit(STX | MODE_ATOMIC | DW, base, src, off, 0);
   }
 
+  /** The same with `or`. */
+  atomicOr(base: Register, off: number, src: Register): void {
+    this.emit(STX | MODE_ATOMIC | DW, base, src, off, ALU_CODES.or);
+  }
+
   /** The address of a byte in the only element of an array map. */
   mapValue(dst: Register, mapFd: number, offset: number): void {
     this.emit(LD | MODE_IMM | DW, dst, PSEUDO_MAP_VALUE, 0, mapFd);

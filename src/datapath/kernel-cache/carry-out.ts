@@ -1,21 +1,25 @@
 /**
  * Assembles what becomes of a frame whose entry is known: counters, then the entry's steps.
  *
- * r6: the frame, r7: the table, r9: the entry. Ends at the label `drop` when no step let it go.
+ * r6: the frame, r7: the table, r9: the entry; its TCP flags on the stack. Ends at the label
+ * `drop` when no step let it go.
  */
-import { type Assembler, DW, type Register, reg, W } from './assembler.js';
+import { type Assembler, DW, FRAME, type Register, reg, W } from './assembler.js';
 import {
   CLONE_REDIRECT,
   F_INGRESS,
   KTIME_GET_COARSE_NS,
   REDIRECT,
   SKB_LEN,
+  SKB_MARK,
+  SKB_PRIORITY,
   SKB_STORE_BYTES,
   SKB_VLAN_POP,
   SKB_VLAN_PRESENT,
   SKB_VLAN_PUSH,
 } from './kernel.js';
 import * as at from './layout.js';
+import { FLAGS } from './parse-frame.js';
 
 /** Counts the packet and goes through the steps of the entry at r9. */
 export function carryOut(asm: Assembler): void {
@@ -29,7 +33,27 @@ export function carryOut(asm: Assembler): void {
   asm.atomicAdd(8, 8, 2);
   asm.call(KTIME_GET_COARSE_NS);
   asm.store(DW, 8, 16, reg(0));
+  keepFlags(asm);
+  // What the sender's own stack thought of the frame is none of the switch's affair.
+  asm.mov(1, 0);
+  asm.store(W, 6, SKB_MARK, reg(1));
+  asm.store(W, 6, SKB_PRIORITY, reg(1));
   for (let i = 0; i < at.STEPS_MAX; i++) step(asm, i);
+}
+
+/** Adds the packet's TCP flags to those of the flow (counters at r8), if anybody asks for them. */
+function keepFlags(asm: Assembler): void {
+  asm.load(W, 1, FRAME, FLAGS);
+  asm.jumpIf('eq', 1, 0, 'flagged');
+  asm.load(W, 2, 9, at.E_IN_PORT);
+  asm.alu('rsh', 2, 31);
+  asm.jumpIf('eq', 2, 0, 'flagged');
+  asm.load(W, 3, 8, at.F_TCP_FLAGS);
+  asm.mov(2, reg(3));
+  asm.alu('or', 2, reg(1));
+  asm.jumpIf('eq', 2, reg(3), 'flagged');
+  asm.atomicOr(8, at.F_TCP_FLAGS, 1);
+  asm.label('flagged');
 }
 
 /** `dst`: the address of the counters that a word of the entry numbers. */

@@ -27,6 +27,8 @@ export interface KernelFlowStats {
   bytes: number;
   /** CLOCK_MONOTONIC of the last packet, ns; 0: none. */
   usedNs: number;
+  /** Of all its TCP packets, where it looks at ports. */
+  tcpFlags: number;
 }
 
 export interface KernelPortStats {
@@ -70,12 +72,13 @@ export class KernelCache {
   private readonly maskFreedAt = new Float64Array(3 * at.MASKS_MAX);
   private readonly ports = new Map<number, KernelPort>();
   private nextTag = 1;
+  private tapEgress = -1;
 
   private constructor(
     private readonly native: NativeBinding,
     private readonly mapFd: number,
     memory: ArrayBuffer,
-    readonly programs: KernelPrograms,
+    private readonly loaded: Omit<KernelPrograms, 'tapEgress'>,
     private readonly words = new Int32Array(memory),
     private readonly bytes = new Uint8Array(memory),
   ) {}
@@ -97,7 +100,6 @@ export class KernelCache {
       return new KernelCache(native, map, memory, {
         filter: opened(native.bpfProgLoad('socket_filter', filterProgram(map))),
         ingress: opened(native.bpfProgLoad('sched_cls', ingressProgram(map))),
-        tapEgress: opened(native.bpfProgLoad('sched_cls', tapProgram(map))),
       });
     } catch (cause) {
       for (const fd of fds) native.close(fd);
@@ -106,8 +108,26 @@ export class KernelCache {
   }
 
   close(): void {
-    const { filter, ingress, tapEgress } = this.programs;
-    for (const fd of [filter, ingress, tapEgress, this.mapFd]) this.native.close(fd);
+    const { filter, ingress } = this.loaded;
+    for (const fd of [filter, ingress, this.tapEgress, this.mapFd])
+      if (fd >= 0) this.native.close(fd);
+  }
+
+  /** The verifier takes its time for each: that of TAPs is loaded when there is one. */
+  get programs(): KernelPrograms {
+    const { loaded } = this;
+    const tapEgress = () => {
+      if (this.tapEgress < 0) {
+        this.tapEgress = this.native.bpfProgLoad('sched_cls', tapProgram(this.mapFd));
+      }
+      return this.tapEgress;
+    };
+    return {
+      ...loaded,
+      get tapEgress() {
+        return tapEgress();
+      },
+    };
   }
 
   get size(): number {
@@ -147,7 +167,7 @@ export class KernelCache {
     const match = kernelKey(flow.masked);
     const input = match && this.ports.get(match.inPort);
     if (!match || !input) return false;
-    const steps = kernelSteps(flow.actions, (port) => this.ports.get(port));
+    const steps = kernelSteps(flow.actions, (port) => this.ports.get(port), match.untagged);
     const mask = steps && this.mask(match, now);
     if (!steps || !mask) return false;
     match.key[0] = input.ifindex;
@@ -160,7 +180,8 @@ export class KernelCache {
     const word = byte >> 2;
     this.words.fill(0, word, word + (1 << (at.ENTRY_SHIFT - 2)));
     this.words[(byte + at.E_SLOT) >> 2] = flow.slot;
-    this.words[(byte + at.E_IN_PORT) >> 2] = match.inPort;
+    this.words[(byte + at.E_IN_PORT) >> 2] = match.inPort | (match.tcpFlags ? 1 << 31 : 0);
+    this.words[(byte + at.E_LENGTH_MAX) >> 2] = steps.lengthMax;
     this.words.set(match.key, (byte + at.E_KEY) >> 2);
     this.bytes.set(steps.macs, byte + at.E_DL_DST);
     this.words.set(steps.words, (byte + at.E_STEPS) >> 2);
@@ -186,12 +207,13 @@ export class KernelCache {
   }
 
   flowStats(slot: number): KernelFlowStats {
-    if (slot >= at.FLOWS_MAX) return { packets: 0, bytes: 0, usedNs: 0 };
+    if (slot >= at.FLOWS_MAX) return { packets: 0, bytes: 0, usedNs: 0, tcpFlags: 0 };
     const byte = at.OFF_FLOWS + (slot << at.FLOW_SHIFT);
     return {
       packets: this.counter(byte),
       bytes: this.counter(byte + 8),
       usedNs: this.counter(byte + 16),
+      tcpFlags: this.words[(byte + at.F_TCP_FLAGS) >> 2],
     };
   }
 

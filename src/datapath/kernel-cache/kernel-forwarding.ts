@@ -16,7 +16,7 @@ import type { KernelPrograms } from '../../netdev/netdev.js';
 import type { DpPort, DpStats } from '../dpif.js';
 import { DROP_REASONS } from '../drop-reasons.js';
 import type { InstalledFlow } from '../flow-registry.js';
-import { KernelCache } from './kernel-cache.js';
+import { KernelCache, type KernelPortStats } from './kernel-cache.js';
 
 const log = getLogger('dpif_netdev');
 
@@ -24,20 +24,39 @@ const WAIT_MS = 20;
 /** Flows that one turn hands over: the main loop has other work. */
 const TURN_FLOWS = 2000;
 
+/** Bytes of an Ethernet header without a tag. */
+const ETH_HEADER = 14;
+/** A TAP takes frames of any length. */
+const ANY_LENGTH = 0x7fff_ffff;
+
 /** What it needs of a port's device. */
 export interface KernelDevice {
-  ifindex(): number;
   readonly dpifType: string;
-  setKernelPrograms(programs: KernelPrograms | null): void;
+  ifindex(): number;
+  mtu(): number;
+  adminUp(): boolean;
+  onEvent(callback: (event: string) => void): () => void;
+  /** @param counted what the kernel forwarded from and to it since it was a port */
+  setKernelPrograms(programs: KernelPrograms | null, counted?: () => KernelPortStats): void;
+}
+
+/** A port that the kernel forwards from and to. */
+interface ForwardingPort {
+  device: KernelDevice;
+  frameMax: number;
+  /** Ends listening for changes of the device. */
+  unsubscribe: () => void;
 }
 
 export class KernelForwarding {
   readonly cache: KernelCache;
   /** False: nothing is handed to the kernel; what it counted before still counts. */
   running = false;
+  /** Nobody asked for it: hosts are not to notice, and who cannot have it is not warned. */
+  quiet = false;
   /** Ports that were ever here. */
   private readonly counted = new Set<number>();
-  private readonly devices = new Map<number, KernelDevice>();
+  private readonly ports = new Map<number, ForwardingPort>();
   private readonly waiting = new Set<InstalledFlow>();
   /** The flow that the counters of a slot belong to. */
   private readonly seen: InstalledFlow[] = [];
@@ -51,27 +70,38 @@ export class KernelForwarding {
     this.cache = KernelCache.open(native);
   }
 
-  /** Puts the programs in the port's way. A device that does not let them stays with workers. */
+  /**
+   * Puts the programs in the port's way. A device that does not let them stays with workers, and
+   * so does a TAP unless asked for: its own counters do not see what passes by its reader.
+   */
   portAdd({ portNo, name }: DpPort, device: KernelDevice): void {
-    if (!this.running) return;
+    if (!this.running || (this.quiet && device.dpifType === 'tap')) return;
     this.counted.add(portNo);
+    const base = this.cache.portStats(portNo);
     try {
-      device.setKernelPrograms(this.cache.programs);
+      device.setKernelPrograms(this.cache.programs, () => this.countedSince(portNo, base));
     } catch (error) {
-      log.warn(`${name}: not forwarded in the kernel: ${errorMessage(error)}`);
+      const text = `${name}: not forwarded in the kernel: ${errorMessage(error)}`;
+      if (this.quiet) log.info(text);
+      else log.warn(text);
       return;
     }
-    this.devices.set(portNo, device);
-    this.cache.portAdd(portNo, { ifindex: device.ifindex(), tap: device.dpifType === 'tap' });
+    const unsubscribe = device.onEvent((event) => {
+      if (event === 'change') this.deviceChanged(portNo);
+    });
+    const port = { device, frameMax: frameMaxOf(device), unsubscribe };
+    this.ports.set(portNo, port);
+    this.tellPort(portNo, port);
   }
 
   portDel(portNo: number): void {
-    const device = this.devices.get(portNo);
-    if (!device) return;
-    this.devices.delete(portNo);
+    const port = this.ports.get(portNo);
+    if (!port) return;
+    this.ports.delete(portNo);
+    port.unsubscribe();
     this.cache.portDel(portNo, this.now());
     try {
-      device.setKernelPrograms(null);
+      port.device.setKernelPrograms(null);
     } catch (error) {
       // Its queues are closed next, which frees the rest.
       log.dbg(`port ${portNo}: ${errorMessage(error)}`);
@@ -85,8 +115,7 @@ export class KernelForwarding {
     if (flow !== this.seen[flow.slot]) this.cache.clearFlow(flow.slot);
     this.cache.remove(flow.slot, this.now());
     this.seen[flow.slot] = flow;
-    this.waiting.add(flow);
-    this.timer ??= setTimeout(() => this.turn(), WAIT_MS);
+    this.handOver(flow);
   }
 
   flowRemoved(flow: InstalledFlow): void {
@@ -109,12 +138,42 @@ export class KernelForwarding {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     this.waiting.clear();
-    for (const portNo of [...this.devices.keys()]) this.portDel(portNo);
+    for (const portNo of [...this.ports.keys()]) this.portDel(portNo);
   }
 
   close(): void {
     this.stop();
     this.cache.close();
+  }
+
+  private handOver(flow: InstalledFlow): void {
+    this.waiting.add(flow);
+    this.timer ??= setTimeout(() => this.turn(), WAIT_MS);
+  }
+
+  /** Up or down, or another MTU: flows that send to it are looked at again. */
+  private deviceChanged(portNo: number): void {
+    const port = this.ports.get(portNo);
+    if (!port || port.frameMax === frameMaxOf(port.device)) return;
+    port.frameMax = frameMaxOf(port.device);
+    this.cache.portDel(portNo, this.now());
+    this.tellPort(portNo, port);
+    for (const flow of this.seen) {
+      if (flow && !flow.deleted && !this.cache.has(flow.slot)) this.handOver(flow);
+    }
+  }
+
+  private tellPort(portNo: number, { device, frameMax }: ForwardingPort): void {
+    const tap = device.dpifType === 'tap';
+    this.cache.portAdd(portNo, { ifindex: device.ifindex(), tap, frameMax });
+  }
+
+  private countedSince(portNo: number, base: KernelPortStats): KernelPortStats {
+    const stats = this.cache.portStats(portNo);
+    for (const name of ['rxPackets', 'rxBytes', 'txPackets', 'txBytes'] as const) {
+      stats[name] -= base[name];
+    }
+    return stats;
   }
 
   private turn(): void {
@@ -128,4 +187,10 @@ export class KernelForwarding {
     }
     if (this.waiting.size > 0) this.timer = setTimeout(() => this.turn(), WAIT_MS);
   }
+}
+
+/** The longest frame that a port takes now, without a tag; 0 while it is down. */
+function frameMaxOf(device: KernelDevice): number {
+  if (!device.adminUp()) return 0;
+  return device.dpifType === 'tap' ? ANY_LENGTH : device.mtu() + ETH_HEADER;
 }

@@ -11,6 +11,7 @@ import {
   ETH_TYPE_IP,
   ETH_TYPE_IPV6,
   ETH_TYPE_RARP,
+  VLAN_CFI,
   W_CT_STATE,
   W_DL_DST,
   W_DL_SRC,
@@ -41,6 +42,10 @@ export interface KernelKey {
   /** Under the mask; word 0 is empty. */
   key: Int32Array;
   mask: Int32Array;
+  /** Frames have no VLAN tag. */
+  untagged: boolean;
+  /** The flow asks for ports: its TCP flags are kept, as by a worker. */
+  tcpFlags: boolean;
 }
 
 /** Swaps the bytes of a word: values of flow words are those of the wire, read big-endian. */
@@ -122,5 +127,7 @@ export function kernelKey({ words, masks, values }: MaskedKey): KernelKey | null
     key[at] = arranged(word, values[i]);
     mask[at] = arranged(word, masks[i]);
   }
-  return { cls, inPort: values[portAt], key, mask };
+  const untagged = (mask[4] & VLAN_CFI) !== 0 && (key[4] & VLAN_CFI) === 0;
+  const tcpFlags = words.includes(W_TP);
+  return { cls, inPort: values[portAt], key, mask, untagged, tcpFlags };
 }

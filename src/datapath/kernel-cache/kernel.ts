@@ -14,10 +14,13 @@ export const F_INGRESS = 1;
 
 /** Offsets in struct __sk_buff. */
 export const SKB_LEN = 0;
+export const SKB_MARK = 8;
 export const SKB_VLAN_PRESENT = 20;
 export const SKB_VLAN_TCI = 24;
 export const SKB_VLAN_PROTO = 28;
+export const SKB_PRIORITY = 32;
 export const SKB_IFINDEX = 40;
+export const SKB_GSO_SIZE = 176;
 
 /** What tc programs return. */
 export const TC_UNSPEC = -1;

@@ -1,15 +1,16 @@
 /**
  * The memory that the kernel's programs and the main thread share: one BPF array element.
  *
- *     decisions   256 CPUs x 64 bytes: entry number + 1 that the filter chose for the frame at hand
+ *     decisions   256 CPUs x 64 bytes: entry number + 1 that the filter chose for the frame at
+ *                 hand, the frame's TCP flags
  *     classes     3 x | masks in use, 64 bytes | 16 masks x 16 words |
  *     ports       1024 x 4 doublewords: rx packets, rx bytes, tx packets, tx bytes
  *     drops       64 doublewords: packets by drop reason
- *     flows       262,144 x 4 doublewords: packets, bytes, time of the last packet (ns), -
+ *     flows       262,144 x 4 doublewords: packets, bytes, time of the last packet (ns), TCP flags
  *     entries     32,768 x 64 words
  *
- *     entry       | tag | flow slot | in port | - | key, 16 words | MAC addresses, 3 words | -
- *                 | steps, 16 x (operation, argument) |
+ *     entry       | tag | flow slot | in port (bit 31: keep TCP flags) | longest frame
+ *                 | key, 16 words | MAC addresses, 3 words | - | steps, 16 x (operation, argument)
  *
  * The key of a frame (programs.ts builds it, kernel-key.ts computes the same from a megaflow):
  *
@@ -61,11 +62,16 @@ export const TABLE_BYTES = OFF_ENTRIES + (ENTRIES << ENTRY_SHIFT);
 export const E_TAG = 0;
 export const E_SLOT = 4;
 export const E_IN_PORT = 8;
+/** Bytes without the outer tag; longer frames are a worker's, unless a device cuts them. */
+export const E_LENGTH_MAX = 12;
 export const E_KEY = 16;
 export const E_DL_DST = 80;
 export const E_DL_SRC = 86;
 export const E_STEPS = 96;
 export const STEPS_MAX = 16;
+
+/** In a flow's counters: the flags of all its TCP packets. */
+export const F_TCP_FLAGS = 24;
 
 /** Operations of a step: bits 0..7; bits 8.. hold a port number where one is counted for. */
 export const STEP_END = 0;

@@ -25,6 +25,7 @@ import {
 } from '../../packet/flow-layout.js';
 import { type Assembler, B, DW, FRAME, H, reg, W } from './assembler.js';
 import {
+  SKB_GSO_SIZE,
   SKB_IFINDEX,
   SKB_LEN,
   SKB_LOAD_BYTES,
@@ -37,6 +38,14 @@ import * as at from './layout.js';
 /** Headers from the EtherType on: the network header is aligned. */
 const IP = -192;
 const TYPE = IP - 2;
+/** Data offset and flags of a TCP header, and what has to be kept while they are fetched. */
+const TCP_CONTROL = -222;
+const KEPT = -220;
+/** What others want to know of the frame: its length, 0 when a device cuts it; its TCP flags. */
+export const LENGTH = -216;
+export const FLAGS = -212;
+const TCP_HEADER_MIN = 20;
+const ETH_HEADER = 14;
 
 /** A value of 16 bits as it is read from the wire by a little-endian machine. */
 const wire16 = (value: number) => ((value & 0xff) << 8) | (value >>> 8);
@@ -69,6 +78,13 @@ function loadBytes(asm: Assembler, from: number, to: number, n: number, otherwis
 export function parse(asm: Assembler, miss: string): void {
   loadBytes(asm, 0, key(1), 12, miss);
   loadBytes(asm, 12, TYPE, 26, miss);
+  asm.store(W, FRAME, FLAGS, 0);
+  asm.load(W, 1, 6, SKB_LEN);
+  asm.load(W, 2, 6, SKB_GSO_SIZE);
+  asm.jumpIf('eq', 2, 0, 'whole');
+  asm.mov(1, 0);
+  asm.label('whole');
+  asm.store(W, FRAME, LENGTH, reg(1));
   asm.load(W, 1, 6, SKB_IFINDEX);
   asm.store(W, FRAME, key(0), reg(1));
   for (let word = 6; word < at.KEY_WORDS; word += 2) asm.store(DW, FRAME, key(word), 0);
@@ -193,7 +209,8 @@ function transport(
   else for (const protocol of others) asm.jumpIf('eq', 4, protocol, miss);
   if (others !== null) asm.jump(`${name}-ports`);
   asm.label(`${name}-tcp`);
-  asm.jumpIf('lt', 2, head + 20, miss);
+  asm.jumpIf('lt', 2, head + TCP_HEADER_MIN, miss);
+  tcpFlags(asm, from, head, miss);
   asm.load(W, 5, FRAME, from);
   asm.jump(`${name}-ports`);
   asm.label(`${name}-udp`);
@@ -215,4 +232,21 @@ function transport(
   asm.alu('lsh', 1, 24);
   asm.alu('or', 5, reg(1));
   asm.label(`${name}-ports`);
+}
+
+/** Keeps the flags of a TCP header of sound length; `from` is where it stands on the stack. */
+function tcpFlags(asm: Assembler, from: number, head: number, miss: string): void {
+  asm.store(W, FRAME, KEPT, reg(2));
+  loadBytes(asm, ETH_HEADER + from - IP + 12, TCP_CONTROL, 2, miss);
+  asm.load(H, 1, FRAME, TCP_CONTROL);
+  asm.swap16(1);
+  asm.mov(2, reg(1));
+  asm.alu('and', 2, 0x0fff);
+  asm.store(W, FRAME, FLAGS, reg(2));
+  asm.alu('rsh', 1, 12);
+  asm.alu('lsh', 1, 2);
+  asm.jumpIf('lt', 1, TCP_HEADER_MIN, miss);
+  asm.alu('add', 1, head);
+  asm.load(W, 2, FRAME, KEPT);
+  asm.jumpIf('gt', 1, reg(2), miss);
 }

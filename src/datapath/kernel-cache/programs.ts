@@ -22,7 +22,7 @@ import { Assembler, DW, FRAME, reg, W } from './assembler.js';
 import { carryOut } from './carry-out.js';
 import { GET_SMP_PROCESSOR_ID, TC_SHOT, TC_UNSPEC } from './kernel.js';
 import * as at from './layout.js';
-import { parse } from './parse-frame.js';
+import { FLAGS, LENGTH, parse } from './parse-frame.js';
 import { lookup } from './search-table.js';
 
 /** A socket filter's answer: the whole frame. */
@@ -39,6 +39,9 @@ export function filterProgram(mapFd: number): Uint8Array {
   parse(asm, 'miss');
   lookup(asm, 'miss', 'hit');
   asm.label('hit');
+  shortEnough(asm, 'miss');
+  asm.load(W, 1, FRAME, FLAGS);
+  asm.store(W, 8, 4, reg(1));
   asm.alu('add', 2, 1);
   asm.store(W, 8, 0, reg(2));
   asm.mov(0, 0);
@@ -57,6 +60,8 @@ export function ingressProgram(mapFd: number): Uint8Array {
   asm.load(W, 9, 8, 0);
   asm.store(W, 8, 0, 0);
   asm.jumpIf('eq', 9, 0, 'drop');
+  asm.load(W, 1, 8, 4);
+  asm.store(W, FRAME, FLAGS, reg(1));
   asm.alu('sub', 9, 1);
   asm.alu('and', 9, at.ENTRIES - 1);
   asm.alu('lsh', 9, at.ENTRY_SHIFT);
@@ -78,6 +83,7 @@ export function tapProgram(mapFd: number): Uint8Array {
   parse(asm, 'miss');
   lookup(asm, 'miss', 'hit');
   asm.label('hit');
+  shortEnough(asm, 'miss');
   asm.load(DW, 6, FRAME, SAVED_CONTEXT);
   asm.mov(9, reg(3));
   carryOut(asm);
@@ -94,6 +100,13 @@ export function tapProgram(mapFd: number): Uint8Array {
 function prologue(asm: Assembler, mapFd: number): void {
   asm.mov(6, reg(1));
   asm.mapValue(7, mapFd, 0);
+}
+
+/** r3, the entry: whether its outputs take a frame of this length. */
+function shortEnough(asm: Assembler, otherwise: string): void {
+  asm.load(W, 1, FRAME, LENGTH);
+  asm.load(W, 4, 3, at.E_LENGTH_MAX);
+  asm.jumpIf('gt', 1, reg(4), otherwise);
 }
 
 /** r8: this CPU's decision. */

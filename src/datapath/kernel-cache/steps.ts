@@ -24,6 +24,8 @@ export interface KernelPort {
   ifindex: number;
   /** To the host's side of a TAP, in place of out of the interface. */
   tap: boolean;
+  /** The longest frame that it takes, without a tag; 0: none at all. */
+  frameMax: number;
 }
 
 export interface KernelSteps {
@@ -31,14 +33,23 @@ export interface KernelSteps {
   words: number[];
   /** Bytes as they stand in the entry: new destination, new source. */
   macs: Uint8Array;
+  /** Frames longer than this, without their outer tag, find a port that does not take them. */
+  lengthMax: number;
 }
 
-/** @param portOf a port by its datapath number; undefined: the kernel cannot send there */
+const TAG_BYTES = 4;
+
+/**
+ * @param portOf a port by its datapath number; undefined: the kernel cannot send there
+ * @param untagged frames come without a tag
+ */
 export function kernelSteps(
   actions: readonly OdpAction[],
   portOf: (port: number) => KernelPort | undefined,
+  untagged = false,
 ): KernelSteps | null {
-  const steps: KernelSteps = { words: [], macs: new Uint8Array(12) };
+  const steps: KernelSteps = { words: [], macs: new Uint8Array(12), lengthMax: 0x7fffffff };
+  let tags = untagged ? 0 : 1;
   const set = { dst: false, src: false };
   if (actions.length === 0) steps.words.push(STEP_DROP, DropReason.pipeline);
   for (let i = 0; i < actions.length; i++) {
@@ -47,7 +58,12 @@ export function kernelSteps(
     switch (action.type) {
       case 'output': {
         const port = portOf(action.port);
-        if (!port) return null;
+        if (!port || port.frameMax === 0) return null;
+        // A device has room for one tag beyond what its MTU says.
+        steps.lengthMax = Math.min(
+          steps.lengthMax,
+          port.frameMax - Math.max(0, tags - 1) * TAG_BYTES,
+        );
         const operation = port.tap
           ? last
             ? STEP_DELIVER_LAST
@@ -59,9 +75,11 @@ export function kernelSteps(
         break;
       }
       case 'push_vlan':
+        tags += 1;
         steps.words.push(STEP_PUSH_VLAN, (action.tpid << 16) | (action.tci & 0xefff));
         break;
       case 'pop_vlan':
+        tags = Math.max(0, tags - 1);
         steps.words.push(STEP_POP_VLAN, 0);
         break;
       case 'set':

@@ -18,7 +18,8 @@ import { UfidNames } from './dpctl-ufids.js';
 
 /** What a datapath that can forward in the kernel says of it. */
 interface Offloading {
-  readonly kernel?: { readonly running: boolean } | null;
+  /** It does so because it was asked to. */
+  readonly showsOffloads?: boolean;
 }
 
 const SIZE = /^\s*\d+/;
@@ -64,7 +65,7 @@ function offloadStats(run: DpctlRun, args: string[]): boolean {
   const backer = run.open(args, 1);
   if (backer === null) return false;
   const { dpif } = backer;
-  if ((dpif as Offloading).kernel?.running !== true) {
+  if ((dpif as Offloading).showsOffloads !== true) {
     return run.fail('retrieving offload statistics', 'EINVAL');
   }
   let inserted = 0;

@@ -13,16 +13,21 @@ import { parseMatch } from './parse-flow.js';
 /** Workers have their flows in common: all are shown as the main thread's. */
 const MAIN_THREAD = -1;
 
-/** Which flows `type=` lets through. The kernel's are what Open vSwitch has in tc. */
-const TYPES: Readonly<Record<string, (offloaded: boolean) => boolean>> = {
+/**
+ * Which flows `type=` lets through. The kernel's are what Open vSwitch has in tc: shown as that
+ * when somebody asked for forwarding in the kernel, or asks for them here.
+ */
+const TYPES: Readonly<Record<string, (stats: DpFlowStats) => boolean>> = {
   all: () => true,
-  ovs: (offloaded) => !offloaded,
-  tc: (offloaded) => offloaded,
+  ovs: ({ offloaded }) => offloaded !== true,
+  tc: ({ inKernel }) => inKernel === true,
   dpdk: () => false,
-  offloaded: (offloaded) => offloaded,
-  'non-offloaded': (offloaded) => !offloaded,
+  offloaded: ({ inKernel }) => inKernel === true,
+  'non-offloaded': ({ offloaded }) => offloaded !== true,
   'partially-offloaded': () => false,
 };
+
+const KERNEL_TYPES = new Set(['tc', 'offloaded']);
 
 interface Chosen {
   type: string | null;
@@ -92,7 +97,8 @@ export function dumpFlows(run: DpctlRun, args: string[], ufids: UfidNames): bool
     if (wanted !== null && !fits(wanted, flow)) continue;
     matched = true;
     const stats = backer.dpif.flowStats(flow);
-    if (!types.some((one) => TYPES[one](stats.offloaded === true))) continue;
+    if (!types.some((one) => TYPES[one](stats))) continue;
+    if (types.every((one) => KERNEL_TYPES.has(one))) stats.offloaded = stats.inKernel;
     lines.push(formatFlow(backer, ufids, flow, run.options, stats));
   }
   if (matched && pmd === null && lines.length > 0) run.print('flow-dump from the main thread:');
