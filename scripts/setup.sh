@@ -20,7 +20,7 @@ case $PROFILE in
   demo-ovs) NEEDED+=(ovs-vswitchd:openvswitch-switch) ;;
   test)
     NEEDED+=(ovs-vswitchd:openvswitch-switch tcpdump:tcpdump ethtool:ethtool
-      clang-format:clang-format setpriv:util-linux nfcapd:nfdump tshark:tshark
+      clang-format:clang-format setpriv:util-linux nfcapd:nfdump sfcapd:nfdump-sflow tshark:tshark
       openssl:openssl)
     ;;
   *) die "unknown profile '$PROFILE'" "usage: scripts/setup.sh [demo|demo-ovs|test]" ;;

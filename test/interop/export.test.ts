@@ -1,6 +1,6 @@
 /**
- * NetFlow and IPFIX as nfcapd receives and nfdump decodes them, sFlow as tshark dissects it: totals
- * over known traffic are those that were sent.
+ * NetFlow and IPFIX as nfcapd receives and nfdump decodes them, sFlow as sfcapd receives and tshark
+ * dissects it: totals over known traffic are those that were sent.
  *
  *     h1 -- p1 [br1] p2 -- h2        collectors on the switch's loopback
  */
@@ -30,6 +30,8 @@ const TRAFFIC: Traffic[] = [
   { port: 1003, packets: 1, payload: 100 },
 ];
 const ETH_BYTES = 14;
+/** sFlow counts the frame with its check sequence. */
+const FCS_BYTES = 4;
 /** A collector that takes everything: a port without one answers with errors. */
 const SINK = `import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -113,21 +115,21 @@ async function sendTcp(): Promise<void> {
   }
 }
 
-/** nfcapd on a port of the switch's loopback; `flows` ends it and reads what it got. */
+/** nfcapd, or sfcapd, on a port of the switch's loopback; `flows` ends it and reads what it got. */
 class Nfcapd {
   private constructor(
     private readonly process: BackgroundProcess,
     private readonly directory: string,
   ) {}
 
-  static async start(port: number): Promise<Nfcapd> {
-    const directory = join(sw.directory, `nfcapd-${port}`);
+  static async start(port: number, program = 'nfcapd'): Promise<Nfcapd> {
+    const directory = join(sw.directory, `${program}-${port}`);
     await mkdir(directory);
-    const argv = ['nfcapd', '-b', '127.0.0.1', '-p', `${port}`, '-w', directory];
+    const argv = [program, '-b', '127.0.0.1', '-p', `${port}`, '-w', directory];
     const process = lab.namespace.start(argv);
     const bound = async () =>
       (await lab.namespace.must(['ss', '-Hlun', `sport = :${port}`])).trim() !== '';
-    await eventually('nfcapd to listen', bound, 10_000);
+    await eventually(`${program} to listen`, bound, 10_000);
     return new Nfcapd(process, directory);
   }
 
@@ -225,6 +227,20 @@ describe('IPFIX, received by nfcapd', () => {
     const flows = await collector.flows();
     expectTotals(flows, [TRAFFIC[0]], ETH_BYTES);
     expect(flows.size).toBe(1);
+  }, 60_000);
+});
+
+describe('sFlow, received by sfcapd', () => {
+  it('counts every packet and byte when every packet is a sample', async () => {
+    const collector = await Nfcapd.start(6344, 'sfcapd');
+    const create = ['--id=@sf', 'create', 'sFlow', 'targets="127.0.0.1:6344"', 'header=128'];
+    const settings = ['agent=127.0.0.1', 'sampling=1', 'polling=0'];
+    await sw.vsctl('set', 'Bridge', 'br1', 'sflow=@sf', '--', ...create, ...settings);
+    await send(TRAFFIC);
+    await sleep(1500);
+    await sw.vsctl('clear', 'Bridge', 'br1', 'sflow');
+    await sleep(300);
+    expectTotals(await collector.flows(), TRAFFIC, -FCS_BYTES);
   }, 60_000);
 });
 
