@@ -125,6 +125,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'tapswitch',
   },
   {
+    name: 'web',
+    summary: 'watch a switch in a browser; metrics and an API',
+    run: 'runWeb',
+    program: 'tapswitch',
+  },
+  {
     name: 'bench',
     summary: 'measure forwarding on this machine',
     run: 'runBench',

@@ -171,6 +171,10 @@ async function startControl(
   registerVlogCommands(unixctl, { hub: logHub, patterns: logs.patterns, file: logs.file });
   registerCoverageCommands(unixctl, coverage);
   registerMemoryCommands(unixctl, memory);
+  unixctl.register('tapswitch/logs', null, 0, 1, (_command, [after = '0']) => {
+    const lines = logs.recent.after(Number(after) || 0);
+    return `${JSON.stringify({ file: logs.file.isOpen ? logs.file.path : null, lines })}\n`;
+  });
   unixctl.register('exit', '[--cleanup]', 0, 1, (_command, [option]) => {
     // The answer goes out first: closing the socket flushes it.
     setImmediate(() => stop.request(option === '--cleanup'));

@@ -3,23 +3,26 @@
  */
 import type { Clock } from '../../common/clock.js';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
-import { getLogger, logHub } from '../../common/log.js';
+import { getLogger, type LogSink, logHub } from '../../common/log.js';
 import { LogPatterns } from '../../common/log-pattern.js';
 import { ConsoleSink, FileSink } from '../../common/log-sinks.js';
 import { applyLogSpec, setMaximumVerbosity } from '../../common/log-spec.js';
+import { RecentLog } from '../../common/recent-log.js';
 import { UsageError } from '../getopt.js';
 import type { DaemonFlags } from './options.js';
 
 export class DaemonLogs {
   readonly patterns = new LogPatterns();
   readonly file: FileSink;
+  readonly recent: RecentLog;
   private readonly console: ConsoleSink;
 
   constructor(clock: Clock, program: string) {
     const options = { patterns: this.patterns, clock, program };
     this.console = new ConsoleSink(options);
     this.file = new FileSink(options);
-    logHub.sinks.push(this.console, this.file);
+    this.recent = new RecentLog(clock);
+    logHub.sinks.push(this.console, this.file, this.recent);
   }
 
   /**
@@ -53,6 +56,7 @@ export class DaemonLogs {
   close(): void {
     this.remove(this.console);
     this.remove(this.file);
+    this.remove(this.recent);
     this.file.close();
   }
 
@@ -69,7 +73,7 @@ export class DaemonLogs {
     }
   }
 
-  private remove(sink: ConsoleSink | FileSink): void {
+  private remove(sink: LogSink): void {
     const index = logHub.sinks.indexOf(sink);
     if (index >= 0) logHub.sinks.splice(index, 1);
   }

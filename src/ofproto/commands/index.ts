@@ -3,6 +3,7 @@ import type { OfprotoRegistry } from '../registry.js';
 import { bondCommands } from './bond-commands.js';
 import { bridgeCommands } from './bridge-commands.js';
 import type { OfprotoCommand } from './command.js';
+import { consoleCommands } from './console-commands.js';
 import { dpctlCommands } from './dpctl-commands.js';
 import { dpifCommands } from './dpif-commands.js';
 import { dropCommands } from './drop-commands.js';
@@ -20,6 +21,7 @@ export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
   return [
     ...bondCommands(registry),
     ...bridgeCommands(registry),
+    ...consoleCommands(registry),
     ...lacpCommands(registry),
     ...exportCommands(registry),
     ...fdbCommands(registry),

@@ -23,7 +23,7 @@ export const MapOf = <T extends TSchema>(schema: T) => Type.Record(Type.String()
 
 /** A text out of a few. */
 export const OneOf = <T extends string>(...values: T[]) =>
-  Type.Unsafe<T>({ type: 'string', enum: values });
+  Type.Unsafe<T>(Type.Union(values.map((value) => Type.Literal(value))));
 
 /** What one page of a long list was cut from. */
 export const PageInfo = {

@@ -1,0 +1,128 @@
+/**
+ * The HTTP server: limits, access, errors, and which routes there are.
+ *
+ *     request ─> Host ─> other sites? ─> rate ─> token ─> schema ─> route ─> answer
+ *
+ * Not for: what a route answers (routes/, ../topics), the WebSocket (live.ts).
+ */
+import { existsSync } from 'node:fs';
+import rateLimit from '@fastify/rate-limit';
+import fastifyStatic from '@fastify/static';
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { TapswitchError } from '../../common/errors.js';
+import type { Console } from '../console.js';
+import { addHealthRoutes } from '../routes/health.js';
+import { addReadRoutes } from '../routes/read.js';
+import { addTraceRoutes } from '../routes/trace.js';
+import { type AccessRules, bearerOf, checkHost, checkReader, checkSite } from './access.js';
+import { answerTo } from './errors.js';
+import { SECURITY_HEADERS } from './headers.js';
+
+/** The largest request body; a packet of 64 KiB in hexadecimal fits. */
+const BODY_BYTES_MAX = 256 * 1024;
+const HEADER_BYTES_MAX = 16 * 1024;
+const REQUEST_MS_MAX = 30_000;
+/** Requests of one address. A page needs a few when it is opened, and none after. */
+const RATE = { max: 600, timeWindow: 10_000 };
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Needs no token, wherever the console listens. */
+    open?: boolean;
+  }
+}
+
+export interface HttpOptions {
+  rules: AccessRules;
+  /** Folder of the built page. */
+  page: string;
+  version: string;
+}
+
+export async function buildServer(parts: Console, options: HttpOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
+    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: false } },
+    exposeHeadRoutes: true,
+  });
+  app.server.maxConnections = 512;
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    checkRequest(request, options.rules);
+  });
+  app.setErrorHandler((error, _request, reply) => {
+    const { status, body } = answerTo(error);
+    void reply.code(status).send(body);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    const { status, body } = answerTo(notFound(request));
+    void reply.code(status).send(body);
+  });
+  await app.register(rateLimit, { global: true, ...RATE });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'tapswitch console', version: options.version },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    },
+  });
+  addHealthRoutes(app, parts);
+  await app.register(
+    async (api) => {
+      addReadRoutes(api, parts);
+      addTraceRoutes(api, parts);
+      const config = { open: true };
+      api.get('/openapi.json', { schema: { hide: true }, config }, () => app.swagger());
+    },
+    { prefix: '/api/v1' },
+  );
+  await addPage(app, options.page);
+  return app;
+}
+
+/** @throws TapswitchError for what must not be answered */
+function checkRequest(request: FastifyRequest, rules: AccessRules): void {
+  const { headers, method, routeOptions, url } = request;
+  checkHost(headers, rules);
+  const reads = method === 'GET' || method === 'HEAD';
+  const isApi = url.startsWith('/api/') || url.startsWith('/metrics');
+  if (isApi || !reads) checkSite(headers, !reads);
+  if (isApi && !routeOptions.config.open) checkReader(bearerOf(headers), rules);
+}
+
+function notFound({ url, method }: FastifyRequest): TapswitchError {
+  const path = url.split('?')[0].slice(0, 100);
+  return new TapswitchError('E_WEB_NOT_FOUND', `there is no ${method} ${path}`);
+}
+
+/** The page's files; '/' is its index. What is not there is no file. */
+async function addPage(app: FastifyInstance, folder: string): Promise<void> {
+  if (!existsSync(folder)) {
+    const text = 'The page has not been built: npm run build:web. The API is at /api/v1.\n';
+    app.get('/', { schema: { hide: true } }, (_request, reply) =>
+      reply.type('text/plain').send(text),
+    );
+    return;
+  }
+  await app.register(fastifyStatic, {
+    root: folder,
+    dotfiles: 'deny',
+    index: 'index.html',
+    // Names of assets carry a digest of their contents; the index is asked for each time.
+    cacheControl: false,
+    setHeaders: (response, path) => {
+      const isAsset = path.includes('/assets/');
+      const caching = isAsset ? 'public, max-age=31536000, immutable' : 'no-cache';
+      response.setHeader('cache-control', caching);
+    },
+  });
+}

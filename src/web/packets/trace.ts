@@ -1,0 +1,222 @@
+/**
+ * A trace as steps that can be drawn: from ofproto/trace --json, or of Open vSwitch from its text.
+ *
+ *     table 0 ── entry ── action ── table 1 ── NORMAL ── detail...
+ *     output p1 ── bond bond0 ── queue 2
+ */
+import type { Bonds, TraceAnswer, TracePass, TraceStep } from '../api/index.js';
+
+/** A node as ofproto/trace --json has it. */
+interface RawStep {
+  type: string;
+  text: string;
+  subs: RawStep[];
+}
+
+interface RawPass {
+  bridge: string;
+  recirculation: number | null;
+  flow: string;
+  steps: RawStep[];
+  final_flow: string | null;
+  megaflow: string;
+  datapath_actions: string;
+  forwarded: boolean;
+  error: string | null;
+  slow_path: string | null;
+  drops: { where: string; why: string }[];
+}
+
+const LOST = /dropping|skipping|no live bucket|does not take|no input bundle|refused|No match/;
+const DEPTH_MAX = 80;
+
+/** What is known of ports: which there are, and which bond each is a member of. */
+export interface PortFacts {
+  bridge: string;
+  names: ReadonlySet<string>;
+  bonds: Bonds;
+}
+
+/** @param text of ofproto/trace --json --names */
+export function traceFromJson(text: string, facts: PortFacts): TraceAnswer {
+  const { passes } = JSON.parse(text) as { passes: RawPass[] };
+  return withOutputs(
+    passes.map(
+      (pass): TracePass => ({
+        bridge: pass.bridge,
+        recirculation: pass.recirculation,
+        flow: pass.flow,
+        steps: pass.steps.map((step) => stepOf(step, 0)),
+        finalFlow: pass.final_flow,
+        megaflow: pass.megaflow,
+        datapathActions: pass.datapath_actions,
+        forwarded: pass.forwarded,
+        error: pass.error,
+        slowPath: pass.slow_path,
+        drops: pass.drops,
+      }),
+    ),
+    facts,
+  );
+}
+
+/** @param text of ofproto/trace */
+export function traceFromText(text: string, facts: PortFacts): TraceAnswer {
+  const line = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const steps = tree(text);
+  const actions = line('Datapath actions');
+  const drops = lost(steps).map((why) => ({ where: '', why }));
+  const final = line('Final flow');
+  const pass: TracePass = {
+    bridge: facts.bridge,
+    recirculation: null,
+    flow: line('Flow'),
+    steps,
+    finalFlow: final === '' || final === 'unchanged' ? null : final,
+    megaflow: line('Megaflow'),
+    datapathActions: actions,
+    forwarded: actions !== 'drop' && actions !== '',
+    error: /^Translation failed \((.*)\)/m.exec(text)?.[1] ?? null,
+    slowPath:
+      /^This flow is handled by the userspace slow path because it:\n\s*-?\s*(.*)$/m.exec(
+        text,
+      )?.[1] ?? null,
+    drops: actions === 'drop' && drops.length === 0 ? [NOWHERE] : drops,
+  };
+  return withOutputs([pass], facts);
+}
+
+const NOWHERE = { where: '', why: 'none of the actions sends the packet anywhere' };
+
+function stepOf({ type, text, subs }: RawStep, depth: number): TraceStep {
+  const steps = depth < DEPTH_MAX ? subs.map((sub) => stepOf(sub, depth + 1)) : [];
+  return { ...facts(type, text), steps };
+}
+
+type StepFacts = Omit<TraceStep, 'steps'>;
+
+/** What kind of step it is, from its type and its text. */
+function facts(type: string, text: string): StepFacts {
+  switch (type) {
+    case 'bridge':
+      return { kind: 'bridge', text: text.replace(/^bridge\("(.*)"\)$/, '$1') };
+    case 'table': {
+      const [, table, entry] = /^\s*(\d+)\. (.*)$/s.exec(text) ?? [];
+      if (table === undefined) return { kind: 'table', text: text.trim() };
+      return { kind: 'table', text: `table ${table}`, table: Number(table), entry };
+    }
+    case 'warn':
+      return { kind: LOST.test(text) ? 'drop' : 'warning', text };
+    case 'error':
+      return { kind: 'error', text };
+    case 'action':
+      return actionFacts(text);
+    default:
+      return detailFacts(text);
+  }
+}
+
+function actionFacts(text: string): StepFacts {
+  if (/^NORMAL$/i.test(text)) return { kind: 'normal', text: 'NORMAL' };
+  if (/^drop$/i.test(text)) return { kind: 'drop', text: 'drop' };
+  if (/^(set_queue|enqueue)\b/.test(text)) return { kind: 'queue', text };
+  return { kind: 'action', text };
+}
+
+function detailFacts(text: string): StepFacts {
+  if (LOST.test(text)) return { kind: 'drop', text };
+  if (/^queue = /.test(text)) return { kind: 'queue', text };
+  return { kind: /\bbond\b/.test(text) ? 'bond' : 'detail', text };
+}
+
+/** Lines by their indentation. */
+function tree(text: string): TraceStep[] {
+  const top: TraceStep[] = [];
+  const open: { indent: number; steps: TraceStep[] }[] = [{ indent: -1, steps: top }];
+  for (const line of text.split('\n')) {
+    if (/^\s*(-+)?$/.test(line)) continue;
+    if (/^(Final flow|Megaflow|Datapath actions|Flow|Translation failed|This flow)/.test(line)) {
+      continue;
+    }
+    const indent = /^ */.exec(line)?.[0].length ?? 0;
+    const body = line.trim();
+    const type = typeOf(body);
+    const words = body.replace(/^-> |^>>>> ?|^>> | ?<<<<$/g, '');
+    const step: TraceStep = { ...facts(type, words), steps: [] };
+    while (open.length > 1 && (open.at(-1)?.indent ?? -1) >= indent) open.pop();
+    open.at(-1)?.steps.push(step);
+    if (open.length < DEPTH_MAX) open.push({ indent, steps: step.steps });
+  }
+  return top;
+}
+
+function typeOf(line: string): string {
+  if (/^bridge\(".*"\)$/.test(line)) return 'bridge';
+  if (/^\d+\. /.test(line)) return 'table';
+  if (line.startsWith('->')) return 'detail';
+  if (line.startsWith('>>>>')) return 'error';
+  if (line.startsWith('>>')) return 'warn';
+  return 'action';
+}
+
+function lost(steps: readonly TraceStep[]): string[] {
+  return steps.flatMap(({ kind, text, steps: subs }) => [
+    ...(kind === 'drop' ? [text] : []),
+    ...lost(subs),
+  ]);
+}
+
+/** Adds where copies leave: to the answer, and as the last steps of their pass. */
+function withOutputs(passes: TracePass[], { names, bonds }: PortFacts): TraceAnswer {
+  const outputs: TraceAnswer['outputs'] = [];
+  for (const pass of passes) {
+    let queue: number | null = null;
+    for (const action of topLevel(pass.datapathActions)) {
+      const priority = /^set\(skb_priority\((0x[0-9a-f]+|\d+)\)\)$/.exec(action)?.[1];
+      // The queue's number is in the lower half, counted from 1.
+      if (priority !== undefined) queue = Math.max(0, (Number(priority) & 0xffff) - 1);
+      const port = action.replace(/^"(.*)"$/, '$1');
+      if (!names.has(port)) continue;
+      const bond = bonds.find(({ members }) => members.some(({ name }) => name === port));
+      outputs.push({ port, bond: bond?.name ?? null, queue });
+      pass.steps.push(outputStep(port, bond, queue));
+    }
+  }
+  return { passes, outputs };
+}
+
+function outputStep(
+  port: string,
+  bond: Bonds[number] | undefined,
+  queue: number | null,
+): TraceStep {
+  const steps: TraceStep[] = [];
+  if (bond) {
+    const why = bond.members.find(({ name }) => name === port)?.why;
+    const reason = why ? `: ${why}` : '';
+    steps.push({
+      kind: 'bond',
+      text: `${bond.name} (${bond.mode}) uses ${port}${reason}`,
+      steps: [],
+    });
+  }
+  if (queue !== null) steps.push({ kind: 'queue', text: `queue ${queue}`, steps: [] });
+  return { kind: 'output', text: `out by ${port}`, port, steps };
+}
+
+/** 'push_vlan(...),p1,p2' cut at commas outside of parentheses. */
+export function topLevel(actions: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let i = 0; i <= actions.length; i++) {
+    const c = actions[i];
+    if (c === '(') depth += 1;
+    else if (c === ')') depth -= 1;
+    else if (c === undefined || (c === ',' && depth === 0)) {
+      parts.push(actions.slice(from, i).trim());
+      from = i + 1;
+    }
+  }
+  return parts.filter((part) => part !== '');
+}

@@ -1,0 +1,69 @@
+/**
+ * Workers out of the texts of dpif-netdev/pmd-stats-show and pmd-rxq-show.
+ *
+ *     pmd thread numa_id 0 core_id 1:
+ *       packets received: 120
+ *       emc hits: 100 ...
+ *       port: p0    queue-id:  0 (enabled)   pmd usage:  3 %
+ */
+import type { WorkerTotals } from './workers.js';
+
+export function parsePmds(stats: string, queues: string): WorkerTotals[] {
+  const byThread = new Map(threads(queues));
+  return threads(stats).flatMap(([head, body]) => {
+    const worker = parseThread(head, body, byThread.get(head) ?? '');
+    return worker ? [worker] : [];
+  });
+}
+
+/** 'numa_id 0 core_id 1' and the lines below it; the main thread is none of them. */
+function threads(text: string): [head: string, body: string][] {
+  return text
+    .split(/^(?=pmd thread |main thread)/m)
+    .filter((part) => part.startsWith('pmd thread '))
+    .map((part) => {
+      const end = part.indexOf(':\n');
+      return [part.slice('pmd thread '.length, end), part.slice(end + 2)];
+    });
+}
+
+function parseThread(head: string, body: string, queues: string): WorkerTotals | null {
+  const [, numa, cpu] = /numa_id (\d+)(?: core_id (\d+))?/.exec(head) ?? [];
+  if (numa === undefined) return null;
+  const count = (name: string): number => {
+    const match = new RegExp(`^\\s+${name.replace('.', '\\.')}: ([\\d.]+)`, 'm').exec(body);
+    return match ? Number(match[1]) : 0;
+  };
+  const perBatch = count('avg. packets per output batch');
+  const received = count('packets received');
+  const busy = count('processing cycles');
+  const upcalls = count('miss with success upcall');
+  const lost = count('miss with failed upcall');
+  return {
+    cpu: cpu === undefined ? -1 : Number(cpu),
+    numa: Number(numa),
+    alive: true,
+    isolated: /isolated : true/.test(queues),
+    counters: {
+      received,
+      recirculated: count('packet recirculations'),
+      cacheHits: count('emc hits') + count('smc hits') + count('simple match hits'),
+      megaflowHits: count('megaflow hits'),
+      missed: upcalls + lost,
+      lost,
+      // What was sent is not told: the batch's size stands, its totals do not.
+      sent: received,
+      sendCalls: perBatch > 0 ? received / perBatch : 0,
+      busyCycles: busy,
+      totalCycles: busy + count('idle cycles'),
+    },
+    queues: [
+      ...queues.matchAll(/port: (\S+)\s+queue-id:\s+(\d+) \((\w+)\)\s+pmd usage:\s+(\d+|NOT)/g),
+    ].map(([, port, queue, state, usage]) => ({
+      port,
+      queue: Number(queue),
+      enabled: state === 'enabled',
+      load: usage === 'NOT' ? null : Number(usage) / 100,
+    })),
+  };
+}
