@@ -87,7 +87,7 @@ export class ActionExecutor {
   metaDirty = false;
 
   private trunc = 0;
-  private readonly countdown = new SampleCountdown();
+  readonly countdown = new SampleCountdown();
   private readonly saved = new Int32Array(SAVED_STRIDE * (op.MAX_DEPTH + 1));
   private savedDepth = 0;
   private readonly dropCookie = new Int32Array(op.COOKIE_WORDS);

@@ -16,6 +16,11 @@ const SKIP_MAX = 0x3fffffff;
 export class SampleCountdown {
   private random = 0x2545f491;
 
+  /** Begins another sequence, so that switches do not sample alike. @param value not 0 */
+  seed(value: number): void {
+    this.random = value;
+  }
+
   /** Whether this packet is sampled. @param at where the probability stands in `program` */
   take(program: Int32Array, at: number): boolean {
     const probability = program[at];

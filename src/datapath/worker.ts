@@ -4,6 +4,7 @@
  * The loop never returns to Node's event loop: messages are taken with receiveMessageOnPort when
  * the control descriptor says so, and the main thread is woken through another descriptor.
  */
+import { randomInt } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadNative, type NativeBinding } from '../native/binding.js';
 import { ArenaSpace } from './arena-space.js';
@@ -126,6 +127,7 @@ class ForwardingWorker {
       takePool: () => this.space.take(POOL_BYTES),
     });
     this.engine.egress.decider = this.queues;
+    this.engine.executor.countdown.seed(randomInt(1, 2 ** 31));
     const gate = new PolicingGate(this.engine, stats, new ShaperTable(init.policer), native);
     this.loop = new WorkerLoop({
       io,
