@@ -173,8 +173,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   /** Changes settings while workers run; takes up changed settings of ports, too. */
   configure(settings: DpifSettings): void {
     this.settings = { ...this.settings, ...settings };
-    const { pmdCpus, rxAssign, rxIsolate, ...ofWorkers } = settings;
-    for (const worker of this.slots.handles) worker.post({ type: 'setting', setting: ofWorkers });
+    const { pmdCpus, rxAssign, rxIsolate } = settings;
+    for (const worker of this.slots.handles) worker.post({ type: 'setting', setting: settings });
+    this.pmds.configure(settings);
     let anew = false;
     if (rxAssign !== undefined && rxAssign !== this.queues.assignment) {
       logger.info(`Rxq to PMD assignment mode changed to: '${rxAssign}'.`);
@@ -453,7 +454,6 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   }
 
   private startWorker(slot: WorkerSlot): WorkerHandle {
-    const { pmdCpus: _, rxAssign: __, rxIsolate: ___, ...settings } = this.settings;
     return new WorkerHandle({
       native: this.options.native,
       url: this.options.workerUrl ?? defaultWorkerUrl(),
@@ -462,7 +462,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       arenaBytes: this.options.arenaBytes ?? DEFAULT_ARENA_BYTES,
       maxPorts: this.limits.maxPorts,
       flowSlots: this.limits.flowLimit,
-      settings,
+      settings: this.settings,
       stats: slot.stats,
       meters: this.meters,
       shaper: this.shaper,

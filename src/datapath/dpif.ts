@@ -11,6 +11,7 @@ import type { FlowWords } from '../packet/flow-layout.js';
 import type { BondBuckets } from './bond-buckets.js';
 import type { DpMeterConfig, DpMeterStats } from './meter-table.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
+import type { AutoLbSettings } from './pmd-auto-lb.js';
 import type { PmdControl } from './pmd-control.js';
 import type { RxAssignment } from './rx-assign.js';
 
@@ -108,6 +109,10 @@ export interface DpifSettings {
   rxAssign?: RxAssignment;
   /** Whether a worker with a pinned queue gets no others (other_config:pmd-rxq-isolate). */
   rxIsolate?: boolean;
+  /** Whether workers record what each round did (other_config:pmd-perf-metrics). */
+  perfMetrics?: boolean;
+  /** Assigning receive queues anew by itself (other_config:pmd-auto-lb). */
+  autoLb?: AutoLbSettings;
 }
 
 /** Gets a packet that was dropped. @param reason its number in drop-reasons.ts */

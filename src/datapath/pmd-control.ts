@@ -1,6 +1,7 @@
 /**
  * What can be seen of forwarding threads, and asked of them, from above (control socket).
  */
+import type { PmdPerf } from './pmd-perf.js';
 import type { TxPortInfo } from './tx-queue-info.js';
 
 /** A receive queue, as pmd-rxq-show has it. */
@@ -8,6 +9,8 @@ export interface PmdRxQueue {
   port: string;
   rxq: number;
   enabled: boolean;
+  /** Frames that it gave since it was opened. */
+  frames: number;
   /** Cycles in the last `intervals` intervals. */
   cycles(intervals: number): number;
 }
@@ -45,7 +48,29 @@ export interface PmdInfo {
   counters: PmdCounters;
   /** Milliseconds since the last clear. */
   durationMs: number;
+  /** Of each round; null: not recorded (other_config:pmd-perf-metrics). */
+  perf: PmdPerf | null;
 }
+
+/** dpif-netdev/pmd-perf-log-set: when a round is worth a warning. */
+export interface PerfLog {
+  on: boolean;
+  before: number;
+  after: number;
+  extend: boolean;
+  /** Microseconds that a round may take. */
+  usec: number;
+  queueLength: number;
+}
+
+export const DEFAULT_PERF_LOG: PerfLog = {
+  on: false,
+  before: 5,
+  after: 5,
+  extend: false,
+  usec: 250,
+  queueLength: 128,
+};
 
 export interface PmdControl {
   /** All threads, by CPU. */
@@ -53,6 +78,7 @@ export interface PmdControl {
   /** Cycles of one interval; 0 while none is over. */
   readonly intervalCycles: number;
   readonly hz: number;
+  perfLog: PerfLog;
   /** Counts start anew. @param cpu of one thread, or all */
   clear(cpu?: number): void;
   /** Transmit queues of all ports, or of one. */

@@ -4,7 +4,16 @@
  * Workers write their counters and nobody else does: clearing keeps what they stood at.
  */
 import type { Clock } from '../common/clock.js';
-import type { PmdControl, PmdCounters, PmdInfo } from './pmd-control.js';
+import { getLogger } from '../common/log.js';
+import type { DpifSettings } from './dpif.js';
+import { AutoLoadBalance } from './pmd-auto-lb.js';
+import {
+  DEFAULT_PERF_LOG,
+  type PerfLog,
+  type PmdControl,
+  type PmdCounters,
+  type PmdInfo,
+} from './pmd-control.js';
 import type { PortQueues } from './port-queues.js';
 import { CycleClock, CycleHistory } from './rxq-load.js';
 import {
@@ -29,8 +38,12 @@ import type { TxPlanner } from './tx-plan.js';
 import { type TxPortInfo, txPortInfo } from './tx-queue-info.js';
 import type { WorkerSlot, WorkerSlots } from './worker-slots.js';
 
+const pmdLogger = getLogger('pmd_perf');
+
 interface SlotState {
   busy: CycleHistory;
+  /** Suspicious rounds that were told. */
+  suspicious: number;
   base: PmdCounters;
   clearedMs: number;
 }
@@ -63,6 +76,9 @@ export class PmdStatistics implements PmdControl {
   private readonly states = new Map<WorkerSlot, SlotState>();
   private readonly cycleClock: CycleClock;
   private readonly madeMs: number;
+  private readonly autoLb: AutoLoadBalance;
+  private perfMetrics = false;
+  private log = DEFAULT_PERF_LOG;
 
   constructor(
     private readonly slots: WorkerSlots,
@@ -73,6 +89,25 @@ export class PmdStatistics implements PmdControl {
   ) {
     this.cycleClock = new CycleClock(cycles, clock);
     this.madeMs = clock.now();
+    this.autoLb = new AutoLoadBalance(queues);
+  }
+
+  configure({ perfMetrics, autoLb }: DpifSettings): void {
+    if (autoLb) this.autoLb.configure(autoLb);
+    if (perfMetrics === undefined || perfMetrics === this.perfMetrics) return;
+    this.perfMetrics = perfMetrics;
+    // What was recorded earlier, and stopped, is no part of what comes.
+    for (const { stats } of this.slots.wanted) stats.perf.clear();
+  }
+
+  get perfLog(): PerfLog {
+    return this.log;
+  }
+
+  set perfLog(log: PerfLog) {
+    this.log = log;
+    const threshold = log.on ? (log.usec * this.hz) / 1e6 : 0;
+    for (const { stats } of this.slots.wanted) stats.perf.setThreshold(threshold);
   }
 
   get intervalCycles(): number {
@@ -97,12 +132,14 @@ export class PmdStatistics implements PmdControl {
         busyCycles: (intervals) => busy.sum(intervals),
         counters,
         durationMs: this.clock.now() - clearedMs,
+        perf: this.perfMetrics ? slot.stats.perf : null,
         queues: all
           .filter(({ worker }) => worker === slot)
-          .map(({ name, rxq, history }) => ({
+          .map(({ name, rxq, history, frames }) => ({
             port: name,
             rxq,
             enabled: true,
+            frames,
             cycles: (intervals) => history.sum(intervals),
           })),
       };
@@ -115,12 +152,16 @@ export class PmdStatistics implements PmdControl {
       const state = this.state(slot);
       state.base = this.counters(slot);
       state.clearedMs = this.clock.now();
+      slot.stats.perf.clear();
     }
   }
 
   txPorts(portNo?: number): TxPortInfo[] {
     const plans = this.planner.all.filter((plan) => portNo === undefined || plan.portNo === portNo);
-    return plans.map((plan) => txPortInfo(plan, this.slots.wanted));
+    return plans.map((plan) => ({
+      ...txPortInfo(plan, this.slots.wanted),
+      rxFrames: this.queues.of(plan.portNo).map(({ frames }) => frames),
+    }));
   }
 
   rebalance(): void {
@@ -138,10 +179,14 @@ export class PmdStatistics implements PmdControl {
   /** @returns whether an interval was over */
   run(now: number): boolean {
     if (!this.cycleClock.intervalOver(now)) return false;
+    this.tellSuspicious();
     for (const queue of this.queues.all) queue.endInterval();
     for (const slot of this.slots.wanted) {
       this.state(slot).busy.push(slot.stats.counters[C_BUSY_CYCLES]);
     }
+    const load = (slot: WorkerSlot) =>
+      (100 * this.state(slot).busy.sum(1)) / Math.max(1, this.intervalCycles);
+    this.autoLb.intervalOver(now, this.slots.wanted, load);
     return true;
   }
 
@@ -149,11 +194,28 @@ export class PmdStatistics implements PmdControl {
     return this.cycleClock.nextWake();
   }
 
+  /** The last round that took too long, of those since the last look. */
+  private tellSuspicious(): void {
+    for (const slot of this.slots.wanted) {
+      const state = this.state(slot);
+      const { count, round, cycles } = slot.stats.perf.suspicious;
+      const n = count - state.suspicious;
+      state.suspicious = count;
+      if (n <= 0 || !this.log.on) continue;
+      const us = Math.round((cycles / this.hz) * 1e6);
+      const more = n > 1 ? `, the last of ${n}` : '';
+      pmdLogger.warn(
+        `Suspicious iteration (Excessive total cycles): iter=${round} duration=${us} us${more}`,
+      );
+    }
+  }
+
   private state(slot: WorkerSlot): SlotState {
     let state = this.states.get(slot);
     if (!state) {
       const busy = new CycleHistory(slot.stats.counters[C_BUSY_CYCLES]);
-      state = { base: { ...NOTHING }, busy, clearedMs: this.madeMs };
+      const suspicious = slot.stats.perf.suspicious.count;
+      state = { base: { ...NOTHING }, busy, suspicious, clearedMs: this.madeMs };
       this.states.set(slot, state);
     }
     return state;

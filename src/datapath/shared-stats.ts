@@ -17,6 +17,7 @@
  *     bondBytes  BONDS_MAX x 256 doubles, again the worker's: what each bucket has sent
  */
 import { N_DROP_REASONS } from './drop-reasons.js';
+import { PmdPerf } from './pmd-perf.js';
 
 export const PORT_STATS_STRIDE = 8;
 export const PS_RX_PACKETS = 0;
@@ -111,6 +112,7 @@ export interface SharedStatsBuffers {
   control: ArrayBufferLike;
   bondPorts: ArrayBufferLike;
   bondBytes: ArrayBufferLike;
+  perf: ArrayBufferLike;
 }
 
 /** Views over one worker's counters; both sides construct it over the same buffers. */
@@ -123,6 +125,8 @@ export class SharedStats {
   readonly control: Int32Array;
   readonly bondPorts: Int32Array;
   readonly bondBytes: Float64Array;
+  /** Of each round, when that is wanted. */
+  readonly perf: PmdPerf;
 
   constructor(readonly buffers: SharedStatsBuffers) {
     this.ports = new Float64Array(buffers.ports);
@@ -133,6 +137,7 @@ export class SharedStats {
     this.control = new Int32Array(buffers.control);
     this.bondPorts = new Int32Array(buffers.bondPorts);
     this.bondBytes = new Float64Array(buffers.bondBytes);
+    this.perf = new PmdPerf(buffers.perf);
   }
 
   static create(limits: SharedStatsLimits): SharedStats {
@@ -145,6 +150,7 @@ export class SharedStats {
       control: new SharedArrayBuffer(N_CONTROL * 4),
       bondPorts: new SharedArrayBuffer(BONDS_MAX * BOND_BUCKETS * 4),
       bondBytes: new SharedArrayBuffer(BONDS_MAX * BOND_BUCKETS * 8),
+      perf: PmdPerf.create().buffer,
     });
   }
 

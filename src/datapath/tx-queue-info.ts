@@ -55,6 +55,8 @@ export interface TxPortInfo {
   port: string;
   discipline: string;
   queues: TxQueueInfo[];
+  /** Frames that each receive queue gave since it was opened. */
+  rxFrames: number[];
   /** Classes that QoS made, by queue id; all workers together. */
   classes: (TxQueueCounters & { queueId: number; createdMs: number })[];
 }
@@ -110,7 +112,10 @@ function disciplineOf({ settings, slots, classes, kernel }: PortPlan): string {
   return slots.length > 1 ? 'mq' : 'pfifo_fast';
 }
 
-export function txPortInfo(plan: PortPlan, workers: readonly WorkerSlot[]): TxPortInfo {
+export function txPortInfo(
+  plan: PortPlan,
+  workers: readonly WorkerSlot[],
+): Omit<TxPortInfo, 'rxFrames'> {
   const { portNo, name, slots } = plan;
   const queues = slots.flatMap((slot, queue) =>
     workers.map(({ cpu, stats }) => {

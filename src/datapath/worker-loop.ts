@@ -16,6 +16,7 @@
 import type { PacketIo } from '../native/binding.js';
 import type { EgressQueues } from './egress-queues.js';
 import type { Engine } from './engine.js';
+import type { PmdPerf } from './pmd-perf.js';
 import type { PolicingGate } from './policing-gate.js';
 import { LOAD_CYCLES, LOAD_FRAMES, type PolledQueue } from './polled-queue.js';
 import { KIND_TAP, type Receiver } from './receive-queue.js';
@@ -23,6 +24,7 @@ import {
   C_BUSY_CYCLES,
   C_BUSY_ROUNDS,
   C_IDLE_ROUNDS,
+  C_MISS,
   C_SLEEPS,
   C_SPIN_CYCLES,
   type SharedStats,
@@ -92,6 +94,10 @@ export class WorkerLoop {
   private batchFrames = 0;
   private rounds = 0;
   private running = true;
+  /** One round of so many is measured. */
+  private measureInterval = MEASURE_INTERVAL;
+  /** Where each round is recorded; null: nowhere. */
+  private perf: PmdPerf | null = null;
   private readonly cycleCounter: CycleCounter;
 
   constructor(options: WorkerLoopOptions) {
@@ -105,6 +111,12 @@ export class WorkerLoop {
     this.ready = options.ready;
     this.host = options.host;
     this.cycleCounter = options.cycleCounter;
+  }
+
+  /** Whether each round is measured and recorded. */
+  setPerfMetrics(on: boolean): void {
+    this.measureInterval = on ? 1 : MEASURE_INTERVAL;
+    this.perf = on ? this.stats.perf : null;
   }
 
   /** Starts receiving from a queue. */
@@ -149,7 +161,7 @@ export class WorkerLoop {
     let idle = 0;
     let busy = 0;
     while (this.running) {
-      const measured = ++this.rounds % MEASURE_INTERVAL === 0;
+      const measured = ++this.rounds % this.measureInterval === 0;
       if ((measured ? this.measuredRound() : this.round()) > 0) {
         counters[C_BUSY_ROUNDS] += 1;
         idle = 0;
@@ -190,6 +202,7 @@ export class WorkerLoop {
       queue.got = got;
       if (got > 0) {
         queue.idleRounds = 0;
+        queue.load[LOAD_FRAMES] += got;
         frames += got;
         this.batchFrames += got;
         if (this.batchFrames >= BATCH_FRAMES) this.endBatch();
@@ -205,19 +218,28 @@ export class WorkerLoop {
 
   /** A round whose cycles are charged to the queues that gave frames, by their number. */
   private measuredRound(): number {
+    const { counters } = this.stats;
     const before = this.cycleCounter.cycleCountLow();
+    const misses = counters[C_MISS];
     const first = this.nActive;
     const frames = this.round();
-    const cycles = ((this.cycleCounter.cycleCountLow() - before) & CYCLES_MASK) * MEASURE_INTERVAL;
-    this.stats.counters[C_SPIN_CYCLES] += cycles;
-    if (frames === 0) return 0;
-    this.stats.counters[C_BUSY_CYCLES] += cycles;
-    // Queues that gave frames are active still.
-    for (let i = 0; i < this.nActive && i < first; i++) {
-      const { got, load } = this.active[i];
-      if (got <= 0) continue;
-      load[LOAD_CYCLES] += (cycles * got) / frames;
-      load[LOAD_FRAMES] += got * MEASURE_INTERVAL;
+    const taken = (this.cycleCounter.cycleCountLow() - before) & CYCLES_MASK;
+    const cycles = taken * this.measureInterval;
+    counters[C_SPIN_CYCLES] += cycles;
+    let batches = 0;
+    if (frames > 0) {
+      counters[C_BUSY_CYCLES] += cycles;
+      // Queues that gave frames are active still.
+      for (let i = 0; i < this.nActive && i < first; i++) {
+        const { got, load } = this.active[i];
+        if (got <= 0) continue;
+        load[LOAD_CYCLES] += (cycles * got) / frames;
+        batches++;
+        if (this.perf !== null) this.perf.batch(got);
+      }
+    }
+    if (this.perf !== null) {
+      this.perf.round(taken, frames, batches, counters[C_MISS] - misses, this.io.clockMs());
     }
     return frames;
   }

@@ -238,6 +238,7 @@ class ForwardingWorker {
   private apply(settings: DpifSettings): void {
     if (settings.vlanLimit !== undefined) this.engine.extractor.vlanLimit = settings.vlanLimit;
     if (settings.spinRounds !== undefined) this.loop.spinRounds = settings.spinRounds;
+    if (settings.perfMetrics !== undefined) this.loop.setPerfMetrics(settings.perfMetrics);
   }
 
   private portDel(portNo: number): void {

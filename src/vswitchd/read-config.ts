@@ -8,6 +8,7 @@
 import { getLogger } from '../common/log.js';
 import type { TlsFiles } from '../common/tls.js';
 import type { KernelMode } from '../datapath/dpif.js';
+import { type AutoLbSettings, DEFAULT_AUTO_LB } from '../datapath/pmd-auto-lb.js';
 import type { RxAssignment } from '../datapath/rx-assign.js';
 import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {
@@ -106,6 +107,8 @@ export interface DatapathSettings {
   pmdCpus: number[] | null;
   rxAssign: RxAssignment;
   rxIsolate: boolean;
+  perfMetrics: boolean;
+  autoLb: AutoLbSettings;
   flowLimit: number;
   /** Whether the kernel forwards what it can: where that goes unnoticed, unless told. */
   kernelForwarding: KernelMode;
@@ -122,6 +125,8 @@ export function readDatapathSettings(
     pmdCpus: readPmdCpus(other.get('pmd-cpu-mask'), warn),
     rxAssign: readRxAssign(other.get('pmd-rxq-assign'), warn),
     rxIsolate: mapBool(other, 'pmd-rxq-isolate', true),
+    perfMetrics: mapBool(other, 'pmd-perf-metrics', false),
+    autoLb: readAutoLb(other, warn),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
     kernelForwarding: readKernelMode(other.get('hw-offload')),
   };
@@ -130,6 +135,19 @@ export function readDatapathSettings(
 function readKernelMode(text: string | undefined): KernelMode {
   if (text === undefined) return 'auto';
   return text === 'true' ? 'on' : 'off';
+}
+
+/** Values out of range are the defaults, as in Open vSwitch. */
+function readAutoLb(other: ReadonlyMap<string, string>, warn: Warn): AutoLbSettings {
+  const read = (key: string, fallback: number, max: number) =>
+    mapInt(other, `pmd-auto-lb-${key}`, { min: 0, max, fallback }, warn);
+  const { intervalMin, loadThreshold, improvementThreshold } = DEFAULT_AUTO_LB;
+  return {
+    enabled: mapBool(other, 'pmd-auto-lb', false),
+    intervalMin: Math.max(1, read('rebal-interval', intervalMin, 20_000)),
+    loadThreshold: read('load-threshold', loadThreshold, 100),
+    improvementThreshold: read('improvement-threshold', improvementThreshold, 100),
+  };
 }
 
 function readPmdCpus(text: string | undefined, warn: Warn): number[] | null {

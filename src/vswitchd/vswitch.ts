@@ -232,10 +232,11 @@ export class Vswitch implements BridgeHost {
     for (const { ofproto } of this.bridges.values()) {
       ofproto.connmgr.bundleIdleMs = bundleIdleSec * 1000;
     }
-    const { vlanLimit, pmdCpus, rxAssign, rxIsolate, kernelForwarding } = this.datapathSettings;
+    const { flowLimit: _, ...settings } = this.datapathSettings;
+    const { vlanLimit } = settings;
     this.deps.registry.vlanLimit = vlanLimit;
     for (const { dpif } of this.backers.values()) {
-      dpif.configure({ vlanLimit, pmdCpus, rxAssign, rxIsolate, kernelForwarding });
+      dpif.configure(settings);
     }
     void this.finish(config.nextCfg);
   }

@@ -102,6 +102,24 @@ describe('forwarding workers', () => {
     expect(perf).toMatch(/\n {2}- EMC hits: +\d+ {2}\( *\d+\.\d %\)\n/);
   });
 
+  it('record single rounds when they are asked to', async () => {
+    const show = (...args: string[]) => sw.appctl('dpif-netdev/pmd-perf-show', ...args);
+    expect(await show()).not.toContain('Histograms');
+    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:pmd-perf-metrics=true');
+    await h1.ping('10.7.0.2', 10, 0.05);
+    const text = await show('-it', '5', '-ms', '3');
+    expect(text).toMatch(/\nHistograms\n {3}cycles\/it {14}packets\/it {13}cycles\/pkt/);
+    expect(text).toMatch(/\n {3}499 {7}\d+ +0 {9}\d+ /);
+    expect(text).toMatch(/\n {3}iter {16}cycles {7}packets {6}cycles\/pkt/);
+    expect(text.match(/^ {3}\d+ +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ *$/gm)?.length).toBe(5);
+    expect(await show('-nh')).not.toContain('Histograms');
+    expect(await sw.appctl('dpif-netdev/pmd-perf-log-set', 'on', '-us', '100', '-b', '1')).toBe('');
+    const refused = await sw.try('appctl', 'dpif-netdev/pmd-perf-log-set', '-x');
+    expect(refused.stderr).toContain('Usage: ovs-appctl dpif-netdev/pmd-perf-log-set [on|off] ');
+    await sw.vsctl('remove', 'Open_vSwitch', '.', 'other_config', 'pmd-perf-metrics');
+    expect(await show()).not.toContain('Histograms');
+  });
+
   it('that die are started again, with their flows', async () => {
     const core = (await assignment())[0].split(' ')[2];
     for (const how of ['error', 'stop']) {

@@ -9,9 +9,11 @@ import type { OfprotoCommand } from './command.js';
 
 function counters(c: TxQueueCounters): string {
   const reasons = REASON_NAMES.map((name, i) => `${name}:${c.reasons[i]}`);
+  const chosen = reasons.filter((_, i) => c.reasons[i] > 0);
   return (
     `packets:${c.packets} bytes:${c.bytes} dropped:${c.dropped} queued:${c.queued} ` +
-    `waiting:${c.waiting} stops:${c.stops}\n      chosen by ${reasons.join(' ')}\n`
+    `waiting:${c.waiting} stops:${c.stops}\n` +
+    (chosen.length > 0 ? `      chosen by ${chosen.join(' ')}\n` : '')
   );
 }
 
