@@ -8,16 +8,21 @@ import type { IdlRow, RowAtom } from '../ovsdb/idl/index.js';
 
 export type Warn = (message: string) => void;
 
+/** A column of a server with an earlier schema may be missing: then it is empty. */
+function rowValue<T>(row: IdlRow, column: string): T | null {
+  return row.table.has(column) ? row.get<T | null>(column) : null;
+}
+
 export function rowString(row: IdlRow, column: string): string {
-  return row.get<string | null>(column) ?? '';
+  return rowValue<string>(row, column) ?? '';
 }
 
 export function rowNumber(row: IdlRow, column: string): number | null {
-  return row.get<number | null>(column);
+  return rowValue<number>(row, column);
 }
 
 export function rowStrings(row: IdlRow, column: string): string[] {
-  const value = row.get<RowAtom[] | RowAtom | null>(column);
+  const value = rowValue<RowAtom[] | RowAtom>(row, column);
   if (value === null) return [];
   return (Array.isArray(value) ? value : [value]).map(String);
 }
@@ -27,12 +32,12 @@ export function rowNumbers(row: IdlRow, column: string): number[] {
 }
 
 export function rowMap(row: IdlRow, column: string): Map<string, string> {
-  return row.get<Map<string, string>>(column);
+  return rowValue<Map<string, string>>(row, column) ?? new Map();
 }
 
 /** Referenced rows, whether the column is a set, an optional or a scalar. */
 export function rowRefs(row: IdlRow, column: string): IdlRow[] {
-  const value = row.get<IdlRow[] | IdlRow | null>(column);
+  const value = rowValue<IdlRow[] | IdlRow>(row, column);
   if (value === null) return [];
   return Array.isArray(value) ? value : [value];
 }
