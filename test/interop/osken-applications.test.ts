@@ -1,15 +1,19 @@
 /**
  * Applications of os-ken (test/support/osken) drive real hosts through the switch: they install
  * entries upon what they see, poll counters, answer LACP, make a spanning tree, route, and use
- * meters and groups. What is asserted is what the hosts' traffic does.
+ * meters and groups. What is asserted is what the hosts' traffic does, and that tshark's dissector
+ * finds nothing malformed in what the switch told the applications.
  *
  *     h1 - p1 [       ] p2 - h2          each application has a bridge (or three) of its own
  *             [  br0  ] p3 - h3
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type BackgroundProcess, eventually } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
+import { OpenFlowSniffer } from '../support/openflow-sniffer.js';
 import { projectRoot, python } from '../support/switch.js';
 
 const APPLICATIONS = join(projectRoot, 'test', 'support', 'osken');
@@ -29,9 +33,13 @@ let lab: Lab;
 let hosts: Host[];
 let manager: BackgroundProcess | undefined;
 let bridges: string[] = [];
+let sniffer: OpenFlowSniffer;
 
 beforeAll(async () => {
   lab = await Lab.start();
+  const dir = await mkdtemp(join(tmpdir(), 'tapswitch-applications-'));
+  lab.onClose('capture', () => rm(dir, { recursive: true, force: true }));
+  sniffer = await OpenFlowSniffer.start(lab.namespace, join(dir, 'lo.pcap'));
   hosts = [];
   for (const i of [1, 2, 3]) {
     hosts.push(await lab.addHost(`h${i}`, { port: `p${i}` }));
@@ -75,7 +83,15 @@ async function addBridge(bridge: string, dpid: number, devices: string[]): Promi
     ...['--', 'set', 'Interface', device, `ofport_request=${i + 1}`],
   ]);
   await sw.vsctl('set', 'bridge', bridge, ...settings, ...ports);
+  // A connection that is refused is tried again only later.
+  await eventually('the controller to listen', listening, PATIENCE_MS);
   await sw.vsctl('set-controller', bridge, 'tcp:127.0.0.1:6653');
+}
+
+/** Whether port 6653 is listened on. */
+async function listening(): Promise<boolean> {
+  const sockets = await lab.namespace.must(['cat', '/proc/net/tcp']);
+  return /: 0100007F:19FD \S+ 0A /.test(sockets);
 }
 
 const connected = (bridge: string): Promise<unknown> =>
@@ -288,8 +304,21 @@ describe('applications of os-ken', () => {
 
     const [before] = await counts();
     await datagrams(h1, server, 9002, 2000);
-    await datagrams(h1, server, 9001, 40);
-    await eventually('the last', async () => (await arrived(h2)) >= before + 40 + 5);
-    expect((await arrived(h2)) - before, 'of 2000, most are dropped').toBeLessThan(1040);
+    // So many at once may fill the queues of a busy machine: others follow until they come through.
+    let others = 0;
+    await eventually('what comes after', async () => {
+      const so = await arrived(h2);
+      others += 40;
+      await datagrams(h1, server, 9001, 40);
+      return (await arrived(h2)) >= so + 40;
+    });
+    const passed = (await arrived(h2)) - before - others;
+    expect(passed, 'of 2000, most are dropped').toBeLessThan(1000);
   }, 90_000);
+
+  it('are told nothing that tshark calls malformed', async () => {
+    const { segments, faults } = await sniffer.stop();
+    expect(segments).toBeGreaterThan(30);
+    expect(faults).toEqual([]);
+  }, 130_000);
 });

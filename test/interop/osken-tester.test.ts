@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, must } from '../support/command.js';
 import { Lab } from '../support/lab.js';
 import { Namespace } from '../support/netns.js';
+import { OpenFlowSniffer } from '../support/openflow-sniffer.js';
 import { python } from '../support/switch.js';
 
 const TESTER = '/usr/lib/python3/dist-packages/os_ken/tests/switch/tester.py';
@@ -75,6 +76,7 @@ function cases(): unknown[] {
 let lab: Lab;
 let tester: Namespace;
 let dir: string;
+let sniffer: OpenFlowSniffer;
 
 beforeAll(async () => {
   lab = await Lab.start();
@@ -94,6 +96,7 @@ beforeAll(async () => {
   await lab.namespace.ip('link', 'set', 'c0', 'up');
   await tester.ip('addr', 'add', `${CONTROLLER}/24`, 'dev', 'c1');
   await tester.ip('link', 'set', 'c1', 'up');
+  sniffer = await OpenFlowSniffer.start(lab.namespace, join(dir, 'c0.pcap'), 'c0');
   await startTesterSwitch();
   await lab.sw.addBridge('sut');
   const id = 'other_config:datapath-id=0000000000000001';
@@ -177,4 +180,10 @@ describe('the switch certification tester', () => {
       expect(result, said.slice(-3000)).toBe(`OK(${passed}) / ERROR(${all - passed})`);
     }, 420_000);
   }
+
+  it('is told nothing that tshark calls malformed', async () => {
+    const { segments, faults } = await sniffer.stop();
+    expect(segments).toBeGreaterThan(20);
+    expect(faults).toEqual([]);
+  }, 250_000);
 });
