@@ -25,6 +25,7 @@ import { Datum } from './datum.js';
 import { type Listener, listenTcp, listenUnix } from './listen.js';
 import { memorySocketPair } from './memory-socket.js';
 import { UpdateCache } from './monitor.js';
+import { News } from './news.js';
 import { rowFromJson } from './operations.js';
 import type { DatabaseSchema } from './schema.js';
 import { serverSchema } from './server-schema.js';
@@ -85,6 +86,7 @@ const STANDALONE: DatabaseState = { model: 'standalone', connected: true, leader
 export class OvsdbServer implements SessionHost {
   readonly serverId = randomUUID();
   readonly locks = new SessionLocks();
+  readonly news: News;
   readonly databases = new Map<string, Database>();
   conditionalMonitors = true;
   readOnly = false;
@@ -109,6 +111,7 @@ export class OvsdbServer implements SessionHost {
 
   constructor(private readonly options: OvsdbServerOptions) {
     this.clock = options.clock;
+    this.news = new News(this.clock);
     this.peerLog = rateLimited(getLogger('jsonrpc'), this.clock, PEER_LOG_LIMIT);
     this.streamLog = rateLimited(getLogger('stream_ssl'), this.clock, PEER_LOG_LIMIT);
     this.compactAtMs = this.clock.now() + COMPACT_INTERVAL_MS;
@@ -145,6 +148,7 @@ export class OvsdbServer implements SessionHost {
   /** Stops serving a database. The database itself stays open. */
   removeDatabase(database: Database): void {
     if (this.databases.get(database.name) !== database) return;
+    this.news.tellNow();
     this.disconnectUnaware();
     for (const session of this.sessions) session.forgetDatabase(database);
     this.databases.delete(database.name);
@@ -183,6 +187,7 @@ export class OvsdbServer implements SessionHost {
     change: () => void,
     { asker, isFirst = false }: { asker?: Session; isFirst?: boolean } = {},
   ): void {
+    this.news.tellNow();
     change();
     if (isFirst) {
       this.setState(database, { schema: schemaText(database) });
@@ -396,6 +401,7 @@ export class OvsdbServer implements SessionHost {
     this.isClosed = true;
     if (this.timer) clearTimeout(this.timer);
     for (const unsubscribe of this.unsubscribe.values()) unsubscribe();
+    this.news.tellNow();
     for (const session of [...this.sessions]) session.connection.close();
     await Promise.all([...this.listeners].map((listener) => listener.close()));
   }

@@ -2,17 +2,17 @@
  * One client's connection: dispatches its requests, and keeps its monitors, locks and transactions.
  *
  * Updates go to the client that caused them before the answer to its transaction, as RFC 7047 wants
- * it, and to others after the answers of the turn. They go out only while the client takes them:
+ * it, and to others after the answers (news.ts). They go out only while the client takes them:
  * otherwise its monitors merge what they have to say, as they do with what one turn brings.
  *
  * Not for: listening (server.ts), what monitors and transactions are (monitor.ts, trigger.ts).
  */
 import { type JsonValue, stringifyJson } from '../common/json.js';
 import { JsonRpcConnection, type JsonRpcOptions, type RpcSocket } from '../common/jsonrpc.js';
-import { afterAnswers } from '../common/turn-end.js';
 import type { Commit, Database } from './database.js';
 import { OvsdbError, sortedText, syntaxError } from './error.js';
 import { checkTransactionId, Monitor, type MonitorVersion, type UpdateCache } from './monitor.js';
+import type { News, Watcher } from './news.js';
 import { isId } from './object-parser.js';
 import { DatabaseSchema } from './schema.js';
 import type { LockHolder, SessionLocks } from './session-locks.js';
@@ -22,6 +22,7 @@ import { Trigger, type TriggerOwner } from './trigger.js';
 export interface SessionHost {
   readonly serverId: string;
   readonly locks: SessionLocks;
+  readonly news: News;
   /** Nobody may change anything. */
   readonly readOnly: boolean;
   /** False: only plain `monitor` is known. */
@@ -46,11 +47,10 @@ const UPDATE_METHOD = { 1: 'update', 2: 'update2', 3: 'update3' } as const;
 /** Answers a request at once with what it returns; undefined: it answers later. */
 type Method = (session: Session, method: string, params: JsonValue[], id: JsonValue) => unknown;
 
-export class Session implements LockHolder, TriggerOwner {
+export class Session implements LockHolder, TriggerOwner, Watcher {
   readonly connection: JsonRpcConnection;
   private readonly monitors = new Map<string, { id: JsonValue; monitor: Monitor }>();
   private readonly triggers = new Map<string, Trigger>();
-  private newsIsDue = false;
   /** Does the client watch _Server for databases that come and go? */
   databaseChangeAware = false;
   /** Clients of this remote may look, not change. */
@@ -253,15 +253,14 @@ export class Session implements LockHolder, TriggerOwner {
     for (const { monitor } of this.monitors.values()) {
       if (monitor.database === commit.database) monitor.note(commit);
     }
-    if (this.newsIsDue) return;
-    this.newsIsDue = true;
-    afterAnswers(this.tellNews);
+    this.host.news.for(this);
   }
 
-  private readonly tellNews = (): void => {
-    this.newsIsDue = false;
-    if (this.connection.backlogBytes <= UPDATE_BACKLOG_BYTES) this.flushMonitors();
-  };
+  tellNews(): void {
+    if (this.connection.backlogBytes > UPDATE_BACKLOG_BYTES) return;
+    this.flushMonitors();
+    this.connection.flush();
+  }
 
   private flushMonitors(): void {
     for (const { id, monitor } of this.monitors.values()) {
