@@ -5,6 +5,7 @@
  *                                          └── WebSocket (live.ts)
  */
 import { join } from 'node:path';
+import { Captures } from './captures/captures.js';
 import { Metrics } from './metrics/metrics.js';
 import { datapathFlowsResource } from './rows/datapath-flows.js';
 import { FlowTables } from './rows/flow-tables.js';
@@ -31,6 +32,7 @@ export interface Console {
   metrics: Metrics;
   flows: FlowTables;
   bonds: BondWatch;
+  captures: Captures;
 }
 
 /** @param logDir where a daemon that keeps no log in memory writes its log file */
@@ -41,6 +43,7 @@ export function assemble(subject: Subject, facts: SystemFacts, logDir: string): 
   const workers = new WorkerWatch(subject);
   const drops = new DropWatch(subject);
   const flows = new FlowTables(subject);
+  const captures = new Captures(subject);
   const logs = new LogTail(subject, join(logDir, 'ovs-vswitchd.log'));
   const resources = [
     systemResource(subject, facts),
@@ -60,7 +63,8 @@ export function assemble(subject: Subject, facts: SystemFacts, logDir: string): 
     databaseResource(subject),
     tableResource(subject),
     logs.resource(),
+    captures.resource(),
   ];
   const metrics = new Metrics({ subject, ports, bonds, workers, drops }, facts.version);
-  return { subject, facts, resources, metrics, flows, bonds };
+  return { subject, facts, resources, metrics, flows, bonds, captures };
 }

@@ -35,8 +35,6 @@ export interface WebOptions {
   write: boolean;
   /** Host names under which the console may be asked, besides its own and addresses. */
   allowHosts: readonly string[];
-  /** The command line of this program, for what runs in a process of its own. */
-  program: readonly string[];
 }
 
 export interface RunningWeb {
@@ -72,6 +70,7 @@ export async function startWeb(options: WebOptions): Promise<RunningWeb> {
   const close = async (): Promise<void> => {
     sockets.close();
     live.close();
+    parts.captures.close();
     await app.close();
     subject.close();
   };

@@ -16,7 +16,6 @@ import { tapswitchVersion } from '../version.js';
 import { parseWeb, readToken, type WebCommandOptions, webUsage } from './options.js';
 
 const PAGE = fileURLToPath(new URL('../../web/page', import.meta.url));
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
 export async function runWeb(argv: string[], io: CliIo): Promise<number> {
   try {
@@ -43,7 +42,6 @@ async function serve(options: WebCommandOptions, io: CliIo): Promise<number> {
     version: tapswitchVersion(),
     page: PAGE,
     token: tokenFile === null ? null : readToken(tokenFile),
-    program: [process.execPath, MAIN],
   });
   if (!options.child) io.stdout.write(`${web.url}\n`);
   const signal = await ended(options.child, io);

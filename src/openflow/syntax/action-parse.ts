@@ -368,6 +368,9 @@ const PARSERS: Record<string, Parser> = {
   output_trunc: (arg) => syntaxError(`unknown action ${arg}`),
 };
 
+/** Names of actions and instructions. */
+export const ACTION_NAMES: readonly string[] = Object.keys(PARSERS);
+
 function parseOne(key: string, value: string, ctx: Context): OfAction {
   const name = key.toLowerCase();
   if (Object.hasOwn(PARSERS, name)) return PARSERS[name](value, ctx);

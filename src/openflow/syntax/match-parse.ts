@@ -40,6 +40,9 @@ const PROTOCOLS: Record<string, [dlType: number, proto?: number]> = {
   mplsm: [L.ETH_TYPE_MPLS_MCAST],
 };
 
+/** Words that stand for a type of packets. */
+export const PROTOCOL_NAMES: readonly string[] = Object.keys(PROTOCOLS);
+
 /** Fields whose exact match OpenFlow 1.0's own match has too. */
 const IN_OF10 = new Set([
   ...['in_port', 'eth_src', 'eth_dst', 'eth_type', 'vlan_tci', 'dl_vlan', 'vlan_vid'],

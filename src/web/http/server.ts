@@ -12,9 +12,12 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { TapswitchError } from '../../common/errors.js';
 import type { Console } from '../console.js';
+import { addCaptureRoutes } from '../routes/captures.js';
+import { addFlowTextRoutes } from '../routes/flow-text.js';
 import { addHealthRoutes } from '../routes/health.js';
 import { addReadRoutes } from '../routes/read.js';
 import { addTraceRoutes } from '../routes/trace.js';
+import { addWriteRoutes } from '../routes/write.js';
 import { type AccessRules, bearerOf, checkHost, checkReader, checkSite } from './access.js';
 import { answerTo } from './errors.js';
 import { SECURITY_HEADERS } from './headers.js';
@@ -54,6 +57,8 @@ export async function buildServer(parts: Console, options: HttpOptions): Promise
     exposeHeadRoutes: true,
   });
   app.server.maxConnections = 512;
+  // JSON alone: a form of another site cannot send it.
+  app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     checkRequest(request, options.rules);
@@ -80,6 +85,9 @@ export async function buildServer(parts: Console, options: HttpOptions): Promise
     async (api) => {
       addReadRoutes(api, parts);
       addTraceRoutes(api, parts);
+      addFlowTextRoutes(api, parts);
+      addCaptureRoutes(api, parts, options.rules);
+      addWriteRoutes(api, parts, options.rules);
       const config = { open: true };
       api.get('/openapi.json', { schema: { hide: true }, config }, () => app.swagger());
     },

@@ -93,7 +93,7 @@ export class Snapshot<T extends SnapshotRow> {
   /** The list has been changed: the next page waits for a new reading. */
   async renew(): Promise<void> {
     await this.reading?.catch(() => {});
-    await this.read();
+    if (this.taken) await this.read();
   }
 
   close(): void {

@@ -44,6 +44,11 @@ export class OpenFlowSockets {
   /** Sends changes and waits until they are in force. @returns the switch's error, or null */
   async change(bridge: string, messages: readonly OfMessage[], versions: readonly number[]) {
     const connection = await this.dial(bridge, versions);
+    if (connection.version === 1) {
+      // What nx_set_flow_format and nx_flow_mod_table_id ask for, if they are among the messages.
+      connection.codec.flowFormat = 'nxm';
+      connection.codec.tableId = true;
+    }
     try {
       return await within(ANSWER_MS_MAX, connection.transactNoReply(messages));
     } catch (error) {

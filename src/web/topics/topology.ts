@@ -95,7 +95,8 @@ class Graph {
     const id = `port:${name}`;
     const bps = this.bps(row);
     const bond = row.isBond ? this.bond(row) : null;
-    const active = bond?.members.find((member) => member.name === name)?.enabled;
+    const member = bond?.members.find((each) => each.name === name);
+    const active = bond?.mode === 'active-backup' ? member?.active : member?.enabled;
     const tag = row.port.get<number | null>('tag');
     const detail = optional<string>(iface, 'error') ?? (tag === null ? undefined : `VLAN ${tag}`);
     this.node({
