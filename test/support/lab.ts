@@ -55,11 +55,15 @@ export class Lab {
     return lab;
   }
 
-  /** Open, with the daemon running. */
-  static async start(options: { ipv6?: boolean } = {}): Promise<Lab> {
+  /**
+   * Open, with the daemon running.
+   * @param options.workers for tests of forwarding workers: the kernel is kept from forwarding
+   */
+  static async start(options: { ipv6?: boolean; workers?: boolean } = {}): Promise<Lab> {
     const lab = await Lab.open(options);
     try {
       await lab.sw.start();
+      if (options.workers) await lab.sw.forwardByWorkers();
     } catch (error) {
       await lab.close();
       throw error;

@@ -91,6 +91,12 @@ export class Switch {
     await this.vsctl('set', 'Open_vSwitch', '.', `other_config:hw-offload=${offload}`);
   }
 
+  /** What workers do is what the test is about: the kernel forwards nothing. */
+  async forwardByWorkers(): Promise<void> {
+    if (!isTapswitch) return;
+    await this.vsctl('set', 'Open_vSwitch', '.', 'other_config:hw-offload=false');
+  }
+
   private async waitUntilReady(): Promise<void> {
     const ready = async () => {
       if (!this.running) throw new Error(`the switch ended: ${this.log}`);

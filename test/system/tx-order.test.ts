@@ -21,7 +21,7 @@ let h1: Host;
 let h2: Host;
 
 beforeAll(async () => {
-  lab = await Lab.start();
+  lab = await Lab.start({ workers: true });
   ({ sw } = lab);
   h1 = await lab.addHost('h1', { port: 'p1', addresses: ['10.9.0.1/24'] });
   h2 = await lab.addHost('h2', { port: 'p2', addresses: ['10.9.0.2/24'] });

@@ -32,7 +32,7 @@ async function setCpus(...wanted: number[]): Promise<void> {
 }
 
 beforeAll(async () => {
-  lab = await Lab.start();
+  lab = await Lab.start({ workers: true });
   ({ sw } = lab);
   h1 = await lab.addHost('h1', { port: 'p1', addresses: ['10.7.0.1/24'] });
   await lab.addHost('h2', { port: 'p2', addresses: ['10.7.0.2/24'] });
