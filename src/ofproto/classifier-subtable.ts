@@ -22,23 +22,10 @@ import {
   W_RECIRC_ID,
   W_TP,
 } from '../packet/flow-layout.js';
-import { PrefixTrie, prefixBits } from './prefix-trie.js';
+import { AddressTrie, prefixBits } from './address-trie.js';
+import { HashCounts } from './hash-counts.js';
+import { type ClassifierRule, RuleStore } from './rule-store.js';
 import type { TrieSet } from './trie-set.js';
-
-/** What the classifier needs of a rule. `match` and `priority` never change while it is inside. */
-export interface ClassifierRule {
-  readonly match: Match;
-  readonly priority: number;
-  /** Set: the rule only says that packets satisfy clauses of conjunctive matches. */
-  readonly conjunctions?: readonly Conjunction[] | null;
-}
-
-/** Clause `clause` of the `nClauses` that conjunctive match `id` has. */
-export interface Conjunction {
-  id: number;
-  clause: number;
-  nClauses: number;
-}
 
 const N_STAGES = 4;
 
@@ -71,36 +58,100 @@ function lowestBitLength(bits: number): number {
   return Math.clz32(bits & -bits) + 1;
 }
 
-const NO_RULES: readonly never[] = [];
+/**
+ * Hashes of the early stages in the lookup that is under way: subtables with the same mask up to a
+ * stage, which most of a table are, share them.
+ */
+export class StageHashes {
+  private readonly ids = new Map<string, number>();
+  private hashes = new Int32Array(0);
+  /** The lookup that each is of. */
+  private lookups = new Uint32Array(0);
+  private lookup = 0;
+
+  /** The number of a mask's words up to a stage. */
+  idOf(words: readonly number[], mask: FlowWords): number {
+    const key = words.map((word) => `${word}:${mask[word]}`).join();
+    const known = this.ids.get(key);
+    if (known !== undefined) return known;
+    const id = this.ids.size;
+    this.ids.set(key, id);
+    this.hashes = new Int32Array(id + 1);
+    this.lookups = new Uint32Array(id + 1);
+    return id;
+  }
+
+  begin(): void {
+    this.lookup = (this.lookup + 1) >>> 0;
+    if (this.lookup !== 0) return;
+    this.lookups.fill(0);
+    this.lookup = 1;
+  }
+
+  known(id: number): boolean {
+    return this.lookups[id] === this.lookup;
+  }
+
+  get(id: number): number {
+    return this.hashes[id];
+  }
+
+  set(id: number, hash: number): void {
+    this.hashes[id] = hash;
+    this.lookups[id] = this.lookup;
+  }
+
+  get size(): number {
+    return this.ids.size;
+  }
+
+  /** Numbers begin anew: subtables that go on must ask for theirs. */
+  clear(): void {
+    this.ids.clear();
+  }
+}
+
+/** What subtables of a classifier share. */
+export interface Shared {
+  tries: TrieSet;
+  readonly stages: StageHashes;
+}
+
+/** One value, to look ports up. */
+const portWord = new Int32Array(1);
 
 /** Rules of one mask. */
 export class Subtable<R extends ClassifierRule> {
   /** Indices of the mask's non-zero words, in stage order. */
-  readonly words: Uint8Array;
+  private readonly words: Uint8Array;
   /** The mask's bits at these indices. */
-  readonly bits: Int32Array;
+  private readonly bits: Int32Array;
   /** words[0..stageEnd[i]) belong to stages up to i; stages that add no word are left out. */
-  readonly stageEnd: number[] = [];
+  private readonly stageEnd: number[] = [];
   /** Which of the four stages each of these is. */
   private readonly stageNumber: number[] = [];
+  /** Numbers of the words up to each stage but the last (StageHashes). */
+  private stageIds: readonly number[] = [];
+  /** For each stage but the last: how many rules have a hash. */
+  private readonly stageIndex: HashCounts[] = [];
   /** Prefix lengths of the mask in the fields that have a trie; 0: it is no prefix. */
   prefixes: readonly number[] = [];
   /** The rules' ports, so that a miss need not consult all of their bits. */
-  private readonly ports: PrefixTrie | null;
+  private readonly ports: AddressTrie | null;
   private readonly portsLength: number;
-  /** For each stage but the last: hash -> number of rules. */
-  readonly stageIndex: Map<number, number>[] = [];
-  /** Hash -> rules of falling priority within equal words (different words may share a hash). */
-  readonly buckets = new Map<number, R[]>();
+  readonly store: RuleStore<R>;
   /** Priority -> number of rules. */
   private readonly priorities = new Map<number, number>();
   maxPriority = -1;
-  size = 0;
 
-  constructor(readonly mask: FlowWords) {
+  constructor(
+    readonly mask: FlowWords,
+    private readonly shared: Shared,
+  ) {
     const words = WORDS_BY_STAGE.filter((w) => mask[w] !== 0);
     this.words = Uint8Array.from(words);
     this.bits = Int32Array.from(words, (w) => mask[w]);
+    this.store = new RuleStore<R>(mask, this.words, this.bits);
     for (let stage = 0; stage < N_STAGES; stage++) {
       const end = words.filter((w) => stageOf(w) <= stage).length;
       if (end > (this.stageEnd.at(-1) ?? 0)) {
@@ -110,138 +161,179 @@ export class Subtable<R extends ClassifierRule> {
     }
     const ports = mask[W_TP];
     this.portsLength = ports === 0 ? 0 : lowestBitLength(ports);
-    this.ports = ports === 0 ? null : new PrefixTrie();
-    for (let i = 0; i + 1 < this.stageEnd.length; i++) this.stageIndex.push(new Map());
+    this.ports = ports === 0 ? null : new AddressTrie(1);
+    for (let i = 0; i + 1 < this.stageEnd.length; i++) this.stageIndex.push(new HashCounts());
+    this.useStages();
+    this.useTries();
+  }
+
+  /** Its stages have other numbers now. */
+  useStages(): void {
+    const { stages } = this.shared;
+    this.stageIds = this.stageEnd
+      .slice(0, -1)
+      .map((end) => stages.idOf([...this.words.subarray(0, end)], this.mask));
+  }
+
+  get size(): number {
+    return this.store.size;
   }
 
   /** The table has other tries now. */
-  useTries(tries: TrieSet): void {
-    this.prefixes = tries.prefixesOf(this.mask);
+  useTries(): void {
+    this.prefixes = this.shared.tries.prefixesOf(this.mask);
   }
 
   /** Hash of words [from, to) of `flow` under the mask, continuing `hash`. */
   private hashWords(flow: FlowWords, hash: number, from: number, to: number): number {
-    for (let i = from; i < to; i++) hash = mix(hash, flow[this.words[i]] & this.bits[i]);
+    const { words, bits } = this;
+    let result = hash;
+    for (let i = from; i < to; i++) result = mix(result, flow[words[i]] & bits[i]);
+    return result;
+  }
+
+  private readonly fullHash = (flow: FlowWords): number =>
+    this.hashWords(flow, 0, 0, this.words.length);
+
+  /** Hash of the words up to a stage, given that up to the one before. */
+  private stageHash(flow: FlowWords, stage: number, before: number): number {
+    const { stages } = this.shared;
+    const id = this.stageIds[stage];
+    if (stages.known(id)) return stages.get(id);
+    const from = stage === 0 ? 0 : this.stageEnd[stage - 1];
+    const hash = this.hashWords(flow, before, from, this.stageEnd[stage]);
+    stages.set(id, hash);
     return hash;
   }
 
-  fullHash(flow: FlowWords): number {
-    return this.hashWords(flow, 0, 0, this.words.length);
-  }
-
-  private equalUnderMask(a: FlowWords, b: FlowWords): boolean {
-    for (let i = 0; i < this.words.length; i++) {
-      const w = this.words[i];
-      if (((a[w] ^ b[w]) & this.bits[i]) !== 0) return false;
-    }
-    return true;
-  }
-
   /** The best rule for `flow`, or null; adds to `wc` what was consulted. */
-  lookup(flow: FlowWords, wc: FlowWords | null, tries: TrieSet): R | null {
+  lookup(flow: FlowWords, wc: FlowWords | null): R | null {
+    const { tries } = this.shared;
+    if (wc !== null && tries.knownOut(this.prefixes, wc)) return null;
+    const nStages = this.stageIndex.length;
     let hash = 0;
     let done = 0;
-    for (let stage = 0; stage < this.stageIndex.length; stage++) {
-      const end = this.stageEnd[stage];
-      if (wc !== null && this.ruledOut(stage, flow, wc, tries)) {
+    for (let stage = 0; stage < nStages; stage++) {
+      if (wc !== null && this.ruledOut(stage, flow, wc)) {
         this.addTo(wc, done);
         return null;
       }
-      hash = this.hashWords(flow, hash, done, end);
-      done = end;
+      hash = this.stageHash(flow, stage, hash);
+      done = this.stageEnd[stage];
       if (!this.stageIndex[stage].has(hash)) {
-        if (wc !== null) this.addTo(wc, end);
+        if (wc !== null) this.addTo(wc, done);
         return null;
       }
     }
-    if (wc !== null && this.ruledOut(this.stageIndex.length, flow, wc, tries)) {
+    if (wc !== null && this.ruledOut(nStages, flow, wc)) {
       this.addTo(wc, done);
       return null;
     }
     hash = this.hashWords(flow, hash, done, this.words.length);
-    const rule = this.inBucket(hash, flow);
+    const rule = this.withHash(hash, flow);
     if (wc === null) return rule;
     const portsBefore = wc[W_TP];
     this.addTo(wc, this.words.length);
     if (rule === null && this.ports !== null) {
-      const bits = prefixBits(this.ports.lookup(flow[W_TP] & this.mask[W_TP]));
+      portWord[0] = flow[W_TP] & this.mask[W_TP];
+      const bits = prefixBits(this.ports.lookup(portWord, 0));
       wc[W_TP] = portsBefore | (this.mask[W_TP] & bits);
     }
     return rule;
   }
 
-  private ruledOut(stage: number, flow: FlowWords, wc: FlowWords, tries: TrieSet): boolean {
-    return this.stageNumber[stage] === TRIE_STAGE && tries.rulesOut(this.prefixes, flow, wc);
+  private ruledOut(stage: number, flow: FlowWords, wc: FlowWords): boolean {
+    if (this.stageNumber[stage] !== TRIE_STAGE) return false;
+    return this.shared.tries.rulesOut(this.prefixes, flow, wc);
   }
 
-  private inBucket(hash: number, flow: FlowWords): R | null {
-    for (const rule of this.buckets.get(hash) ?? NO_RULES) {
-      if (this.equalUnderMask(rule.match.flow, flow)) return rule as R;
-    }
-    return null;
+  private withHash(hash: number, flow: FlowWords): R | null {
+    const { store } = this;
+    let slot = store.first(hash);
+    while (slot >= 0 && !store.holds(slot, flow)) slot = store.after(slot);
+    return slot < 0 ? null : store.rules[slot];
   }
 
   private addTo(wc: FlowWords, nWords: number): void {
-    for (let i = 0; i < nWords; i++) wc[this.words[i]] |= this.bits[i];
+    const { words, bits } = this;
+    for (let i = 0; i < nWords; i++) wc[words[i]] |= bits[i];
   }
 
   /** The rule with exactly these words and this priority, or null. */
   exact(match: Match, priority: number): R | null {
-    const bucket = this.buckets.get(this.fullHash(match.flow));
-    if (bucket === undefined) return null;
-    for (const rule of bucket) {
-      if (rule.priority === priority && this.equalUnderMask(rule.match.flow, match.flow)) {
-        return rule;
-      }
+    const { store } = this;
+    let slot = store.first(this.fullHash(match.flow));
+    for (; slot >= 0; slot = store.after(slot)) {
+      const rule = store.rules[slot];
+      if (rule?.priority === priority && store.holds(slot, match.flow)) return rule;
     }
     return null;
   }
 
   /** The rule of the next lower priority with the same words, or null. */
   below(rule: R): R | null {
-    const bucket = this.buckets.get(this.fullHash(rule.match.flow)) ?? [];
-    for (let i = bucket.indexOf(rule) + 1; i < bucket.length; i++) {
-      if (this.equalUnderMask(bucket[i].match.flow, rule.match.flow)) return bucket[i];
+    const { store } = this;
+    const from = store.slotOf(rule, this.fullHash);
+    if (from < 0) return null;
+    let slot = store.after(from);
+    while (slot >= 0 && !store.same(slot, from)) slot = store.after(slot);
+    return slot < 0 ? null : store.rules[slot];
+  }
+
+  /** Every rule whose packets `target` covers; the mask has all of target's bits. */
+  *covered(target: Match): Generator<R> {
+    const { store } = this;
+    const shared = store.sharedWords(target.mask);
+    for (let slot = 0; slot < store.rules.length; slot++) {
+      const rule = store.rules[slot];
+      if (rule !== null && store.agrees(slot, target, shared)) yield rule;
+    }
+  }
+
+  /** A rule of that priority that some packet could match together with `match`, or null. */
+  overlapping(match: Match, priority: number): R | null {
+    if (!this.priorities.has(priority)) return null;
+    const { store } = this;
+    // Where the match has all bits of the mask, equal words are the only way.
+    if (maskWithin(this.mask, match.mask)) return this.exact(match, priority);
+    const shared = store.sharedWords(match.mask);
+    for (let slot = 0; slot < store.rules.length; slot++) {
+      const rule = store.rules[slot];
+      if (rule?.priority === priority && store.agrees(slot, match, shared)) return rule;
     }
     return null;
   }
 
-  /** Every rule. */
-  *rules(): Generator<R> {
-    for (const bucket of this.buckets.values()) yield* bucket;
-  }
-
   insert(rule: R): void {
-    this.ports?.add(rule.match.flow[W_TP], this.portsLength);
-    const hash = this.countStages(rule, 1);
-    const bucket = this.buckets.get(hash);
-    if (bucket === undefined) this.buckets.set(hash, [rule]);
-    else {
-      const at = bucket.findIndex((other) => other.priority < rule.priority);
-      bucket.splice(at < 0 ? bucket.length : at, 0, rule);
+    const { flow } = rule.match;
+    if (this.ports !== null) {
+      portWord[0] = flow[W_TP] & this.mask[W_TP];
+      this.ports.add(portWord, 0, this.portsLength);
     }
+    this.shared.tries.add(flow, this.prefixes);
+    this.store.insert(rule, this.countStages(flow, 1));
     this.priorities.set(rule.priority, (this.priorities.get(rule.priority) ?? 0) + 1);
     this.maxPriority = Math.max(this.maxPriority, rule.priority);
-    this.size += 1;
   }
 
   /** @returns false when the rule was not here */
   remove(rule: R): boolean {
-    const hash = this.fullHash(rule.match.flow);
-    const bucket = this.buckets.get(hash);
-    const at = bucket?.indexOf(rule) ?? -1;
-    if (bucket === undefined || at < 0) return false;
-    if (bucket.length === 1) this.buckets.delete(hash);
-    else bucket.splice(at, 1);
-    this.ports?.remove(rule.match.flow[W_TP], this.portsLength);
-    this.countStages(rule, -1);
+    const slot = this.store.slotOf(rule, this.fullHash);
+    if (slot < 0) return false;
+    this.store.remove(slot);
+    const { flow } = rule.match;
+    if (this.ports !== null) {
+      portWord[0] = flow[W_TP] & this.mask[W_TP];
+      this.ports.remove(portWord, 0, this.portsLength);
+    }
+    this.shared.tries.remove(flow, this.prefixes);
+    this.countStages(flow, -1);
     const left = (this.priorities.get(rule.priority) as number) - 1;
     if (left > 0) this.priorities.set(rule.priority, left);
     else {
       this.priorities.delete(rule.priority);
       if (rule.priority === this.maxPriority) this.findMaxPriority();
     }
-    this.size -= 1;
     return true;
   }
 
@@ -251,16 +343,21 @@ export class Subtable<R extends ClassifierRule> {
   }
 
   /** @returns the hash of all words */
-  private countStages(rule: R, delta: number): number {
+  private countStages(flow: FlowWords, delta: 1 | -1): number {
     let hash = 0;
     let done = 0;
     for (let stage = 0; stage < this.stageIndex.length; stage++) {
-      hash = this.hashWords(rule.match.flow, hash, done, this.stageEnd[stage]);
+      hash = this.hashWords(flow, hash, done, this.stageEnd[stage]);
       done = this.stageEnd[stage];
-      const count = (this.stageIndex[stage].get(hash) ?? 0) + delta;
-      if (count > 0) this.stageIndex[stage].set(hash, count);
-      else this.stageIndex[stage].delete(hash);
+      if (delta > 0) this.stageIndex[stage].add(hash);
+      else this.stageIndex[stage].remove(hash);
     }
-    return this.hashWords(rule.match.flow, hash, done, this.words.length);
+    return this.hashWords(flow, hash, done, this.words.length);
   }
+}
+
+/** True when every bit of `inner` is a bit of `outer`. */
+export function maskWithin(inner: FlowWords, outer: FlowWords): boolean {
+  for (let i = 0; i < FLOW_WORDS; i++) if ((inner[i] & ~outer[i]) !== 0) return false;
+  return true;
 }

@@ -18,10 +18,15 @@
  */
 import type { Match } from '../openflow/match.js';
 import { FLOW_WORDS, type FlowWords, W_CONJ_ID } from '../packet/flow-layout.js';
-import { type ClassifierRule, Subtable } from './classifier-subtable.js';
+import { maskWithin, type Shared, StageHashes, Subtable } from './classifier-subtable.js';
+import type { ClassifierRule } from './rule-store.js';
 import { DEFAULT_PREFIX_FIELDS, TrieSet } from './trie-set.js';
 
-export type { ClassifierRule, Conjunction } from './classifier-subtable.js';
+export type { ClassifierRule, Conjunction } from './rule-store.js';
+
+/** Numbers of stages that are kept: as many as there can be, and twice that to spare. */
+const STAGES_PER_MASK = 6;
+const STAGES_SPARE = 16;
 
 /** A set of rules, looked up by flow, by exact match, and by what a loose match covers. */
 export class Classifier<R extends ClassifierRule> {
@@ -30,7 +35,7 @@ export class Classifier<R extends ClassifierRule> {
   private readonly byMask = new Map<string, Subtable<R>>();
   private recent: Subtable<R> | undefined;
   private count = 0;
-  private tries = new TrieSet();
+  private readonly shared: Shared = { tries: new TrieSet(), stages: new StageHashes() };
   private prefixFields = DEFAULT_PREFIX_FIELDS.join();
 
   get size(): number {
@@ -51,10 +56,10 @@ export class Classifier<R extends ClassifierRule> {
   lookup(flow: FlowWords, wc: FlowWords | null): R | null {
     let best: R | null = null;
     let clauses: Clause<R>[] | null = null;
-    this.tries.begin();
+    this.begin();
     for (const subtable of this.subtables) {
       if (best !== null && subtable.maxPriority <= best.priority) break;
-      const rule = subtable.lookup(flow, wc, this.tries);
+      const rule = subtable.lookup(flow, wc);
       if (rule === null) continue;
       if (rule.conjunctions) {
         clauses ??= [];
@@ -62,6 +67,11 @@ export class Classifier<R extends ClassifierRule> {
       } else if (best === null || rule.priority > best.priority) best = rule;
     }
     return clauses === null ? best : this.conjunctive(flow, wc, best, clauses);
+  }
+
+  private begin(): void {
+    this.shared.tries.begin();
+    this.shared.stages.begin();
   }
 
   /**
@@ -100,10 +110,11 @@ export class Classifier<R extends ClassifierRule> {
   private lookupConjId(flow: FlowWords, wc: FlowWords | null, id: number): R | null {
     const saved = flow[W_CONJ_ID];
     flow[W_CONJ_ID] = id;
+    this.begin();
     let best: R | null = null;
     for (const subtable of this.subtables) {
       if (best !== null && subtable.maxPriority <= best.priority) break;
-      let rule = subtable.lookup(flow, wc, this.tries);
+      let rule = subtable.lookup(flow, wc);
       while (rule?.conjunctions) rule = subtable.below(rule);
       if (rule !== null && (best === null || rule.priority > best.priority)) best = rule;
     }
@@ -119,12 +130,11 @@ export class Classifier<R extends ClassifierRule> {
   setPrefixFields(fields: readonly string[]): boolean {
     if (fields.join() === this.prefixFields) return false;
     this.prefixFields = fields.join();
-    this.tries = new TrieSet(fields);
-    for (const subtable of this.subtables) subtable.useTries(this.tries);
+    const tries = new TrieSet(fields);
+    this.shared.tries = tries;
     for (const subtable of this.subtables) {
-      for (const rule of subtable.rules()) {
-        this.tries.change(rule.match.flow, subtable.prefixes, 1);
-      }
+      subtable.useTries();
+      for (const rule of subtable.store.all()) tries.add(rule.match.flow, subtable.prefixes);
     }
     return true;
   }
@@ -139,44 +149,53 @@ export class Classifier<R extends ClassifierRule> {
    * becomes the one that all rules of that mask share.
    */
   insert(rule: R): void {
-    let subtable = this.subtableOf(rule.match.mask);
+    const { match } = rule;
+    let subtable = this.subtableOf(match.mask);
     if (subtable === undefined) {
-      subtable = new Subtable<R>(rule.match.mask.slice());
-      subtable.useTries(this.tries);
+      this.forgetStages();
+      subtable = new Subtable<R>(match.mask.slice(), this.shared);
       this.byMask.set(maskKey(subtable.mask), subtable);
       this.subtables.push(subtable);
     }
     const before = subtable.maxPriority;
-    rule.match.mask = subtable.mask;
+    if (rule.moved === undefined) match.mask = subtable.mask;
     subtable.insert(rule);
-    this.tries.change(rule.match.flow, subtable.prefixes, 1);
     if (subtable.maxPriority !== before) this.sortSubtables();
     this.count += 1;
   }
 
+  /** Masks that come and go must not leave numbers behind for ever. */
+  private forgetStages(): void {
+    const { stages } = this.shared;
+    if (stages.size < STAGES_PER_MASK * (this.subtables.length + STAGES_SPARE)) return;
+    stages.clear();
+    for (const subtable of this.subtables) subtable.useStages();
+  }
+
   /** Removes a rule. @returns false when it was not inside */
   remove(rule: R): boolean {
-    const subtable = this.subtableOf(rule.match.mask);
+    const subtable = this.subtableOf((rule.home ?? rule.match).mask);
     if (subtable === undefined) return false;
     const before = subtable.maxPriority;
     if (!subtable.remove(rule)) return false;
-    this.tries.change(rule.match.flow, subtable.prefixes, -1);
     if (subtable.size === 0) {
       this.byMask.delete(maskKey(subtable.mask));
       this.recent = undefined;
       this.subtables.splice(this.subtables.indexOf(subtable), 1);
+      if (this.subtables.length === 0) this.shared.stages.clear();
     } else if (subtable.maxPriority !== before) this.sortSubtables();
     this.count -= 1;
     return true;
   }
 
-  /** Removes every rule at once. */
+  /** Removes every rule at once. What they match is still known to them. */
   clear(): void {
     this.subtables = [];
     this.byMask.clear();
     this.recent = undefined;
     this.count = 0;
-    this.tries = new TrieSet(this.tries.fields);
+    this.shared.tries = new TrieSet(this.shared.tries.fields);
+    this.shared.stages.clear();
   }
 
   /** Requests that follow each other are mostly about the same mask. */
@@ -196,20 +215,13 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Every rule, in no order that means anything. */
   *rules(): Generator<R> {
-    for (const subtable of this.subtables) {
-      yield* subtable.rules();
-    }
+    for (const subtable of this.subtables) yield* subtable.store.all();
   }
 
   /** Every rule whose packets `target` covers (a loose flow-mod's or a request's choice). */
   *covered(target: Match): Generator<R> {
-    const words: number[] = [];
-    for (let i = 0; i < FLOW_WORDS; i++) if (target.mask[i] !== 0) words.push(i);
     for (const subtable of this.subtables) {
-      if (!maskWithin(target.mask, subtable.mask)) continue;
-      for (const bucket of subtable.buckets.values()) {
-        for (const rule of bucket) if (agrees(rule.match.flow, target, words)) yield rule;
-      }
+      if (maskWithin(target.mask, subtable.mask)) yield* subtable.covered(target);
     }
   }
 
@@ -217,11 +229,8 @@ export class Classifier<R extends ClassifierRule> {
   overlapping(match: Match, priority: number): R | null {
     for (const subtable of this.subtables) {
       if (subtable.maxPriority < priority) break;
-      for (const bucket of subtable.buckets.values()) {
-        for (const rule of bucket) {
-          if (rule.priority === priority && matchesOverlap(rule.match, match)) return rule;
-        }
-      }
+      const rule = subtable.overlapping(match, priority);
+      if (rule !== null) return rule;
     }
     return null;
   }
@@ -245,26 +254,6 @@ function completeConjunctions(rules: readonly ClassifierRule[]): number[] {
   }
   const ids = [...seen].filter(([, e]) => e.clauses.size >= e.nClauses).map(([id]) => id);
   return ids.sort((a, b) => a - b);
-}
-
-/** True when some packet satisfies both. */
-function matchesOverlap(a: Match, b: Match): boolean {
-  for (let i = 0; i < FLOW_WORDS; i++) {
-    if (((a.flow[i] ^ b.flow[i]) & a.mask[i] & b.mask[i]) !== 0) return false;
-  }
-  return true;
-}
-
-/** True when `flow` has the values that `target` asks for in these words, all that it asks for. */
-function agrees(flow: FlowWords, target: Match, words: readonly number[]): boolean {
-  for (const i of words) if (((flow[i] ^ target.flow[i]) & target.mask[i]) !== 0) return false;
-  return true;
-}
-
-/** True when every bit of `inner` is a bit of `outer`. */
-function maskWithin(inner: FlowWords, outer: FlowWords): boolean {
-  for (let i = 0; i < FLOW_WORDS; i++) if ((inner[i] & ~outer[i]) !== 0) return false;
-  return true;
 }
 
 function sameWords(a: FlowWords, b: FlowWords): boolean {

@@ -6,6 +6,7 @@
 import type { SubField } from '../openflow/actions.js';
 import { Classifier } from './classifier.js';
 import { EvictionIndex } from './eviction.js';
+import type { RuleTimeouts } from './expiry.js';
 import type { Rule } from './rule.js';
 import { DEFAULT_PREFIX_FIELDS } from './trie-set.js';
 
@@ -67,7 +68,10 @@ export class FlowTable {
   /** Clock time at which its entries' statistics were last brought up to date for eviction. */
   statsMs = 0;
 
-  constructor(readonly id: number) {}
+  constructor(
+    readonly id: number,
+    private readonly timeouts: RuleTimeouts,
+  ) {}
 
   /** Puts an entry in. */
   insert(rule: Rule): void {
@@ -78,12 +82,14 @@ export class FlowTable {
   /** Takes an entry out. @returns false when it was not in */
   remove(rule: Rule): boolean {
     this.eviction?.remove(rule);
+    this.timeouts.drop(rule);
     return this.cls.remove(rule);
   }
 
   /** Takes every entry out. */
   clear(): void {
     this.eviction = null;
+    for (const rule of this.cls.rules()) this.timeouts.drop(rule);
     this.cls.clear();
   }
 

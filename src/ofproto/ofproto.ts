@@ -24,7 +24,7 @@ import { Bundle } from './bundle.js';
 import { bundleNextWake, bundleRun } from './bundle-run.js';
 import { Connmgr } from './connmgr/connmgr.js';
 import type { OfConn } from './connmgr/ofconn.js';
-import { expireRules } from './expiry.js';
+import { RuleTimeouts } from './expiry.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
 import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
 import { BridgeGroups } from './group-service.js';
@@ -77,7 +77,8 @@ export class Ofproto {
   readonly name: string;
   readonly clock: Clock;
   datapathId: bigint;
-  readonly tables: FlowTable[] = Array.from({ length: N_TABLES }, (_, i) => new FlowTable(i));
+  readonly timeouts = new RuleTimeouts(() => this.backer.wake());
+  readonly tables = Array.from({ length: N_TABLES }, (_, i) => new FlowTable(i, this.timeouts));
   readonly macs: MacLearning<Bundle>;
   readonly connmgr: Connmgr;
   readonly groups = new GroupTable(this);
@@ -103,7 +104,6 @@ export class Ofproto {
   private readonly bundlesByKey = new Map<string, Bundle>();
   private lastPortNo = 0;
   private nextSecondMs = 0;
-  private nextExpiryMs = NEVER;
   private closed = false;
   hwAddr: Uint8Array;
 
@@ -437,10 +437,7 @@ export class Ofproto {
 
   /** Notes when an entry can time out at the earliest. */
   ruleTimes(rule: Rule): void {
-    const expiresMs = rule.expiresMs();
-    if (expiresMs >= this.nextExpiryMs) return;
-    this.nextExpiryMs = expiresMs;
-    this.backer.wake();
+    this.timeouts.note(rule);
   }
 
   // Time.
@@ -450,7 +447,7 @@ export class Ofproto {
     this.exporters.run(now);
     for (const port of this.portsByNo.values()) this.portRun(port);
     for (const bundle of this.bundlesByKey.values()) bundleRun(this, bundle);
-    if (now >= this.nextExpiryMs) this.nextExpiryMs = expireRules(this, now);
+    this.timeouts.run(this, now);
     if (now >= this.nextSecondMs) {
       this.nextSecondMs = now + SECOND_MS;
       // Traffic that the datapath carries keeps its MACs young.
@@ -473,7 +470,7 @@ export class Ofproto {
   }
 
   nextWake(): number {
-    let next = Math.min(this.connmgr.nextWake(), this.nextExpiryMs, this.exporters.nextWake());
+    let next = Math.min(this.connmgr.nextWake(), this.timeouts.nextMs(), this.exporters.nextWake());
     for (const bundle of this.bundles()) next = Math.min(next, bundleNextWake(bundle));
     const macSec = this.macs.nextExpiry();
     if (macSec !== NEVER) next = Math.min(next, Math.max(macSec * SECOND_MS, this.nextSecondMs));

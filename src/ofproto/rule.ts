@@ -6,7 +6,8 @@
 import type { OfAction } from '../openflow/actions.js';
 import type { Match } from '../openflow/match.js';
 import type { FlowMod } from '../openflow/messages.js';
-import type { ClassifierRule, Conjunction } from './classifier.js';
+import { sharedActions, sharedCookie, sharedFlags } from './rule-shared.js';
+import type { ClassifierRule, Conjunction, MatchStore } from './rule-store.js';
 import type { StatsDelta } from './xlate/cache.js';
 
 /** Priorities above OpenFlow's 16 bits belong to entries that the switch made for itself. */
@@ -42,8 +43,35 @@ export type RemovedReason =
   | 'meter_delete'
   | 'eviction';
 
+/** What a change may change in place, and undoing it puts back. */
+export type RuleState = Pick<
+  Rule,
+  | 'cookie'
+  | 'idleTimeout'
+  | 'hardTimeout'
+  | 'importance'
+  | 'flags'
+  | 'conjunctions'
+  | 'actions'
+  | 'modifiedMs'
+  | 'usedMs'
+  | 'packets'
+  | 'bytes'
+  | 'removed'
+  | 'addSeqno'
+  | 'modifySeqno'
+>;
+
+/**
+ * There may be a million: every field counts. Times are whole milliseconds, which lie in the object
+ * itself; cookies, flags and actions are shared among entries that have the same; inside a table
+ * the match is the table's (rule-store.ts).
+ */
 export class Rule implements ClassifierRule {
-  readonly match: Match;
+  home: MatchStore | null = null;
+  slot = 0;
+  /** Its match while it is in no table. */
+  private own: Match | null;
   readonly priority: number;
   readonly tableId: number;
   cookie: bigint;
@@ -66,24 +94,46 @@ export class Rule implements ClassifierRule {
   /** When it was added and changed last, in the order of all changes (connmgr/flow-monitors.ts). */
   addSeqno = 0;
   modifySeqno = 0;
+  /** Where it waits for its end, and at which place there (expiry.ts); 0: nowhere. */
+  dueTick = 0;
+  dueIndex = 0;
 
   constructor(spec: RuleSpec, nowMs: number) {
-    this.match = spec.match;
+    this.own = spec.match;
     this.priority = spec.priority;
     this.tableId = spec.tableId;
-    this.cookie = spec.cookie;
+    this.cookie = sharedCookie(spec.cookie);
     this.idleTimeout = spec.idleTimeout;
     this.hardTimeout = spec.hardTimeout;
     this.importance = spec.importance;
-    this.flags = spec.flags;
+    this.flags = sharedFlags(spec.flags);
     this.setActions(spec.actions);
-    this.createdMs = nowMs;
-    this.modifiedMs = nowMs;
-    this.usedMs = nowMs;
+    this.createdMs = Math.floor(nowMs);
+    this.modifiedMs = this.createdMs;
+    this.usedMs = this.createdMs;
+  }
+
+  /** What it matches. Inside a table it is made anew each time: ask once. */
+  get match(): Match {
+    return this.own ?? (this.home as MatchStore).matchAt(this.slot);
+  }
+
+  moved(home: MatchStore | null, slot: number): void {
+    this.own = home === null ? this.match : null;
+    this.home = home;
+    this.slot = slot;
+  }
+
+  /** A copy of what a change may change. */
+  state(): RuleState {
+    const { cookie, idleTimeout, hardTimeout, importance, flags, conjunctions, actions } = this;
+    const { modifiedMs, usedMs, packets, bytes, removed, addSeqno, modifySeqno } = this;
+    const settings = { cookie, idleTimeout, hardTimeout, importance, flags, conjunctions, actions };
+    return { ...settings, modifiedMs, usedMs, packets, bytes, removed, addSeqno, modifySeqno };
   }
 
   setActions(actions: readonly OfAction[]): void {
-    this.actions = actions;
+    this.actions = sharedActions(actions);
     this.conjunctions = null;
     for (const action of actions) {
       if (action.type !== 'conjunction') continue;
@@ -108,13 +158,14 @@ export class Rule implements ClassifierRule {
 
   /** Priority 0, matching everything: OpenFlow 1.3's table-miss entry. */
   get isTableMiss(): boolean {
-    return this.priority === 0 && this.match.mask.every((word) => word === 0);
+    const { mask } = this.home ?? this.match;
+    return this.priority === 0 && mask.every((word) => word === 0);
   }
 
   credit(delta: StatsDelta): void {
     this.packets += delta.packets;
     this.bytes += delta.bytes;
-    this.usedMs = Math.max(this.usedMs, delta.usedMs);
+    this.usedMs = Math.max(this.usedMs, Math.floor(delta.usedMs));
   }
 
   /** Takes the place of another entry: what that one counted goes on, unless it is to be reset. */

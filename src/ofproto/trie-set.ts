@@ -9,8 +9,7 @@ import {
   W_NW_DST,
   W_NW_SRC,
 } from '../packet/flow-layout.js';
-import { AddressTrie } from './address-trie.js';
-import { prefixBits, prefixLength } from './prefix-trie.js';
+import { AddressTrie, prefixBits, prefixLength } from './address-trie.js';
 
 /** Fields that may have a trie: their first word, and how many words they take. */
 const TRIE_FIELDS: Readonly<Record<string, readonly [word: number, nWords: number]>> = {
@@ -34,6 +33,8 @@ interface Slot {
   /** Of the lookup that is under way. */
   done: boolean;
   bits: number;
+  /** The bits that tell are among those consulted. */
+  marked: boolean;
 }
 
 /** How long the prefix is that a mask of several words covers; 0 when it is none. */
@@ -60,7 +61,7 @@ export class TrieSet {
       const place = TRIE_FIELDS[field];
       if (place === undefined) return [];
       const [word, nWords] = place;
-      return [{ word, nWords, trie: new AddressTrie(nWords), done: false, bits: 0 }];
+      return [{ word, nWords, trie: new AddressTrie(nWords), done: false, bits: 0, marked: false }];
     });
   }
 
@@ -70,21 +71,43 @@ export class TrieSet {
   }
 
   /**
-   * A rule came or went.
+   * A rule came.
    * @param prefixes of its mask, by prefixesOf
    */
-  change(flow: FlowWords, prefixes: readonly number[], delta: 1 | -1): void {
+  add(flow: FlowWords, prefixes: readonly number[]): void {
     for (let i = 0; i < prefixes.length; i++) {
-      const length = prefixes[i];
-      if (length === 0) continue;
       const { word, trie } = this.slots[i];
-      if (delta > 0) trie.add(flow, word, length);
-      else trie.remove(flow, word, length);
+      if (prefixes[i] > 0) trie.add(flow, word, prefixes[i]);
+    }
+  }
+
+  /** A rule went. */
+  remove(flow: FlowWords, prefixes: readonly number[]): void {
+    for (let i = 0; i < prefixes.length; i++) {
+      const { word, trie } = this.slots[i];
+      if (prefixes[i] > 0) trie.remove(flow, word, prefixes[i]);
     }
   }
 
   begin(): void {
-    for (const slot of this.slots) slot.done = false;
+    for (let i = 0; i < this.slots.length; i++) {
+      this.slots[i].done = false;
+      this.slots[i].marked = false;
+    }
+  }
+
+  /**
+   * Whether bits that were consulted already tell that no rule with such prefixes can match: then
+   * nothing more needs to be.
+   */
+  knownOut(prefixes: readonly number[], wc: FlowWords): boolean {
+    for (let i = 0; i < prefixes.length; i++) {
+      const length = prefixes[i];
+      const slot = this.slots[i];
+      if (length === 0 || !slot.done || slot.trie.has(length)) continue;
+      if (isMarked(wc, slot)) return true;
+    }
+    return false;
   }
 
   /**
@@ -100,7 +123,7 @@ export class TrieSet {
         slot.bits = slot.trie.lookup(flow, slot.word);
         slot.done = true;
       }
-      if (slot.trie.lengths.includes(length)) continue;
+      if (slot.trie.has(length)) continue;
       if (slot.bits <= length || isMarked(wc, slot)) {
         mark(wc, slot);
         return true;
@@ -115,12 +138,15 @@ function bitsOfWord(slot: Slot, i: number): number {
 }
 
 function isMarked(wc: FlowWords, slot: Slot): boolean {
+  if (slot.marked) return true;
   for (let i = 0; i < slot.nWords; i++) {
     if ((bitsOfWord(slot, i) & ~wc[slot.word + i]) !== 0) return false;
   }
+  slot.marked = true;
   return true;
 }
 
 function mark(wc: FlowWords, slot: Slot): void {
+  slot.marked = true;
   for (let i = 0; i < slot.nWords; i++) wc[slot.word + i] |= bitsOfWord(slot, i);
 }

@@ -7,7 +7,7 @@
  * Not for: groups and ports (bundles.ts undoes those by the opposite message).
  */
 import type { Ofproto } from '../ofproto.js';
-import type { Rule } from '../rule.js';
+import type { Rule, RuleState } from '../rule.js';
 
 interface Step {
   what: 'insert' | 'remove';
@@ -18,7 +18,7 @@ interface Step {
 export class TableJournal {
   private readonly steps: Step[] = [];
   /** Entries that were about to be modified, as they were. */
-  private readonly saved: [rule: Rule, state: object][] = [];
+  private readonly saved: [rule: Rule, state: RuleState][] = [];
 
   constructor(private readonly ofproto: Ofproto) {
     for (const table of ofproto.tables) {
@@ -45,7 +45,7 @@ export class TableJournal {
 
   /** Keeps the state of entries that the next change may modify in place. */
   keep(rules: Iterable<Rule>): void {
-    for (const rule of rules) this.saved.push([rule, { ...rule }]);
+    for (const rule of rules) this.saved.push([rule, rule.state()]);
   }
 
   /** Stops noting. */
@@ -61,8 +61,10 @@ export class TableJournal {
   undo(): void {
     for (const { what, tableId, rule } of this.steps.reverse()) {
       const { cls } = this.ofproto.tables[tableId];
-      if (what === 'insert') cls.remove(rule);
-      else {
+      if (what === 'insert') {
+        cls.remove(rule);
+        this.ofproto.timeouts.drop(rule);
+      } else {
         rule.removed = false;
         cls.insert(rule);
         this.ofproto.ruleTimes(rule);

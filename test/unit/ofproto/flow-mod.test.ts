@@ -110,7 +110,10 @@ describe('flow-mod', () => {
   });
 
   it('leaves the switch its own entries', () => {
-    const hidden = new Rule({ ...br.noPacketInRule, priority: 0xf0f0f0, tableId: 0 }, 0);
+    const hidden = new Rule(
+      { ...br.noPacketInRule, match: matchAny(), priority: 0xf0f0f0, tableId: 0 },
+      0,
+    );
     br.tables[0].cls.insert(hidden);
     mod('', { command: 'delete', table: 255 });
     br.flushFlows();
