@@ -26,7 +26,7 @@ import type {
   Upcall,
 } from './dpif.js';
 import { DROP_REASONS } from './drop-reasons.js';
-import { FlowRegistry, InstalledFlow, maskedKeyOf } from './flow-registry.js';
+import { FlowRegistry, InstalledFlow } from './flow-registry.js';
 import { type DpMeterConfig, type DpMeterStats, MeterTable } from './meter-table.js';
 import type { OdpAction } from './odp-actions.js';
 import { formatOdpActions, formatOdpKey, formatUfid } from './odp-format.js';
@@ -162,7 +162,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
 
   flowPut(put: FlowPut, worker?: number): DpFlow {
     const program = compileActions(put.actions);
-    const masked = maskedKeyOf(put);
+    const masked = this.flowRegistry.masked(put);
     let flow = this.flowRegistry.find(masked);
     if (flow) {
       flow.actions = put.actions;
@@ -216,6 +216,24 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
 
   flows(): Iterable<DpFlow> {
     return this.flowRegistry;
+  }
+
+  flowMatch(key: FlowWords): DpFlow | undefined {
+    return this.flowRegistry.lookup(key, flowClass(key[W_DL_TYPE] >>> 16));
+  }
+
+  flowPackets(flow: DpFlow): number {
+    const installed = installedFlow(flow);
+    if (installed.final) return installed.final.packets;
+    const at = installed.slot * FLOW_STATS_STRIDE + FS_PACKETS;
+    let packets = this.packetsElsewhere(installed.slot);
+    for (const { flows } of this.workerStats()) packets += flows[at];
+    return packets;
+  }
+
+  /** Packets of a flow that no worker has counted. */
+  protected packetsElsewhere(_slot: number): number {
+    return 0;
   }
 
   flowStats(flow: DpFlow): DpFlowStats {

@@ -281,8 +281,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.kernel?.flowRemoved(flow);
     let left = 1;
     const one = () => {
-      left -= 1;
-      if (left === 0) done();
+      if (--left === 0) done();
     };
     this.eachWith(flow, (worker) => {
       worker.commands.flowDel(flow.slot);
@@ -290,6 +289,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       this.afterFlush(worker, one);
     });
     one();
+  }
+
+  protected override packetsElsewhere(slot: number): number {
+    return this.kernel === null ? 0 : this.kernel.cache.flowStats(slot).packets;
   }
 
   protected toClockMs(usedMs: number): number {
@@ -303,11 +306,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   protected override rawPortStats(portNo: number): DpPortStats {
     const stats = super.rawPortStats(portNo);
     const more = this.kernel?.cache.portStats(portNo);
-    if (!more) return stats;
-    stats.rxPackets += more.rxPackets;
-    stats.rxBytes += more.rxBytes;
-    stats.txPackets += more.txPackets;
-    stats.txBytes += more.txBytes;
+    if (more) for (const [name, n] of Object.entries(more)) stats[name as keyof typeof more] += n;
     return stats;
   }
 

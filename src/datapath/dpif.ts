@@ -51,9 +51,12 @@ export interface DpFlowStats {
 /** An installed megaflow. `id` is the handle for delete, modify and statistics. */
 export interface DpFlow {
   readonly id: number;
+  /** A copy may be made for each caller: look once. */
   readonly key: FlowWords;
   readonly mask: FlowWords;
   actions: readonly OdpAction[];
+  /** What the layer above keeps for the flow: the datapath does not look at it. */
+  owner?: unknown;
 }
 
 export interface FlowPut {
@@ -142,6 +145,10 @@ export interface Dpif {
   flowDel(flow: DpFlow): void;
   flowFlush(): void;
   flows(): Iterable<DpFlow>;
+  /** An installed flow that a packet's key (in_port the datapath's) matches, if any. */
+  flowMatch(key: FlowWords): DpFlow | undefined;
+  /** The number of packets in `flowStats`, for less. */
+  flowPackets(flow: DpFlow): number;
   /** Statistics since the flow was put. */
   flowStats(flow: DpFlow): DpFlowStats;
 

@@ -5,12 +5,24 @@
  *
  * A slot is given to another flow only after every worker has let go of it: a worker's counters in
  * the slot always belong to one flow. Flows are the same when mask and masked key are.
+ *
+ * There may be hundreds of thousands of them: flows with the same mask share it, keys lie in a
+ * store of their own (key-store.ts).
  */
 import { TapswitchError } from '../common/errors.js';
-import type { FlowWords } from '../packet/flow-layout.js';
+import { DP_FLOW_WORDS, type FlowWords, newFlow } from '../packet/flow-layout.js';
 import type { DpFlow, DpFlowStats, FlowPut } from './dpif.js';
-import { type MaskedKey, MegaflowTable, maskedKey } from './megaflow-table.js';
+import { KeyStore } from './key-store.js';
+import { type MaskedKey, MegaflowTable } from './megaflow-table.js';
 import type { OdpAction } from './odp-actions.js';
+
+/** A mask that installed flows share, whole and as the words that it consults. */
+interface SharedMask {
+  readonly whole: FlowWords;
+  readonly words: Int32Array;
+  readonly masks: Int32Array;
+  flows: number;
+}
 
 /** An installed flow as the main thread keeps it. */
 export class InstalledFlow implements DpFlow {
@@ -19,36 +31,62 @@ export class InstalledFlow implements DpFlow {
   /** Statistics once the flow is gone and its slot may be another's. */
   final: DpFlowStats | null = null;
   deleted = false;
+  owner: unknown = undefined;
 
   constructor(
     readonly id: number,
     readonly slot: number,
-    readonly key: FlowWords,
-    readonly mask: FlowWords,
-    readonly masked: MaskedKey,
+    private readonly keys: KeyStore,
+    readonly shared: SharedMask,
     public actions: readonly OdpAction[],
   ) {}
+
+  /** A copy; of no use any more once the flow is gone. */
+  get key(): FlowWords {
+    return this.keys.get(this.slot);
+  }
+
+  get mask(): FlowWords {
+    return this.shared.whole;
+  }
+
+  /** Writes the key over `into`. */
+  readKey(into: FlowWords): void {
+    this.keys.read(this.slot, into);
+  }
+
+  get masked(): MaskedKey {
+    const { words, masks } = this.shared;
+    this.keys.read(this.slot, scratchKey);
+    const values = new Int32Array(words.length);
+    for (let i = 0; i < words.length; i++) values[i] = scratchKey[words[i]] & masks[i];
+    return { words, masks, values };
+  }
 }
 
-function hashOf(masked: MaskedKey): number {
-  let hash = masked.words.length;
-  for (let i = 0; i < masked.words.length; i++) {
-    hash = Math.imul(hash ^ masked.words[i], 0x01000193);
-    hash = Math.imul(hash ^ masked.masks[i], 0x01000193);
-    hash = Math.imul(hash ^ masked.values[i], 0x01000193);
+const scratchKey = newFlow();
+
+function maskHash(mask: FlowWords): number {
+  let hash = 0;
+  for (let i = 0; i < DP_FLOW_WORDS; i++) {
+    if (mask[i] === 0) continue;
+    hash = Math.imul(hash ^ mask[i] ^ Math.imul(i, 0x85ebca6b), 0x9e3779b1);
     hash ^= hash >>> 15;
   }
   return hash;
 }
 
-function same(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((value, i) => value === b[i]);
+function sameMask(a: FlowWords, b: FlowWords): boolean {
+  for (let i = 0; i < DP_FLOW_WORDS; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 export class FlowRegistry {
   /** Classifies as workers do, to find what an upcall would hit by now. */
   readonly table = new MegaflowTable();
-  private readonly byHash = new Map<number, InstalledFlow[]>();
+  private readonly keys = new KeyStore();
+  /** By hash. */
+  private readonly masks = new Map<number, SharedMask[]>();
   private readonly bySlot: (InstalledFlow | undefined)[] = [];
   private readonly freeSlots: number[] = [];
   private nextSlot = 0;
@@ -68,14 +106,8 @@ export class FlowRegistry {
 
   /** The flow with this mask and masked key, if it is installed. */
   find(masked: MaskedKey): InstalledFlow | undefined {
-    return this.byHash
-      .get(hashOf(masked))
-      ?.find(
-        (flow) =>
-          same(flow.masked.words, masked.words) &&
-          same(flow.masked.masks, masked.masks) &&
-          same(flow.masked.values, masked.values),
-      );
+    const slot = this.table.find(masked);
+    return slot < 0 ? undefined : this.bySlot[slot];
   }
 
   /** The flow that a packet's whole key of class `cls` matches, if any. */
@@ -84,8 +116,17 @@ export class FlowRegistry {
     return slot < 0 ? undefined : this.bySlot[slot];
   }
 
+  /** The masked key of a put; what it shares with other flows is not copied. */
+  masked(put: FlowPut): MaskedKey {
+    const { words, masks } = this.sharedMask(put.mask);
+    const values = new Int32Array(words.length);
+    for (let i = 0; i < words.length; i++) values[i] = put.key[words[i]] & masks[i];
+    return { words, masks, values };
+  }
+
   /**
    * Takes a slot for a new flow.
+   * @param masked of this very put
    * @throws TapswitchError E_FLOW_LIMIT when there is none
    */
   add(put: FlowPut, masked: MaskedKey): InstalledFlow {
@@ -98,12 +139,10 @@ export class FlowRegistry {
       );
     }
     if (slot === this.nextSlot) this.nextSlot++;
-    const { key, mask, actions } = put;
-    const flow = new InstalledFlow(this.nextId++, slot, key.slice(), mask.slice(), masked, actions);
-    const hash = hashOf(masked);
-    const bucket = this.byHash.get(hash);
-    if (bucket) bucket.push(flow);
-    else this.byHash.set(hash, [flow]);
+    const shared = this.sharedMask(put.mask);
+    shared.flows++;
+    this.keys.put(slot, put.key);
+    const flow = new InstalledFlow(this.nextId++, slot, this.keys, shared, put.actions);
     this.bySlot[slot] = flow;
     this.table.insert(masked, slot);
     this.count++;
@@ -116,10 +155,8 @@ export class FlowRegistry {
     flow.deleted = true;
     this.count--;
     this.table.remove(flow.masked);
-    const hash = hashOf(flow.masked);
-    const left = this.byHash.get(hash)!.filter((other) => other !== flow);
-    if (left.length > 0) this.byHash.set(hash, left);
-    else this.byHash.delete(hash);
+    flow.shared.flows--;
+    if (flow.shared.flows === 0) this.dropMask(flow.shared);
     return true;
   }
 
@@ -128,9 +165,28 @@ export class FlowRegistry {
     this.bySlot[flow.slot] = undefined;
     this.freeSlots.push(flow.slot);
   }
-}
 
-/** The masked key of a put. */
-export function maskedKeyOf(put: FlowPut): MaskedKey {
-  return maskedKey(put.key, put.mask);
+  private sharedMask(mask: FlowWords): SharedMask {
+    const hash = maskHash(mask);
+    const list = this.masks.get(hash) ?? [];
+    const known = list.find(({ whole }) => sameMask(whole, mask));
+    if (known !== undefined) return known;
+    const words: number[] = [];
+    for (let w = 0; w < DP_FLOW_WORDS; w++) if (mask[w] !== 0) words.push(w);
+    const made: SharedMask = {
+      whole: mask.slice(),
+      words: Int32Array.from(words),
+      masks: Int32Array.from(words, (w) => mask[w]),
+      flows: 0,
+    };
+    this.masks.set(hash, [...list, made]);
+    return made;
+  }
+
+  private dropMask(mask: SharedMask): void {
+    const hash = maskHash(mask.whole);
+    const left = this.masks.get(hash)?.filter((other) => other !== mask) ?? [];
+    if (left.length > 0) this.masks.set(hash, left);
+    else this.masks.delete(hash);
+  }
 }

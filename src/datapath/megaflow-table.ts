@@ -1,7 +1,8 @@
 /**
  * Megaflow cache: tuple space search over masked keys.
  *
- * Flows with the same mask share a subtable (subtable.ts).
+ * Flows with the same mask share a subtable (subtable.ts), found by a hash of the mask when flows
+ * come and go.
  *
  * A look-up probes the subtables that hold a flow of the packet's class (IPv4, IPv6, ARP, other:
  * see packet/extract.ts), the most often hit first. Megaflows that overlap must agree on their
@@ -11,7 +12,7 @@
  */
 import { CLASS_OTHER, FLOW_CLASSES, flowClass } from '../packet/extract.js';
 import { DP_FLOW_WORDS, type FlowWords, W_DL_TYPE } from '../packet/flow-layout.js';
-import { Subtable } from './subtable.js';
+import { HASH_MULTIPLIER, Subtable } from './subtable.js';
 
 /** A masked key: the words that the mask consults, in ascending order. */
 export interface MaskedKey {
@@ -49,11 +50,22 @@ function classBits(masked: MaskedKey): number {
   return (1 << FLOW_CLASSES) - 1;
 }
 
+function maskHash(words: Int32Array, masks: Int32Array): number {
+  let hash = words.length;
+  for (let i = 0; i < words.length; i++) {
+    hash = Math.imul(hash ^ words[i], HASH_MULTIPLIER);
+    hash = Math.imul(hash ^ masks[i] ^ (hash >>> 15), HASH_MULTIPLIER);
+  }
+  return hash ^ (hash >>> 15);
+}
+
 /** The megaflows of one worker, by masked key; values are flow slots. */
 export class MegaflowTable {
   /** Subtables probed by the last look-up. */
   probes = 0;
-  private readonly subtables: Subtable[] = [];
+  private readonly subtables = new Set<Subtable>();
+  /** By hash of the mask. */
+  private readonly byMask = new Map<number, Subtable[]>();
   private readonly byClass: Subtable[][] = Array.from({ length: FLOW_CLASSES }, () => []);
   /** By class: every bit that a flow of the class consults, by flow word. */
   readonly unions: Int32Array[] = Array.from(
@@ -63,7 +75,7 @@ export class MegaflowTable {
 
   /** Number of masks in use. */
   get masks(): number {
-    return this.subtables.length;
+    return this.subtables.size;
   }
 
   /** The slot of the first flow that matches a whole key of class `cls`, or -1. */
@@ -82,12 +94,26 @@ export class MegaflowTable {
     return -1;
   }
 
+  /** The subtable of a mask, or undefined. */
+  subtable(words: Int32Array, masks: Int32Array): Subtable | undefined {
+    return this.byMask.get(maskHash(words, masks))?.find((s) => s.hasMask(words, masks));
+  }
+
+  /** The slot of the flow with exactly this mask and these values, or -1. */
+  find(masked: MaskedKey): number {
+    return this.subtable(masked.words, masked.masks)?.slotOf(masked.values) ?? -1;
+  }
+
   /** Adds a flow. Returns true when the union of some class changed. */
   insert(masked: MaskedKey, slot: number): boolean {
-    let subtable = this.subtables.find((s) => s.hasMask(masked.words, masked.masks));
+    let subtable = this.subtable(masked.words, masked.masks);
     if (!subtable) {
       subtable = new Subtable(masked.words, masked.masks);
-      this.subtables.push(subtable);
+      this.subtables.add(subtable);
+      const hash = maskHash(masked.words, masked.masks);
+      const others = this.byMask.get(hash);
+      if (others) others.push(subtable);
+      else this.byMask.set(hash, [subtable]);
     }
     subtable.insert(masked.values, slot);
     return this.countClasses(subtable, classBits(masked), 1);
@@ -95,12 +121,18 @@ export class MegaflowTable {
 
   /** Removes a flow; true when the union of some class changed. */
   remove(masked: MaskedKey): boolean {
-    const at = this.subtables.findIndex((s) => s.hasMask(masked.words, masked.masks));
-    if (at < 0) return false;
-    const subtable = this.subtables[at];
-    if (!subtable.remove(masked.values)) return false;
-    if (subtable.size === 0) this.subtables.splice(at, 1);
+    const subtable = this.subtable(masked.words, masked.masks);
+    if (!subtable?.remove(masked.values)) return false;
+    if (subtable.size === 0) this.drop(subtable);
     return this.countClasses(subtable, classBits(masked), -1);
+  }
+
+  private drop(subtable: Subtable): void {
+    this.subtables.delete(subtable);
+    const hash = maskHash(subtable.words, subtable.masks);
+    const left = this.byMask.get(hash)?.filter((other) => other !== subtable) ?? [];
+    if (left.length > 0) this.byMask.set(hash, left);
+    else this.byMask.delete(hash);
   }
 
   /** Orders the subtables by hits since the last call (halved, so that history fades). */
@@ -126,19 +158,20 @@ export class MegaflowTable {
       if (before === 0) list.push(subtable);
       else if (before + delta === 0) list.splice(list.indexOf(subtable), 1);
       else continue;
-      changed = this.updateUnion(cls) || changed;
+      changed = this.updateUnion(cls, delta > 0 ? subtable : null) || changed;
     }
     return changed;
   }
 
-  private updateUnion(cls: number): boolean {
-    const union = new Int32Array(DP_FLOW_WORDS);
-    for (const subtable of this.byClass[cls]) {
+  /** @param added the subtable that is new in the class, or null when one went */
+  private updateUnion(cls: number, added: Subtable | null): boolean {
+    const old = this.unions[cls];
+    const union = added === null ? new Int32Array(DP_FLOW_WORDS) : old.slice();
+    for (const subtable of added === null ? this.byClass[cls] : [added]) {
       for (let i = 0; i < subtable.words.length; i++) {
         union[subtable.words[i]] |= subtable.masks[i];
       }
     }
-    const old = this.unions[cls];
     this.unions[cls] = union;
     return union.some((mask, word) => mask !== old[word]);
   }

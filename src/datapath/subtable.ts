@@ -98,6 +98,12 @@ export class Subtable {
     return true;
   }
 
+  /** The slot of the entry with these values, or -1. */
+  slotOf(values: Int32Array): number {
+    const at = this.find(values);
+    return at < 0 ? -1 : this.entries[at * this.stride] - 1;
+  }
+
   private find(values: Int32Array): number {
     const { entries, stride } = this;
     const last = this.capacity - 1;

@@ -17,6 +17,8 @@ import type { SampleCookie, UserspaceCookie } from '../datapath/odp-actions.js';
 import { W_IN_PORT } from '../packet/flow-layout.js';
 import { ControllerActions } from './controller-actions.js';
 import { DpSupport } from './dp-support.js';
+import type { MacNumber } from './flow-access.js';
+import { macKey } from './mac-learning.js';
 import type { Ofproto } from './ofproto.js';
 import type { OfPort } from './port.js';
 import { RecircIds } from './recirc-ids.js';
@@ -84,6 +86,12 @@ export class OfprotoBacker {
   tablesChanged(): void {
     this.revalidator.mark();
     if (this.revalidator.pending) this.wake();
+  }
+
+  /** An address was learned, has moved or was forgotten: flows that looked it up may be wrong. */
+  macChanged(ofproto: Ofproto, { mac, vlan }: { mac: MacNumber; vlan: number }): void {
+    const dependents = this.udpif.macDependents.of(ofproto, macKey(mac, vlan));
+    if (this.revalidator.markFlows(dependents)) this.wake();
   }
 
   /** Something may be due earlier than `nextWake` said last. */

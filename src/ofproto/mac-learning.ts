@@ -73,7 +73,8 @@ export function macLearningTotals(): [name: string, total: number][] {
   ];
 }
 
-function keyOf(mac: MacNumber, vlan: number): number {
+/** A number for an address in a VLAN; 1 in 256 VLANs share it. */
+export function macKey(mac: MacNumber, vlan: number): number {
   // 48 bits of MAC do not leave 12 more below 2^53: the VLAN's entries are in maps of their own.
   return mac * 16 + (vlan & 15);
 }
@@ -93,6 +94,9 @@ export class MacLearning<B extends object> {
   /** Monotonic seconds when the next gratuitous ARP lock ends. */
   private lockEnds = Number.POSITIVE_INFINITY;
   readonly statistics: MacStatistics = { learned: 0, expired: 0, evicted: 0, moved: 0 };
+
+  /** Told of entries that make room for others, that aged, and whose lock has ended. */
+  onChange: ((entry: MacEntry<B>) => void) | null = null;
 
   /** @param nowSec monotonic seconds, whole */
   constructor(private readonly nowSec: () => number) {}
@@ -149,7 +153,7 @@ export class MacLearning<B extends object> {
   }
 
   private find(mac: MacNumber, vlan: number): MacEntry<B> | undefined {
-    return this.byVlan.get(vlan >> 4)?.get(keyOf(mac, vlan));
+    return this.byVlan.get(vlan >> 4)?.get(macKey(mac, vlan));
   }
 
   isGratArpLocked(entry: MacEntry<B>): boolean {
@@ -172,6 +176,7 @@ export class MacLearning<B extends object> {
       return false;
     }
     const entry = known ?? this.insert(mac, vlan, bundle);
+    const wasLocked = this.isGratArpLocked(entry);
     this.touch(entry);
     entry.expires = this.nowSec() + this.idleSec;
     entry.seenMs = Math.max(entry.seenMs, sighting.seenMs);
@@ -183,7 +188,8 @@ export class MacLearning<B extends object> {
       } else if (this.isGratArpLocked(entry)) return known === undefined;
     }
     if (known === undefined) return true;
-    if (entry.bundle === bundle) return false;
+    // A lock that begins keeps out what was let in before.
+    if (entry.bundle === bundle) return this.isGratArpLocked(entry) && !wasLocked;
     this.count('moved');
     this.setBundle(entry, bundle);
     return true;
@@ -221,7 +227,7 @@ export class MacLearning<B extends object> {
       table = new Map();
       this.byVlan.set(vlan >> 4, table);
     }
-    table.set(keyOf(mac, vlan), entry);
+    table.set(macKey(mac, vlan), entry);
     this.lru.add(entry);
     this.addToBundle(entry, bundle);
     if (learned) this.count('learned');
@@ -268,7 +274,7 @@ export class MacLearning<B extends object> {
   private remove(entry: MacEntry<B>): void {
     if (entry.expires === STATIC) this.nStatic -= 1;
     this.lru.delete(entry);
-    this.byVlan.get(entry.vlan >> 4)?.delete(keyOf(entry.mac, entry.vlan));
+    this.byVlan.get(entry.vlan >> 4)?.delete(macKey(entry.mac, entry.vlan));
     this.dropFromBundle(entry);
   }
 
@@ -278,6 +284,7 @@ export class MacLearning<B extends object> {
     if (oldest === undefined) return;
     this.remove(oldest);
     this.count('evicted');
+    this.onChange?.(oldest);
   }
 
   private count(what: keyof MacStatistics): void {
@@ -326,6 +333,7 @@ export class MacLearning<B extends object> {
       if (now < entry.expires) break;
       this.remove(entry);
       this.count('expired');
+      this.onChange?.(entry);
       any = true;
     }
     while (this.lru.size > this.maxEntries) {
@@ -337,8 +345,13 @@ export class MacLearning<B extends object> {
 
   private findLockEnd(now: number): void {
     this.lockEnds = Number.POSITIVE_INFINITY;
-    for (const { gratArpLockUntil } of this.lru) {
-      if (gratArpLockUntil > now) this.lockEnds = Math.min(this.lockEnds, gratArpLockUntil);
+    for (const entry of this.lru) {
+      const until = entry.gratArpLockUntil;
+      if (until > now) this.lockEnds = Math.min(this.lockEnds, until);
+      else if (until > 0) {
+        entry.gratArpLockUntil = 0;
+        this.onChange?.(entry);
+      }
     }
   }
 

@@ -124,6 +124,7 @@ export class Ofproto {
       ...options.desc,
     };
     this.macs = new MacLearning<Bundle>(() => Math.floor(this.clock.now() / SECOND_MS));
+    this.macs.onChange = (entry) => backer.macChanged(this, entry);
     this.missRule = this.internalRule([
       { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 0 },
     ]);
@@ -285,7 +286,7 @@ export class Ofproto {
     const { bundle } = sighting;
     if (this.bundlesByKey.get(bundle.key) !== bundle) return false;
     const news = this.macs.update({ ...sighting, isBond: bundle.bond !== null });
-    if (news) this.markRevalidate();
+    if (news) this.backer.macChanged(this, sighting);
     return news;
   }
 
@@ -452,7 +453,7 @@ export class Ofproto {
       this.nextSecondMs = now + SECOND_MS;
       // Traffic that the datapath carries keeps its MACs young.
       if (this.macs.nextExpiry() * SECOND_MS <= now + SECOND_MS) this.backer.pushStats();
-      if (this.macs.run()) this.markRevalidate();
+      this.macs.run();
     }
     this.connmgr.run(now);
   }

@@ -5,7 +5,7 @@
  *                  \                                                   were on their way up)
  *                   -> translate --> execute --> flowPut + Ukey
  *
- *     Ukey: the first packet's key, the mask, the datapath flow, the statistics pushed so far and
+ *     Ukey: the datapath flow (its key is the first packet's), the statistics pushed so far and
  *     where further ones go (xlate/cache.ts)
  *
  * Every installed flow can be translated again from its key: revalidate.ts does so when anything
@@ -16,7 +16,6 @@ import { TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { DpFlow, Upcall } from '../datapath/dpif.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
-import type { Match } from '../openflow/match.js';
 import {
   DP_FLOW_WORDS,
   type FlowWords,
@@ -26,8 +25,8 @@ import {
   W_TCP_FLAGS,
 } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
-import { Classifier, type ClassifierRule } from './classifier.js';
 import { giveFlow, takeFlowCopy } from './flow-pool.js';
+import { MacDependents } from './mac-dependents.js';
 import { logFailure } from './trace-run.js';
 import { pushStats, type XlateCacheEntry } from './xlate/cache.js';
 import { odpActionsEqual } from './xlate/commit.js';
@@ -37,10 +36,11 @@ import { megaflowMask, translate } from './xlate/translate.js';
 
 const log = getLogger('ofproto_dpif_upcall');
 
+/** Shared by the many flows that have none. */
+const NONE: readonly number[] = [];
+
 /** An installed megaflow. */
-export class Ukey implements ClassifierRule {
-  readonly priority = 0;
-  readonly match: Match;
+export class Ukey {
   cache: readonly XlateCacheEntry[];
   controllerIds: readonly number[];
   recircIds: readonly number[];
@@ -50,36 +50,52 @@ export class Ukey implements ClassifierRule {
   tcpFlags = 0;
   usedMs: number;
 
-  /** @param flow the key of the packet that it was made for, datapath port in W_IN_PORT */
+  /** @param serial grows from flow to flow */
   constructor(
-    readonly flow: FlowWords,
     readonly dpFlow: DpFlow,
     out: XlateOut,
+    readonly serial: number,
     nowMs: number,
   ) {
-    // Bits outside the mask are not zero here; the classifier's lookups do not mind.
-    this.match = { flow, mask: dpFlow.mask };
     this.cache = out.cache;
-    this.controllerIds = out.controllerIds;
-    this.recircIds = out.recircIds;
+    this.controllerIds = orNone(out.controllerIds);
+    this.recircIds = orNone(out.recircIds);
     this.usedMs = nowMs;
   }
+
+  /** The key of the packet that it was made for, datapath port in W_IN_PORT: a copy. */
+  get flow(): FlowWords {
+    return this.dpFlow.key;
+  }
+}
+
+function orNone(ids: readonly number[]): readonly number[] {
+  return ids.length === 0 ? NONE : ids;
 }
 
 export class Udpif {
   readonly ukeys = new Set<Ukey>();
-  private readonly index = new Classifier<Ukey>();
+  readonly macDependents = new MacDependents();
+  /** Of the next flow; the set of ukeys is in their order. */
+  nextSerial = 1;
   /** Deleted from the datapath; their last statistics come after `dpif.sync()`. */
   private dying: Ukey[] = [];
   private syncing = false;
   private limitReported = false;
   maxFlows = 0;
+  /** What revalidation in good time allows, at most `flow-limit` (Revalidator.adaptLimit). */
+  affordableFlows = Number.POSITIVE_INFINITY;
   /** Off: every flow matches one packet's headers exactly. */
   megaflows = true;
   /** Moving average of the number of flows, taken once per revalidation. */
   avgFlows = 0;
 
   constructor(private readonly backer: OfprotoBacker) {}
+
+  /** Flows that may be installed now. */
+  get flowLimit(): number {
+    return Math.min(this.affordableFlows, this.backer.settings.flowLimit);
+  }
 
   /** Takes one packet from the datapath. */
   upcall(upcall: Upcall): void {
@@ -92,11 +108,17 @@ export class Udpif {
       this.backer.sampled(cookie, upcall);
       return;
     }
-    if (upcall.type === 'miss' && !this.backer.revalidationPending) {
-      const known = this.index.lookup(upcall.key, null);
-      if (known !== null && this.runKnown(known, upcall)) return;
+    if (upcall.type === 'miss') {
+      const known = this.lookup(upcall.key);
+      const valid = known !== null && this.backer.revalidator.isCurrent(known);
+      if (valid && this.runKnown(known, upcall)) return;
     }
     this.handleMiss(upcall);
+  }
+
+  /** The installed flow that a packet's key matches, or null. */
+  private lookup(key: FlowWords): Ukey | null {
+    return (this.backer.dpif.flowMatch(key)?.owner as Ukey | undefined) ?? null;
   }
 
   /** The flow was installed while the packet was on its way: do what the flow does. */
@@ -143,27 +165,28 @@ export class Udpif {
   }
 
   private install(key: FlowWords, out: XlateOut): void {
-    if (this.ukeys.size >= this.backer.settings.flowLimit) {
+    if (this.ukeys.size >= this.flowLimit) {
       if (!this.limitReported) log.warn(`flow limit ${this.ukeys.size} reached`);
       this.limitReported = true;
       return;
     }
     const mask = megaflowMask(out.wc, key);
     if (!this.megaflows) exactMask(mask);
-    // The whole key, for the text of dumps: bits outside the mask do not count.
-    const flow = key.slice();
-    const old = this.index.lookup(key, null);
+    const old = this.lookup(key);
     if (old !== null) {
       if (odpActionsEqual(old.dpFlow.actions, installed(out)) && masksEqual(old, mask)) return;
       this.remove(old);
     }
     try {
-      const dpFlow = this.backer.dpif.flowPut({ key: flow, mask, actions: installed(out) });
-      const ukey = new Ukey(flow, dpFlow, out, this.backer.clock.now());
+      // The whole key, for the text of dumps: bits outside the mask do not count.
+      const dpFlow = this.backer.dpif.flowPut({ key, mask, actions: installed(out) });
+      giveFlow(mask);
+      const ukey = new Ukey(dpFlow, out, this.nextSerial++, this.backer.clock.now());
+      dpFlow.owner = ukey;
       this.backer.controllerActions.ref(ukey.controllerIds);
       this.backer.frozenStates.ref(ukey.recircIds);
       this.ukeys.add(ukey);
-      this.index.insert(ukey);
+      this.macDependents.add(ukey);
       if (this.ukeys.size === 1) this.backer.wake();
       this.maxFlows = Math.max(this.maxFlows, this.ukeys.size);
     } catch (error) {
@@ -172,17 +195,22 @@ export class Udpif {
     }
   }
 
-  /** Credits what the datapath has counted for a flow since the last time. */
-  pushFlowStats(ukey: Ukey): void {
+  /**
+   * Credits what the datapath has counted for a flow since the last time.
+   * @returns how many packets
+   */
+  pushFlowStats(ukey: Ukey): number {
+    if (this.backer.dpif.flowPackets(ukey.dpFlow) <= ukey.packets) return 0;
     const stats = this.backer.dpif.flowStats(ukey.dpFlow);
     const packets = stats.packets - ukey.packets;
     const bytes = stats.bytes - ukey.bytes;
     ukey.tcpFlags |= stats.tcpFlags;
-    if (packets <= 0) return;
+    if (packets <= 0) return 0;
     ukey.packets = stats.packets;
     ukey.bytes = stats.bytes;
     ukey.usedMs = Math.max(ukey.usedMs, stats.usedMs);
     pushStats(ukey.cache, { packets, bytes, usedMs: stats.usedMs, tcpFlags: stats.tcpFlags });
+    return packets;
   }
 
   /** Brings every rule's, port's and MAC's statistics up to date. */
@@ -200,14 +228,17 @@ export class Udpif {
     this.backer.frozenStates.ref(out.recircIds);
     this.backer.frozenStates.unref(ukey.recircIds);
     this.backer.controllerActions.unref(ukey.controllerIds);
+    this.macDependents.remove(ukey);
     ukey.cache = out.cache;
-    ukey.controllerIds = out.controllerIds;
-    ukey.recircIds = out.recircIds;
+    ukey.controllerIds = orNone(out.controllerIds);
+    ukey.recircIds = orNone(out.recircIds);
+    this.macDependents.add(ukey);
   }
 
   remove(ukey: Ukey): void {
     if (!this.ukeys.delete(ukey)) return;
-    this.index.remove(ukey);
+    this.macDependents.remove(ukey);
+    this.backer.revalidator.forget(ukey);
     this.limitReported = false;
     this.pushFlowStats(ukey);
     this.backer.dpif.flowDel(ukey.dpFlow);

@@ -1,6 +1,8 @@
 /**
  * Megaflow soundness: every packet that matches an installed megaflow gets the actions that
  * translating that very packet would give. Random tables, actions, VLANs, bonds and MAC state.
+ *
+ * MEGAFLOW_RUNS in the environment multiplies the number of cases; MEGAFLOW_SEED repeats a run.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +24,12 @@ import { normalizeMatch } from '../../src/openflow/normalize.js';
 import { matchFieldText, matchProtocol } from '../../src/openflow/syntax/match-parse.js';
 import { extractFlow } from '../../src/packet/extract.js';
 import { type FrameSpec, frame, TestSwitch } from '../unit/ofproto/support/bridge.js';
+
+const TIMES = Number(process.env.MEGAFLOW_RUNS ?? 1);
+const SEED =
+  process.env.MEGAFLOW_SEED === undefined ? undefined : Number(process.env.MEGAFLOW_SEED);
+const LONG = { timeout: 60_000 * Math.max(TIMES, 1) };
+const runs = (n: number) => ({ numRuns: Math.ceil(n * TIMES), seed: SEED });
 
 const MACS = ['50:54:00:00:00:01', '50:54:00:00:00:02', '50:54:00:00:00:03'];
 const mac = fc.constantFrom(...MACS);
@@ -393,29 +401,29 @@ function sendAll(sw: TestSwitch, traffic: Traffic): void {
 const arbPorts = fc.array(arbPort, { minLength: 5, maxLength: 5 });
 
 describe('megaflows', () => {
-  it('are sound for random tables over random VLANs, bonds and MACs', () => {
+  it('are sound for random tables over random VLANs, bonds and MACs', LONG, () => {
     fc.assert(
       fc.property(arbPorts, fc.array(arbRule, { maxLength: 12 }), arbTraffic, (ports, rules, t) => {
         const sw = build(ports, rules);
         sendAll(sw, t);
         checkSound(sw, t);
       }),
-      { numRuns: 400 },
+      runs(400),
     );
   });
 
-  it('are sound for NORMAL alone', () => {
+  it('are sound for NORMAL alone', LONG, () => {
     fc.assert(
       fc.property(arbPorts, arbTraffic, (ports, t) => {
         const sw = build(ports, []);
         sendAll(sw, t);
         checkSound(sw, t);
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 
-  it('are sound for one entry that applies to everything', () => {
+  it('are sound for one entry that applies to everything', LONG, () => {
     const arbActionList = fc.array(arbSimple, { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(arbPorts, arbActionList, arbTraffic, (ports, actions, t) => {
@@ -425,11 +433,11 @@ describe('megaflows', () => {
         sendAll(sw, t);
         checkSound(sw, t);
       }),
-      { numRuns: 400 },
+      runs(400),
     );
   });
 
-  it('follow changes of tables, ports and time', () => {
+  it('follow changes of tables, ports and time', LONG, () => {
     fc.assert(
       fc.property(
         arbPorts,
@@ -453,7 +461,7 @@ describe('megaflows', () => {
           checkSound(sw, t);
         },
       ),
-      { numRuns: 100 },
+      runs(100),
     );
   });
 });

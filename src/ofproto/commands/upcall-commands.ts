@@ -4,12 +4,12 @@ import type { OfprotoRegistry } from '../registry.js';
 import { commandError, type OfprotoCommand } from './command.js';
 
 function upcallShow(backer: OfprotoBacker): string {
-  const { udpif, revalidator, settings } = backer;
+  const { udpif, revalidator } = backer;
   const current = udpif.ukeys.size;
   return [
     `${backer.dpif.name}:\n`,
     `  flows         : (current ${current}) (avg ${udpif.avgFlows}) (max ${udpif.maxFlows}) `,
-    `(limit ${settings.flowLimit})\n`,
+    `(limit ${udpif.flowLimit})\n`,
     `  dump duration : ${Math.round(revalidator.dumpDurationMs)}ms\n`,
     '  ufid enabled : true\n',
     '\n',

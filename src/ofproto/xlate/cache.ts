@@ -34,6 +34,8 @@ export type XlateCacheEntry =
   | { type: 'rule'; rule: Rule }
   | { type: 'table'; table: FlowTable; matched: boolean }
   | { type: 'normal'; ofproto: Ofproto; sighting: Sighting }
+  /** Nothing is counted: an address (macKey) that was looked up. */
+  | { type: 'mac'; ofproto: Ofproto; key: number }
   | { type: 'bond'; bucket: BondBucket }
   | { type: 'netflow'; netflow: FlowAccounting; key: NetflowKey; output: number }
   | { type: 'mirror'; mirrors: readonly Mirror[] }

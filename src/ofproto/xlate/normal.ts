@@ -31,6 +31,7 @@ import {
   unwildcardDlSrc,
   vlanTci,
 } from '../flow-access.js';
+import { type MacEntry, macKey } from '../mac-learning.js';
 import type { OfPort } from '../port.js';
 import { isReservedMac } from '../reserved-mac.js';
 import { NF_OUT } from '../sampling.js';
@@ -111,7 +112,7 @@ function isAdmissible(ctx: XlateContext, port: OfPort, bundle: Bundle, vlan: num
       ctx.report('detail', 'bonding refused admissibility, dropping');
       return false;
     case 'drop-if-moved': {
-      const entry = ofproto.macs.lookup(dlSrc(flow), vlan);
+      const entry = lookupMac(ctx, dlSrc(flow), vlan);
       if (entry === null || entry.bundle === bundle) return true;
       if (isGratuitousArp(flow, ctx.wc) && !ofproto.macs.isGratArpLocked(entry)) return true;
       ctx.report('detail', 'SLB bond thinks this packet looped back, dropping');
@@ -145,6 +146,14 @@ function isGratuitousArp(flow: FlowWords, wc: FlowWords): boolean {
   return flow[W_NW_SRC] === flow[W_NW_DST];
 }
 
+/** Looks an address up; the flow is translated again when what is known of it changes. */
+function lookupMac(ctx: XlateContext, mac: MacNumber, vlan: number): MacEntry<Bundle> | null {
+  const { ofproto } = ctx;
+  if (!ofproto.macs.mayLearn(mac, vlan)) return null;
+  ctx.cache.push({ type: 'mac', ofproto, key: macKey(mac, vlan) });
+  return ofproto.macs.lookup(mac, vlan);
+}
+
 function forward(
   ctx: XlateContext,
   inBundle: Bundle | null,
@@ -152,7 +161,7 @@ function forward(
   vlan: number,
   dst: MacNumber,
 ): void {
-  const entry = ctx.ofproto.macs.lookup(dst, vlan);
+  const entry = lookupMac(ctx, dst, vlan);
   if (entry === null) {
     ctx.report('detail', 'no learned MAC for destination, flooding');
     flood(ctx, inBundle, tags);

@@ -393,8 +393,9 @@ class Run {
 
   private clone(actions: readonly OfAction[]): void {
     const saved = { packet: copyPacket(this.packet), set: this.actionSet, stack: [...this.stack] };
-    this.actionSet = [];
     this.untilExit(() => this.list(actions));
+    // As in Open vSwitch, the copy ends with what its action set holds then.
+    this.runActionSet();
     this.packet = saved.packet;
     this.actionSet = saved.set;
     this.stack = saved.stack;
@@ -408,10 +409,11 @@ class Run {
 
   private runActionSet(): void {
     const actions = inSetOrder(this.actionSet);
+    const outer = this.inSet;
     this.actionSet = [];
     this.inSet = true;
     this.untilExit(() => this.list(actions));
-    this.inSet = false;
+    this.inSet = outer;
   }
 }
 

@@ -71,6 +71,52 @@ describe('installed flows', () => {
     expect(wrong()).toBe(0);
   });
 
+  it('stay as they are when an address is learned that none of them looked up', () => {
+    br.setMacTableConfig(300, 10_000);
+    for (let i = 0; i < 100; i++) sw.dpif.receive(1, frame({ src: host(i), dst: H2 }));
+    sw.settle();
+    const translated = sw.countTranslations();
+    sw.dpif.receive(3, frame({ src: H1, dst: host(7) }));
+    expect(sw.backer.revalidationPending).toBe(false);
+    sw.dpif.receive(2, frame({ src: H2, dst: host(7) }));
+    expect(sw.backer.revalidationPending).toBe(true);
+    sw.settle();
+    // Both packets, and the hundred flows to H2.
+    expect(translated()).toBe(2 + 100);
+  });
+
+  /** Installs flows, and lets one pass over them take that long. */
+  function slowPass(flows: number, ms: number): void {
+    br.setMacTableConfig(300, 10_000);
+    for (let i = 0; i < flows; i++) sw.dpif.receive(1, frame({ src: host(i), dst: H2 }));
+    sw.settle();
+    br.markRevalidate();
+    sw.registry.run(sw.clock.now());
+    sw.advance(ms);
+  }
+
+  it('are fewer where looking at them takes long, and more again where it does not', () => {
+    slowPass(2500, 4000);
+    expect(sw.backer.revalidator.dumpDurationMs).toBe(4000);
+    expect(sw.backer.udpif.flowLimit).toBe(50_000);
+    for (let i = 0; i < 200 && sw.backer.udpif.flowLimit < 200_000; i++) sw.advance(10_000);
+    expect(sw.backer.udpif.flowLimit).toBe(200_000);
+  });
+
+  it('go, while passes are slow, rather than that they are translated again for few packets', () => {
+    slowPass(2500, 300);
+    expect(sw.backer.revalidator.dumpDurationMs).toBe(300);
+    const [rare, busy] = [...sw.dpif.installed];
+    rare.stats = { packets: 1, bytes: 60, usedMs: sw.clock.now(), tcpFlags: 0 };
+    busy.stats = { packets: 3000, bytes: 180_000, usedMs: sw.clock.now(), tcpFlags: 0 };
+    br.markRevalidate();
+    sw.settle();
+    expect(sw.dpif.installed.has(rare)).toBe(false);
+    expect(sw.dpif.installed.has(busy)).toBe(true);
+    // Others have had no packet yet since they were installed.
+    expect(sw.dpif.installed.size).toBe(2499);
+  });
+
   it('settle for whoever waits, also while revalidation is paused', async () => {
     sw.send(1, frame({ src: H1, dst: H2 }));
     br.markRevalidate();

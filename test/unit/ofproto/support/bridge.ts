@@ -103,6 +103,18 @@ export class TestSwitch {
     return done;
   }
 
+  /** Begins to count translations; what it returns tells how many there were. */
+  countTranslations(): () => number {
+    const { udpif } = this.backer;
+    const translateKey = udpif.translateKey.bind(udpif);
+    let n = 0;
+    udpif.translateKey = (...args) => {
+      n += 1;
+      return translateKey(...args);
+    };
+    return () => n;
+  }
+
   advance(ms: number): void {
     this.clock.advance(ms);
     this.settle();

@@ -68,9 +68,18 @@ export class FakeDpif implements Dpif {
 
   flowPut(put: FlowPut): DpFlow {
     const stats = { packets: 0, bytes: 0, usedMs: 0, tcpFlags: 0 };
-    const flow: Flow = { id: this.nextId++, ...put, stats };
+    const { key, mask, actions } = put;
+    const flow: Flow = { id: this.nextId++, key: key.slice(), mask: mask.slice(), actions, stats };
     this.installed.add(flow);
     return flow;
+  }
+
+  flowPackets(flow: DpFlow): number {
+    return (flow as Flow).stats.packets;
+  }
+
+  flowMatch(key: FlowWords): DpFlow | undefined {
+    return this.match(key);
   }
 
   flowModify(flow: DpFlow, actions: readonly OdpAction[]): void {
