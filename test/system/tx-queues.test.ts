@@ -150,7 +150,7 @@ async function configure(sink: Sink, settings: string[]): Promise<void> {
 }
 
 beforeAll(async () => {
-  lab = await Lab.start();
+  lab = await Lab.start({ workers: true });
   ({ sw } = lab);
   h1 = await lab.addHost('h1', { port: 'p1' });
   await sw.addBridge('br0');
