@@ -9,7 +9,7 @@ import type { Clock } from '../common/clock.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import { assemble } from './console.js';
-import { type AccessRules, digestOf, isLoopback } from './http/access.js';
+import { accessRules } from './http/access.js';
 import { buildServer } from './http/server.js';
 import { LiveSockets } from './http/upgrade.js';
 import { Live } from './live.js';
@@ -42,9 +42,6 @@ export interface RunningWeb {
   url: string;
   close(): Promise<void>;
 }
-
-/** Shorter tokens could be guessed. */
-export const TOKEN_LENGTH_MIN = 16;
 
 const log = getLogger('web');
 
@@ -83,31 +80,6 @@ export async function startWeb(options: WebOptions): Promise<RunningWeb> {
   const url = urlOf(app.server.address() as AddressInfo);
   log.info(`listening at ${url}, ${options.write ? 'changes allowed' : 'read-only'}`);
   return { url, close };
-}
-
-function accessRules(options: WebOptions): AccessRules {
-  const { address, token, write, allowHosts } = options;
-  const loopbackOnly = isLoopback(address);
-  if (token === null && (write || !loopbackOnly)) {
-    const what = write ? 'to allow changes' : `to listen at ${address}`;
-    throw new TapswitchError(
-      'E_WEB_TOKEN_NEEDED',
-      `a token is needed ${what}`,
-      'write a long random text into a file that only you can read: --token-file=FILE',
-    );
-  }
-  if (token !== null && token.length < TOKEN_LENGTH_MIN) {
-    const message = `the token has fewer than ${TOKEN_LENGTH_MIN} characters`;
-    throw new TapswitchError('E_WEB_TOKEN_SHORT', message, 'openssl rand -hex 32 makes one');
-  }
-  const hosts = new Set(['localhost', ...allowHosts.map((name) => name.toLowerCase())]);
-  return {
-    hosts,
-    loopbackOnly,
-    tokenDigest: token === null ? null : digestOf(token),
-    tokenToRead: !loopbackOnly,
-    write,
-  };
 }
 
 function cannotListen({ address, port }: WebOptions, cause: unknown): TapswitchError {

@@ -3,7 +3,8 @@
  *
  * Not for: bridges, ports and databases (src/vswitchd/daemon.ts), the life of a daemon (life.ts).
  */
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../../common/clock.js';
 import { registerLogModules } from '../../common/log-modules.js';
 import { registerTimeCommands } from '../../unixctl/time-commands.js';
 import type { DaemonOptions, RunningDaemon } from '../../vswitchd/daemon-types.js';
@@ -57,6 +58,7 @@ async function runSwitch(
   const problems = flags.dummy === 'off' ? preflight() : [];
   for (const problem of problems) printError(io, problem);
   if (problems.length > 0) return 1;
+  await checkWeb(flags);
   return runDaemon(flags.daemon, io, (context) => startSwitch(flags, context, load));
 }
 
@@ -70,7 +72,7 @@ async function startSwitch(
   if (database.kind === 'embedded') ensureDirectory(dirname(database.file), 'OVS_DBDIR');
   if (dummy !== 'off') registerTimeCommands(unixctl, clock, loop);
   const startDaemon = await load();
-  return startDaemon({
+  const daemon = await startDaemon({
     ...flags.daemon.dirs,
     database,
     ssl,
@@ -85,4 +87,36 @@ async function startSwitch(
     lockDatabase,
     onFatal: (error) => stop.fail(error),
   });
+  return flags.web === null ? daemon : withWeb(flags, clock, daemon);
+}
+
+/** What is wrong with the console's options keeps the switch from starting. */
+async function checkWeb(flags: SwitchFlags): Promise<void> {
+  if (flags.web === null) return;
+  const { runDir } = flags.daemon.dirs;
+  ensureDirectory(runDir, 'OVS_RUNDIR');
+  const { checkWebFlags } = await import('./web-child.js');
+  flags.web = checkWebFlags(flags.web, runDir);
+}
+
+/** The switch and its console, which comes up after the switch and goes with it. */
+async function withWeb(
+  { web, daemon: { dirs, unixctl, program }, database }: SwitchFlags,
+  clock: Clock,
+  daemon: RunningDaemon,
+): Promise<RunningDaemon> {
+  if (web === null) return daemon;
+  const { WebChild } = await import('./web-child.js');
+  const child = new WebChild({
+    flags: web,
+    clock,
+    runDir: dirs.runDir,
+    database: database.kind === 'embedded' ? `unix:${database.socket}` : database.remotes.join(','),
+    control: unixctl ?? join(dirs.runDir, `${program}.${process.pid}.ctl`),
+  });
+  void daemon.ready.then(() => child.start());
+  const close: RunningDaemon['close'] = async (options) => {
+    await Promise.all([child.close(), daemon.close(options)]);
+  };
+  return { ready: daemon.ready, close };
 }

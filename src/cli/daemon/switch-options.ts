@@ -7,6 +7,7 @@
 import { join, resolve } from 'node:path';
 import type { DatabaseSource, DummyMode, SslFiles } from '../../vswitchd/daemon-types.js';
 import { getopt, type OptionSpec, type ParsedOption, UsageError } from '../getopt.js';
+import { DEFAULT_LISTEN } from '../web/options.js';
 import type { Directories } from './dirs.js';
 import {
   applyDaemonOption,
@@ -18,6 +19,7 @@ import {
   usualLogFile,
   usualPidFile,
 } from './options.js';
+import type { WebFlags } from './web-child.js';
 
 /** The switch daemon's name for Open vSwitch's tools. */
 export const SWITCH_PROGRAM = 'ovs-vswitchd';
@@ -31,6 +33,8 @@ export interface SwitchFlags {
   ssl: SslFiles;
   dummy: DummyMode;
   disableSystem: boolean;
+  /** The web console beside the switch; null: none. */
+  web: WebFlags | null;
 }
 
 /** A command line that asks for text instead of a daemon. */
@@ -56,6 +60,10 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'disable-system', arg: 'none' },
   { name: 'disable-system-route', arg: 'none' },
   { name: 'dummy-numa', arg: 'required' },
+  { name: 'web', arg: 'optional' },
+  { name: 'web-write', arg: 'none' },
+  { name: 'web-token-file', arg: 'required' },
+  { name: 'web-allow-host', arg: 'required' },
 ];
 
 const START_OPTIONS: readonly OptionSpec[] = [
@@ -85,6 +93,7 @@ export function parseSwitchOptions(
     ssl: {},
     dummy: 'off',
     disableSystem: false,
+    web: null,
   };
   for (const option of options) applyOption(flags, option);
   if (command === 'start' && daemon.detach) settleInBackground(daemon);
@@ -141,6 +150,19 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'disable-system': (flags) => {
     flags.disableSystem = true;
   },
+  web: (flags, value) => {
+    const web = webOf(flags);
+    if (value !== '') web.listen = value;
+  },
+  'web-write': (flags) => {
+    webOf(flags).write = true;
+  },
+  'web-token-file': (flags, value) => {
+    webOf(flags).tokenFile = resolve(value);
+  },
+  'web-allow-host': (flags, value) => {
+    webOf(flags).allowHosts.push(value);
+  },
   db: (flags, value) => {
     if (flags.database.kind === 'embedded') flags.database.file = resolve(value);
   },
@@ -150,6 +172,12 @@ const SETTERS: Readonly<Record<string, Setter>> = {
     }
   },
 };
+
+/** Any option of the console asks for it. */
+function webOf(flags: SwitchFlags): WebFlags {
+  flags.web ??= { listen: DEFAULT_LISTEN, write: false, tokenFile: null, allowHosts: [] };
+  return flags.web;
+}
 
 function applyOption(flags: SwitchFlags, option: ParsedOption): void {
   const setter = SETTERS[option.name];
@@ -190,6 +218,13 @@ Keys for ssl: connections:
   --bootstrap-ca-cert=FILE  the same, written on the first connection
 `;
   return `${about}
+Web console, a process beside the switch (tapswitch web --help):
+  --web[=ADDR:PORT]       serve it (default: ${DEFAULT_LISTEN})
+  --web-write             allow changes with the token (made as ${runDir}/web-token where
+                          no file is named)
+  --web-token-file=FILE   the token; needed to listen elsewhere than on loopback
+  --web-allow-host=NAME   answer under this name, too
+
 Options for tests:
   --enable-dummy[=system|override]  dummy devices, and the commands time/stop and time/warp
 ${daemonOptionsUsage(flags)}`;

@@ -26,7 +26,46 @@ export interface AccessRules {
   write: boolean;
 }
 
+export interface AccessOptions {
+  address: string;
+  token: string | null;
+  /** Changes are allowed, with the token. */
+  write: boolean;
+  /** Host names under which the console may be asked, besides its own and addresses. */
+  allowHosts: readonly string[];
+}
+
 const TOKEN_LENGTH_MAX = 1024;
+/** Shorter tokens could be guessed. */
+const TOKEN_LENGTH_MIN = 16;
+
+/**
+ * The rules of a console.
+ * @throws TapswitchError E_WEB_TOKEN_NEEDED, E_WEB_TOKEN_SHORT
+ */
+export function accessRules({ address, token, write, allowHosts }: AccessOptions): AccessRules {
+  const loopbackOnly = isLoopback(address);
+  if (token === null && (write || !loopbackOnly)) {
+    const what = write ? 'to allow changes' : `to listen at ${address}`;
+    throw new TapswitchError(
+      'E_WEB_TOKEN_NEEDED',
+      `a token is needed ${what}`,
+      'write a long random text into a file that only you can read: --token-file=FILE',
+    );
+  }
+  if (token !== null && token.length < TOKEN_LENGTH_MIN) {
+    const message = `the token has fewer than ${TOKEN_LENGTH_MIN} characters`;
+    throw new TapswitchError('E_WEB_TOKEN_SHORT', message, 'openssl rand -hex 32 makes one');
+  }
+  const hosts = new Set(['localhost', ...allowHosts.map((name) => name.toLowerCase())]);
+  return {
+    hosts,
+    loopbackOnly,
+    tokenDigest: token === null ? null : digestOf(token),
+    tokenToRead: !loopbackOnly,
+    write,
+  };
+}
 
 export function digestOf(token: string): Buffer {
   return createHash('sha256').update(token, 'utf8').digest();

@@ -1,4 +1,4 @@
-/** Topic `queues`: transmit queues and classes of every port; Open vSwitch does not tell of them. */
+/** Topic `queues`: transmit queues and classes of ports; Open vSwitch does not tell of them. */
 import { TapswitchError } from '../../common/errors.js';
 import { type PortQueues, Queues, type TxQueue } from '../api/index.js';
 import { Sampled } from '../sampled.js';
