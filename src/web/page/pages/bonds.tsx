@@ -104,6 +104,9 @@ function Members({ bond, total, writable }: { bond: Bond; total: number; writabl
           </th>
           {hasLacp ? <th scope="col">LACP</th> : null}
           <th scope="col">Why</th>
+          <th scope="col">
+            <span class="sr-only">What can be done</span>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -125,8 +128,8 @@ function Members({ bond, total, writable }: { bond: Bond; total: number; writabl
             <td class="number">{bitRate(member.rxBps)}</td>
             <td class="number">{bitRate(member.txBps)}</td>
             {hasLacp ? <td title={lacpHint(member)}>{lacpText(member)}</td> : null}
-            <td class="wrap">
-              {member.why}{' '}
+            <td>{member.why}</td>
+            <td>
               {writable && member.enabled && !member.active ? (
                 <Activate bond={bond} member={member} />
               ) : null}
@@ -201,7 +204,7 @@ function Activate({ bond, member }: { bond: Bond; member: BondMember }) {
   return (
     <>
       <button type="button" disabled={task.busy} onClick={() => void task.run()}>
-        Make {member.name} active
+        Activate<span class="sr-only"> {member.name}</span>
       </button>
       <Fault error={task.error} />
     </>

@@ -14,6 +14,9 @@ import { count, plural } from '../pure/format.js';
 import { href, type Route } from '../pure/routes.js';
 import type { Sort } from '../pure/sorting.js';
 
+/** Width of a column at least. */
+const COLUMN_REM = 9;
+
 export function DatabasePage({ route }: { route: Route }) {
   const database = useTopic<Database>('database');
   if (database.data === null) return <Waiting error={database.error} />;
@@ -55,8 +58,9 @@ function Rows({ table, database }: { table: string; database: Database }) {
   );
   if (page === null) return <Waiting error={error} />;
   const fresh = page.rows.find(({ uuid }) => uuid === open?.uuid) ?? open;
+  const columns = columnsOf(page);
   return (
-    <div class="rows">
+    <div class="beside">
       <div class="bar">
         <Filter value={filter} onChange={setFilter} hint="Any value" />
         <span class="soft">
@@ -65,10 +69,11 @@ function Rows({ table, database }: { table: string; database: Database }) {
         </span>
       </div>
       <Fault error={error} />
-      <section class="panel fill wide-table" aria-label={table}>
+      <section class="panel fill" aria-label={table}>
         <VirtualTable
           label={`Table ${table}`}
-          columns={columnsOf(page)}
+          columns={columns}
+          minWidth={`${columns.length * COLUMN_REM}rem`}
           total={page.matching}
           rowAt={rowAt}
           rowKey={({ uuid }) => uuid}
@@ -115,7 +120,6 @@ function columnsOf(page: Page): Column<DatabaseRow>[] {
   return ordered.map((name, index) => ({
     key: name,
     title: name,
-    width: '11rem',
     mono: true,
     sortable: true,
     head: index === 0,

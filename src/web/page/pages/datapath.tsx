@@ -14,6 +14,10 @@ import type { Sort } from '../pure/sorting.js';
 
 const age = (used: number | null): string => (used === null ? 'never' : `${duration(used)} ago`);
 
+/** Without what stands in every match: the whole is a click away. */
+const shortMatch = (match: string): string =>
+  match.replace(/^recirc_id\(0\),|packet_type\(ns=0,id=0\),/g, '');
+
 const number = (
   key: string,
   title: string,
@@ -22,24 +26,31 @@ const number = (
 ): Column<DatapathFlowRow> => ({ key, title, width, number: true, sortable: true, cell: text });
 
 const COLUMNS: readonly Column<DatapathFlowRow>[] = [
-  { key: 'match', title: 'Match', mono: true, head: true, sortable: true, cell: (f) => f.match },
+  {
+    key: 'match',
+    title: 'Match',
+    mono: true,
+    head: true,
+    sortable: true,
+    cell: (f) => shortMatch(f.match),
+  },
   {
     key: 'actions',
     title: 'Actions',
     mono: true,
-    width: '18%',
+    width: '14%',
     sortable: true,
     cell: (f) => f.actions,
   },
-  number('pps', 'Packets/s', '6.5rem', (f) => packetRate(f.pps)),
-  number('bps', 'Rate', '7.5rem', (f) => bitRate(f.bps)),
-  number('packets', 'Packets', '7rem', (f) => count(f.packets)),
-  number('bytes', 'Bytes', '6rem', (f) => bytes(f.bytes)),
-  number('used', 'Last used', '7rem', (f) => age(f.used)),
+  number('pps', 'Packets/s', '5.5rem', (f) => packetRate(f.pps)),
+  number('bps', 'Rate', '6.5rem', (f) => bitRate(f.bps)),
+  number('packets', 'Packets', '6rem', (f) => count(f.packets)),
+  number('bytes', 'Bytes', '5.25rem', (f) => bytes(f.bytes)),
+  number('used', 'Last used', '5.75rem', (f) => age(f.used)),
   {
     key: 'offloaded',
     title: 'By',
-    width: '5.5rem',
+    width: '4.5rem',
     sortable: true,
     cell: (f) => (f.offloaded ? 'kernel' : 'worker'),
   },

@@ -44,11 +44,27 @@ function Reasons({
   examples: boolean;
   onExamples: (reason: DropReason) => void;
 }) {
+  const [all, setAll] = useState(false);
   const byCount = [...drops.reasons].sort(
     (a, b) => (b.rate ?? 0) - (a.rate ?? 0) || b.packets - a.packets,
   );
+  const counted = byCount.filter(({ packets }) => packets > 0);
+  const silent = byCount.length - counted.length;
   return (
-    <Panel title="Reasons" flush>
+    <Panel
+      title="Reasons"
+      flush
+      tools={
+        <label class="soft">
+          <input
+            type="checkbox"
+            checked={all}
+            onChange={(event) => setAll(event.currentTarget.checked)}
+          />{' '}
+          and the {silent} that counted nothing
+        </label>
+      }
+    >
       <table>
         <thead>
           <tr>
@@ -64,7 +80,7 @@ function Reasons({
           </tr>
         </thead>
         <tbody>
-          {byCount.map((reason) => (
+          {(all ? byCount : counted).map((reason) => (
             <tr key={reason.name} class={reason.packets === 0 ? 'zero' : ''}>
               <th scope="row">{reason.meaning}</th>
               <td class="mono">{reason.name}</td>
@@ -83,6 +99,7 @@ function Reasons({
           ))}
         </tbody>
       </table>
+      {counted.length === 0 && !all ? <Empty>Nothing was dropped so far.</Empty> : null}
     </Panel>
   );
 }

@@ -13,6 +13,17 @@ import type { Column } from '../parts/virtual-table.js';
 import { bitRate, packetRate, plural } from '../pure/format.js';
 import { href, type Route } from '../pure/routes.js';
 
+/** The port that is the bridge itself. */
+const OFPP_LOCAL = 65534;
+
+const RATE_WIDTHS = {
+  rxBps: '6.5rem',
+  txBps: '6.5rem',
+  rxPps: '4.5rem',
+  txPps: '5rem',
+  drops: '4.75rem',
+};
+
 const COLUMNS: readonly Column<Port>[] = [
   {
     key: 'name',
@@ -30,37 +41,43 @@ const COLUMNS: readonly Column<Port>[] = [
   {
     key: 'ofport',
     title: 'No.',
-    width: '3.5rem',
+    width: '4.25rem',
     number: true,
     value: (port) => port.ofport,
-    cell: (port) => port.ofport ?? '–',
+    cell: (port) => (port.ofport === OFPP_LOCAL ? 'LOCAL' : (port.ofport ?? '–')),
   },
-  { key: 'type', title: 'Type', width: '5.5rem', value: (p) => p.type, cell: (p) => p.type },
+  { key: 'type', title: 'Type', width: '4.75rem', value: (p) => p.type, cell: (p) => p.type },
   {
     key: 'state',
     title: 'State',
-    width: '7.5rem',
+    width: '6.75rem',
     value: (port) => `${port.error === null ? 1 : 0}${port.admin}${port.link}`,
     cell: (port) => <PortState port={port} />,
   },
-  { key: 'vlan', title: 'VLAN', value: (p) => p.tag ?? p.trunks[0] ?? null, cell: vlanText },
+  {
+    key: 'vlan',
+    title: 'VLAN',
+    width: '5rem',
+    value: (p) => p.tag ?? p.trunks[0] ?? null,
+    cell: vlanText,
+  },
   rateColumn('rxBps', 'In', (port) => bitRate(port.rates?.rxBps)),
-  rateColumn('rxPps', 'In packets/s', (port) => packetRate(port.rates?.rxPps)),
   rateColumn('txBps', 'Out', (port) => bitRate(port.rates?.txBps)),
-  rateColumn('txPps', 'Out packets/s', (port) => packetRate(port.rates?.txPps)),
   {
     key: 'bits',
     title: 'Bits',
-    width: '8.5rem',
+    width: '7.5rem',
     cell: (port) => spark(port, 'rxBps', 'txBps', 'bits'),
   },
+  rateColumn('rxPps', 'In pps', (port) => packetRate(port.rates?.rxPps)),
+  rateColumn('txPps', 'Out pps', (port) => packetRate(port.rates?.txPps)),
   {
     key: 'packets',
     title: 'Packets',
-    width: '8.5rem',
+    width: '7.5rem',
     cell: (port) => spark(port, 'rxPps', 'txPps', 'packets'),
   },
-  rateColumn('drops', 'Dropped/s', (port) => packetRate(port.rates?.drops)),
+  rateColumn('drops', 'Drops/s', (port) => packetRate(port.rates?.drops)),
 ];
 
 function rateColumn(
@@ -71,6 +88,7 @@ function rateColumn(
   return {
     key,
     title,
+    width: RATE_WIDTHS[key],
     number: true,
     value: (port) => port.rates?.[key] ?? null,
     cell: (port) => <span class={(port.rates?.[key] ?? 0) === 0 ? 'zero' : ''}>{text(port)}</span>,
@@ -79,7 +97,9 @@ function rateColumn(
 
 function spark({ name, history }: Port, rx: string, tx: string, what: string) {
   const label = `${what} of ${name} over two minutes`;
-  return <Spark rx={history.series[rx] ?? []} tx={history.series[tx] ?? []} label={label} />;
+  return (
+    <Spark rx={history.series[rx] ?? []} tx={history.series[tx] ?? []} label={label} width={100} />
+  );
 }
 
 function textOf({ name, bridge, bond, type, mac, error, link, far, tag }: Port): string {
@@ -113,6 +133,7 @@ export function PortsPage({ route }: { route: Route }) {
           onOpen={({ name }) => {
             location.hash = href('ports', [name]);
           }}
+          minWidth="76rem"
           empty="No ports. tapswitch vsctl add-port adds one."
         />
       </section>

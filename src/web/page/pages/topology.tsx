@@ -12,12 +12,14 @@ import type { TopologyGraph } from '../parts/topology-graph.js';
 import type { Column } from '../parts/virtual-table.js';
 import { bitRate, plural } from '../pure/format.js';
 import { href } from '../pure/routes.js';
+import { topologyView } from '../pure/topology-view.js';
 
 export function TopologyPage() {
   const topology = useTopic<Topology>('topology');
   const [view, setView] = useState('picture');
   if (topology.data === null) return <Waiting error={topology.error} />;
-  const { nodes, edges } = topology.data;
+  const shown = topologyView(topology.data);
+  const { nodes, edges } = shown;
   return (
     <>
       <div class="bar">
@@ -39,11 +41,7 @@ export function TopologyPage() {
         <Legend />
       </div>
       <section class="panel fill" aria-label="Topology">
-        {view === 'picture' ? (
-          <Picture topology={topology.data} />
-        ) : (
-          <Links nodes={nodes} edges={edges} />
-        )}
+        {view === 'picture' ? <Picture topology={shown} /> : <Links nodes={nodes} edges={edges} />}
       </section>
     </>
   );

@@ -45,7 +45,7 @@ export function TracePage({ route }: { route: Route }) {
     if (query.run !== undefined) void task.run();
   }, []);
   return (
-    <>
+    <div class="tracer">
       <Panel
         title="The packet"
         tools={
@@ -110,18 +110,19 @@ export function TracePage({ route }: { route: Route }) {
               Trace
             </button>
             {way === 'form' ? <code class="soft">{flowOf(form)}</code> : null}
-            <span class="grow" />
-            <a href={href('captures', [], { port })}>Pick one from a capture</a>
           </div>
+          <a href={href('captures', [], { port })}>Pick a packet from a capture</a>
         </form>
         <Fault error={task.error} />
       </Panel>
-      {answer === null ? (
-        <Empty>The packet is not sent: the switch says what it would do with it.</Empty>
-      ) : (
-        <Answer answer={answer} />
-      )}
-    </>
+      <div class="traced">
+        {answer === null ? (
+          <Empty>The packet is not sent: the switch says what it would do with it.</Empty>
+        ) : (
+          <Answer answer={answer} />
+        )}
+      </div>
+    </div>
   );
 }
 
@@ -166,10 +167,9 @@ function Fields({ form, onChange }: { form: PacketForm; onChange: (form: PacketF
 }
 
 function Answer({ answer }: { answer: TraceAnswer }) {
-  const outputs = answer.outputs.map(({ port, bond, queue }) => {
-    const via = bond === null ? '' : ` (chosen by ${bond})`;
-    return `${port}${via}${queue === null ? '' : ` queue ${queue}`}`;
-  });
+  const outputs = answer.outputs.map(({ port, bond }) =>
+    bond === null ? port : `${port} (chosen by ${bond})`,
+  );
   const why = answer.passes.flatMap(({ drops }) => drops.map((drop) => drop.why));
   return (
     <>

@@ -17,6 +17,7 @@ export interface DataTableProps<T> {
   sort?: Sort;
   onOpen?: (row: T) => void;
   empty?: ComponentChildren;
+  minWidth?: string;
 }
 
 export function DataTable<T>(props: DataTableProps<T>) {
@@ -42,6 +43,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
       sort={sort}
       onSort={onSort}
       onOpen={props.onOpen}
+      minWidth={props.minWidth}
       empty={<p class="empty">{none}</p>}
     />
   );

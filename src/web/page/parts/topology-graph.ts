@@ -15,7 +15,12 @@ const PADDING_PX = 28;
 const ZOOM_MAX = 1.6;
 /** Bits per second of a line of one pixel, and of the thickest. */
 const BPS_THIN = 1e3;
-const WIDTH_MAX = 7;
+const WIDTH_MAX = 6;
+/** Below, no number stands at the line. */
+const BPS_LABEL = 1e5;
+const WIDTH_NODE_MAX = 150;
+/** Of a character in a node's name. */
+const CHAR_PX = 7.2;
 
 function claimStyle(): void {
   if (document.getElementById(STYLE_ID) !== null) return;
@@ -84,9 +89,11 @@ export class TopologyGraph {
   }
 
   private rebuild(nodes: readonly TopologyNode[], edges: readonly TopologyEdge[]): void {
+    const widths = new Map(nodes.map((node) => [node.id, nodeWidth(node)]));
     const places = topologyLayout(
       nodes.map(({ id }) => id),
       edges,
+      (id) => widths.get(id) ?? 0,
     );
     const ends = new Set(nodes.map(({ id }) => id));
     const known = edges.filter(({ from, to }) => ends.has(from) && ends.has(to));
@@ -99,16 +106,23 @@ export class TopologyGraph {
   }
 }
 
+/** As wide as its name needs. */
+function nodeWidth({ label, kind }: TopologyNode): number {
+  const least = kind === 'bridge' ? 76 : 58;
+  return Math.min(WIDTH_NODE_MAX, Math.max(least, label.length * CHAR_PX + 18));
+}
+
 function nodeElement(node: TopologyNode): ElementDefinition & { data: { id: string } } {
   const { id, kind, label, state, active } = node;
-  return { data: { id, label, kind, state, active: active === true ? 'yes' : 'no', node } };
+  const width = nodeWidth(node);
+  return { data: { id, label, kind, state, width, active: active === true ? 'yes' : 'no', node } };
 }
 
 function edgeElement(edge: TopologyEdge): ElementDefinition & { data: { id: string } } {
   const { id, from, to, kind, state, bps = 0 } = edge;
   const decades = Math.max(0, Math.log10(Math.max(bps, 1) / BPS_THIN));
   const width = Math.min(WIDTH_MAX, 1.25 + decades);
-  const label = bps > BPS_THIN && kind !== 'member' ? bitRate(bps) : '';
+  const label = bps > BPS_LABEL && (kind === 'port' || to.startsWith('port:')) ? bitRate(bps) : '';
   return { data: { id, source: from, target: to, kind, state, width, label } };
 }
 
@@ -122,12 +136,12 @@ function styles(): StylesheetJson {
         label: 'data(label)',
         'text-valign': 'center',
         'font-family': font,
-        'font-size': 12,
+        'font-size': 13,
         color: c('ink'),
         shape: 'round-rectangle',
-        width: 92,
+        width: 'data(width)',
         height: 30,
-        'text-max-width': '86px',
+        'text-max-width': `${WIDTH_NODE_MAX - 12}px`,
         'text-wrap': 'ellipsis',
         'background-color': c('panel'),
         'border-width': 1.25,
@@ -152,10 +166,7 @@ function styles(): StylesheetJson {
       selector: 'node[kind="namespace"], node[kind="device"]',
       style: { 'background-color': c('raised'), 'border-style': 'dashed', color: c('ink-soft') },
     },
-    {
-      selector: 'node[kind="controller"]',
-      style: { shape: 'cut-rectangle', width: 130, 'text-max-width': '122px' },
-    },
+    { selector: 'node[kind="controller"]', style: { shape: 'cut-rectangle' } },
     { selector: 'node[active="yes"]', style: { 'border-width': 3, 'border-color': c('accent') } },
     {
       selector: 'node[state="down"]',
@@ -178,7 +189,7 @@ function styles(): StylesheetJson {
         'curve-style': 'straight',
         label: 'data(label)',
         'font-family': font,
-        'font-size': 10,
+        'font-size': 11,
         color: c('ink-soft'),
         'text-background-color': c('panel'),
         'text-background-opacity': 1,

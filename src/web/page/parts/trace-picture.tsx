@@ -2,11 +2,14 @@
  * The picture of a trace: cards in columns, lines between them. For screen readers it is a nested
  * list in the order of the steps.
  */
-import type { TracePass } from '../../api/index.js';
+import type { Port, TracePass } from '../../api/index.js';
+import { useTopic } from '../live/hooks.js';
 import { type Card, layOut, type PlacedCard, traceTree } from '../pure/trace-tree.js';
 
 export function TracePicture({ pass }: { pass: TracePass }) {
-  const layout = layOut(traceTree(pass));
+  const ports = useTopic<Port[]>('ports').data ?? [];
+  const bridges = new Map(ports.map(({ name, bridge }) => [name, bridge]));
+  const layout = layOut(traceTree(pass, (port) => bridges.get(port) ?? ''));
   const { cards, links, width, height } = layout;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
@@ -32,10 +35,10 @@ export function TracePicture({ pass }: { pass: TracePass }) {
 }
 
 function linkPath(from: PlacedCard, to: PlacedCard): string {
-  const [x1, y1] = [from.x + from.width, from.y + from.height / 2];
-  const [x2, y2] = [to.x, to.y + to.height / 2];
-  const bend = (x2 - x1) / 2;
-  return `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
+  const [x1, y1] = [from.x + from.width / 2, from.y + from.height];
+  const [x2, y2] = [to.x + to.width / 2, to.y];
+  const bend = (y2 - y1) / 2;
+  return `M${x1},${y1}C${x1},${y1 + bend} ${x2},${y2 - bend} ${x2},${y2}`;
 }
 
 function CardBox({ placed: { card, x, y, width, height } }: { placed: PlacedCard }) {

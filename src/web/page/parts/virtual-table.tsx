@@ -35,6 +35,8 @@ export interface VirtualTableProps<T> {
   onWindow?: (window: VirtualWindow) => void;
   onOpen?: (row: T) => void;
   empty: ComponentChildren;
+  /** CSS length below which the table scrolls sideways. */
+  minWidth?: string;
 }
 
 const ROW_REM = 1.75;
@@ -105,7 +107,13 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const indices = Array.from({ length: window.end - window.first }, (_, i) => window.first + i);
   return (
     <section class="scroll" ref={scroller} tabIndex={onOpen ? -1 : 0} aria-label={label}>
-      <table class="fixed rows" aria-label={label} aria-rowcount={total + 1} {...grid}>
+      <table
+        class="fixed rows"
+        style={{ minWidth: props.minWidth }}
+        aria-label={label}
+        aria-rowcount={total + 1}
+        {...grid}
+      >
         <Columns columns={columns} />
         <Head {...props} />
         <tbody>

@@ -17,17 +17,25 @@ export interface Point {
   y: number;
 }
 
-const COLUMN_PX = 150;
-const ROW_PX = 56;
+/** Between the sides of nodes. */
+const GAP_PX = 50;
+const ROW_PX = 52;
+const ROW_PX_MAX = 130;
+/** Width by height of the place where it is shown, about. */
+const SHAPE = 1.6;
 /** Sweeps that order each column by its neighbours' places. */
 const SWEEPS = 6;
 
 type Neighbours = Map<string, string[]>;
 
-/** @param ids in the order that breaks ties */
+/**
+ * @param ids in the order that breaks ties
+ * @param widthOf a node's width, pixels
+ */
 export function topologyLayout(
   ids: readonly string[],
   edges: readonly LayoutEdge[],
+  widthOf: (id: string) => number,
 ): Map<string, Point> {
   const neighbours: Neighbours = new Map(ids.map((id) => [id, []]));
   for (const { from, to } of edges) {
@@ -35,12 +43,30 @@ export function topologyLayout(
     neighbours.get(from)?.push(to);
     neighbours.get(to)?.push(from);
   }
+  const parts = components(ids, neighbours).map((part) => inColumns(part, neighbours));
+  const rows = parts.reduce((sum, columns) => sum + rowsOf(columns) + 0.5, 0);
+  const width = Math.max(0, ...parts.map((columns) => columnEnds(columns, widthOf).at(-1) ?? 0));
+  // Long and low networks are pulled apart, so that the picture fills its place.
+  const rowPx = Math.min(ROW_PX_MAX, Math.max(ROW_PX, width / SHAPE / Math.max(1, rows)));
   const places = new Map<string, Point>();
   let top = 0;
-  for (const component of components(ids, neighbours)) {
-    top += place(component, neighbours, top, places);
+  for (const columns of parts) {
+    place(columns, columnEnds(columns, widthOf), { top, rowPx }, places);
+    top += (rowsOf(columns) + 0.5) * rowPx;
   }
   return places;
+}
+
+const rowsOf = (columns: readonly string[][]): number =>
+  Math.max(...columns.map((ids) => ids.length));
+
+/** Where each column ends: as wide as its widest node, and a gap. */
+function columnEnds(columns: readonly string[][], widthOf: (id: string) => number): number[] {
+  let end = 0;
+  return columns.map((ids) => {
+    end += Math.max(...ids.map(widthOf)) + GAP_PX;
+    return end;
+  });
 }
 
 /** Connected parts, the largest first. */
@@ -82,13 +108,8 @@ function farEnd(component: readonly string[], neighbours: Neighbours): string {
   return component.indexOf(one) < component.indexOf(other) ? one : other;
 }
 
-/** Places a component below `top`. @returns its height */
-function place(
-  component: readonly string[],
-  neighbours: Neighbours,
-  top: number,
-  places: Map<string, Point>,
-): number {
+/** A component's nodes by their distance from its far end. */
+function inColumns(component: readonly string[], neighbours: Neighbours): string[][] {
   const column = distances(farEnd(component, neighbours), neighbours);
   const columns: string[][] = [];
   for (const id of component) {
@@ -97,14 +118,23 @@ function place(
     columns[at].push(id);
   }
   order(columns, neighbours);
-  const rows = Math.max(...columns.map((ids) => ids.length));
-  columns.forEach((ids, x) => {
+  return columns;
+}
+
+function place(
+  columns: readonly string[][],
+  ends: readonly number[],
+  { top, rowPx }: { top: number; rowPx: number },
+  places: Map<string, Point>,
+): void {
+  const rows = rowsOf(columns);
+  columns.forEach((ids, i) => {
+    const x = ((ends[i - 1] ?? 0) + ends[i]) / 2;
     const gap = rows / ids.length;
-    ids.forEach((id, i) => {
-      places.set(id, { x: x * COLUMN_PX, y: top + (i + 0.5) * gap * ROW_PX });
+    ids.forEach((id, n) => {
+      places.set(id, { x, y: top + (n + 0.5) * gap * rowPx });
     });
   });
-  return (rows + 1) * ROW_PX;
 }
 
 /** Orders each column by where its neighbours stand, so that lines cross seldom. */

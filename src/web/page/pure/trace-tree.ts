@@ -1,11 +1,18 @@
 /**
  * A trace as a tree of cards, and where each stands.
  *
- *     packet ── table 0 ── NORMAL ─┬─ bond1 ── out: vetha
- *                                  └─ out: p3
+ *              packet
+ *                 │
+ *              table 0
+ *                 │
+ *              NORMAL
+ *            ┌────┴────┐
+ *          bond1     out: p3
+ *            │
+ *       out: vetha
  *
  * A step of the trace is a card when something happens there; what it only explains becomes a line
- * of the card that it belongs to. Columns are depths, a card stands in the middle of what follows.
+ * of the card that it belongs to. A card stands above the middle of what follows.
  *
  * Not for: drawing (parts/trace-picture.tsx).
  */
@@ -33,15 +40,15 @@ export interface PlacedCard {
 
 export interface TraceLayout {
   cards: PlacedCard[];
-  /** From the right side of one to the left side of another. */
+  /** From the lower side of one to the upper side of another. */
   links: { from: number; to: number }[];
   width: number;
   height: number;
 }
 
 export const CARD_WIDTH = 236;
-const COLUMN_GAP = 44;
-const ROW_GAP = 14;
+const SIDE_GAP = 20;
+const DOWN_GAP = 30;
 const PADDING = 20;
 const TITLE_HEIGHT = 20;
 const LINE_HEIGHT = 17;
@@ -51,8 +58,11 @@ const CODE_CHARS = 28;
 
 const EXPLAINS: ReadonlySet<string> = new Set(['detail', 'warning', 'error']);
 
+/** The bridge of a port, '' where it is not known. */
+export type BridgeOf = (port: string) => string;
+
 /** The cards of one way through the tables. */
-export function traceTree(pass: TracePass): Card {
+export function traceTree(pass: TracePass, bridgeOf: BridgeOf = () => ''): Card {
   const again = pass.recirculation === null ? '' : `, after recirculation ${pass.recirculation}`;
   const root: Card = {
     kind: 'packet',
@@ -61,36 +71,95 @@ export function traceTree(pass: TracePass): Card {
     lines: [],
     next: [],
   };
+  const outputs = pass.steps.filter(({ kind }) => kind === 'output');
+  const ways = pass.steps.filter(({ kind }) => kind !== 'output');
   // The first step is the bridge that the packet's card names already.
-  const [first] = pass.steps;
-  const alone = pass.steps.length === 1 && first?.kind === 'bridge';
-  addSteps(root, alone ? first.steps : pass.steps);
-  if (!pass.forwarded && !hasDrop(root)) {
-    for (const { where, why } of pass.drops) {
-      root.next.push({ kind: 'drop', title: 'Dropped', code: where, lines: [line(why)], next: [] });
-    }
+  const alone = ways.length === 1 && ways[0].kind === 'bridge';
+  addSteps(root, alone ? ways[0].steps : ways);
+  for (const output of outputs) {
+    const from = sourceOf(output.port ?? '', root, pass.bridge, bridgeOf);
+    from.next.push(outputCards(output));
   }
+  explainDrops(root, pass);
   return root;
 }
 
 const line = (text: string): Card['lines'][number] => ({ kind: 'detail', text });
 
-function hasDrop(card: Card): boolean {
-  return card.kind === 'drop' || card.next.some(hasDrop);
+/** Says why at each drop; a packet that goes nowhere without one gets its cards from the reasons. */
+function explainDrops(root: Card, { forwarded, drops }: TracePass): void {
+  const found = dropCards(root);
+  found.forEach((card, i) => {
+    if (drops[i] !== undefined) card.lines.push(line(drops[i].why));
+  });
+  if (forwarded || found.length > 0) return;
+  for (const { where, why } of drops) {
+    root.next.push({ kind: 'drop', title: 'Dropped', code: where, lines: [line(why)], next: [] });
+  }
 }
 
-/** Hangs steps on a card: in a row when one leads to the next, side by side when they do not. */
+function dropCards(card: Card): Card[] {
+  return [...(card.kind === 'drop' ? [card] : []), ...card.next.flatMap(dropCards)];
+}
+
+/** Hangs steps on a card. What explains an action, or goes on from it, belongs to that action. */
 function addSteps(card: Card, steps: readonly TraceStep[]): void {
+  let latest = card;
   for (const step of steps) {
     if (EXPLAINS.has(step.kind)) {
-      card.lines.push({ kind: step.kind as 'detail' | 'warning' | 'error', text: step.text });
-      addSteps(card, step.steps);
-    } else {
-      const made = cardOf(step);
-      card.next.push(made);
-      addSteps(made, step.steps);
+      latest.lines.push({ kind: step.kind as 'detail' | 'warning' | 'error', text: step.text });
+      addSteps(latest, step.steps);
+      continue;
     }
+    if (isJump(step)) {
+      latest.lines.push(line(step.text));
+      addSteps(latest, step.steps);
+      continue;
+    }
+    const made = cardOf(step);
+    const goesOn = step.kind === 'bridge' || step.kind === 'table' || step.kind === 'drop';
+    (goesOn ? latest : card).next.push(made);
+    addSteps(made, step.steps);
+    if (!goesOn) latest = made;
   }
+}
+
+/** What only leads to another table, whose card comes next. */
+function isJump({ kind, text }: TraceStep): boolean {
+  return kind === 'action' && /^(resubmit|goto_table)\b/.test(text);
+}
+
+/** A bond stands before the member that it chose; a queue is a line of the port. */
+function outputCards(step: TraceStep): Card {
+  const out = cardOf({ ...step, steps: [] });
+  let first = out;
+  for (const sub of step.steps) {
+    if (sub.kind === 'bond') first = { ...cardOf(sub), next: [first] };
+    else out.lines.push(line(sub.text));
+  }
+  return first;
+}
+
+/** The card whose action sends to `port`: one that names it, else the last that forwards there. */
+function sourceOf(port: string, root: Card, home: string, bridgeOf: BridgeOf): Card {
+  const cards = within(root, home, bridgeOf(port) || home);
+  const names = cards.filter(({ kind, code }) => kind === 'action' && code.endsWith(`:${port}`));
+  const forwards = cards.filter(({ kind }) => kind === 'normal');
+  const acts = cards.filter(({ kind }) => kind === 'action');
+  return names.at(-1) ?? forwards.at(-1) ?? acts.at(-1) ?? cards.at(-1) ?? root;
+}
+
+/** The cards of one bridge, in the order of the steps. */
+function within(root: Card, home: string, wanted: string): Card[] {
+  const found: Card[] = [];
+  const look = (card: Card, bridge: string): void => {
+    const here = card.kind === 'bridge' ? card.title.replace(/^Bridge /, '') : bridge;
+    const isPlace = card.kind !== 'output' && card.kind !== 'bond' && card.kind !== 'drop';
+    if (here === wanted && isPlace) found.push(card);
+    for (const next of card.next) look(next, here);
+  };
+  look(root, home);
+  return found;
 }
 
 function cardOf(step: TraceStep): Card {
@@ -107,30 +176,27 @@ function cardOf(step: TraceStep): Card {
     case 'bridge':
       return { kind, title: `Bridge ${bridgeName(step.text)}`, code: '', lines: [], next: [] };
     case 'normal':
-      return { kind, title: 'NORMAL', code: '', lines: lineOf(step.text, 'NORMAL'), next: [] };
+      return { kind, title: 'NORMAL', code: '', lines: [], next: [] };
     case 'output':
       return {
         kind,
         title: step.port === undefined ? 'Out' : `Out: ${step.port}`,
         code: '',
-        lines: lineOf(step.text, step.port ?? ''),
+        lines: [],
         next: [],
       };
+    case 'bond':
+      return { kind, title: 'Bond', code: '', lines: [line(step.text)], next: [] };
     default:
       return { kind, title: TITLES[step.kind] ?? 'Action', code: step.text, lines: [], next: [] };
   }
 }
 
 const TITLES: Readonly<Record<string, string>> = {
-  bond: 'Bond',
   queue: 'Queue',
   drop: 'Dropped',
   action: 'Action',
 };
-
-function lineOf(text: string, said: string): Card['lines'] {
-  return text === '' || text === said ? [] : [line(text)];
-}
 
 function bridgeName(text: string): string {
   return /^bridge\("(.*)"\)$/.exec(text)?.[1] ?? text;
@@ -138,9 +204,11 @@ function bridgeName(text: string): string {
 
 /** The fields of a flow that say something: what is zero everywhere is left out. */
 export function shortFlow(flow: string): string {
-  const silent = /^(?:skb_priority|recirc_id|dp_hash|skb_mark|ct_\w+|reg\d+|metadata)=0(?:x0)?$/;
+  const silent =
+    /^(?:(?:skb_priority|recirc_id|dp_hash|skb_mark|ct_\w+|reg\d+|metadata)=0(?:x0)?|nw_frag=no)$/;
+  const zero = /^(?:dl_src|dl_dst|nw_\w+|ipv6_\w+|tp_\w+|vlan_tci)=(?:[0:.]+|0x0+)$/;
   return splitFlow(flow)
-    .filter((part) => !silent.test(part))
+    .filter((part) => !silent.test(part) && !zero.test(part))
     .join(',');
 }
 
@@ -160,39 +228,31 @@ export function cardHeight({ code, lines: said }: Card): number {
 }
 
 export function layOut(root: Card): TraceLayout {
-  const layout: TraceLayout = { cards: [], links: [], width: 0, height: 0 };
-  const bottom = place(root, 0, 0, layout);
-  layout.width = Math.max(...layout.cards.map(({ x, width }) => x + width));
-  layout.height = Math.max(bottom, ...layout.cards.map(({ y, height }) => y + height));
+  const layout: TraceLayout = { cards: [], links: [], width: widthOf(root), height: 0 };
+  place(root, 0, 0, layout);
+  layout.height = Math.max(...layout.cards.map(({ y, height }) => y + height));
   return layout;
 }
 
-/** Places a card and all that follows it below `top`. @returns where the next may begin */
-function place(card: Card, depth: number, top: number, layout: TraceLayout): number {
-  const height = cardHeight(card);
-  const x = depth * (CARD_WIDTH + COLUMN_GAP);
-  const placed: PlacedCard = {
-    id: layout.cards.length,
-    card,
-    x,
-    y: top,
-    width: CARD_WIDTH,
-    height,
-  };
-  layout.cards.push(placed);
-  let bottom = top;
-  for (const next of card.next) {
-    layout.links.push({ from: placed.id, to: layout.cards.length });
-    bottom = place(next, depth + 1, bottom, layout) + ROW_GAP;
-  }
-  bottom -= card.next.length > 0 ? ROW_GAP : 0;
-  const span = bottom - top;
-  if (span > height) placed.y = top + (span - height) / 2;
-  else if (card.next.length > 0) shift(placed.id, (height - span) / 2, layout);
-  return top + Math.max(height, span);
+/** How wide a card is with all that follows it. */
+function widthOf({ next }: Card): number {
+  const below = next.reduce((sum, card) => sum + widthOf(card), 0) + gaps(next.length);
+  return Math.max(CARD_WIDTH, below);
 }
 
-/** Moves everything after card `id` down. */
-function shift(id: number, by: number, { cards }: TraceLayout): void {
-  for (let i = id + 1; i < cards.length; i++) cards[i].y += by;
+const gaps = (count: number): number => Math.max(0, count - 1) * SIDE_GAP;
+
+/** Places a card in the middle of `left` and the width it needs, and below it what follows. */
+function place(card: Card, left: number, top: number, layout: TraceLayout): void {
+  const [height, room] = [cardHeight(card), widthOf(card)];
+  const id = layout.cards.length;
+  const x = left + (room - CARD_WIDTH) / 2;
+  layout.cards.push({ id, card, x, y: top, width: CARD_WIDTH, height });
+  const below = card.next.reduce((sum, next) => sum + widthOf(next), 0) + gaps(card.next.length);
+  let at = left + (room - below) / 2;
+  for (const next of card.next) {
+    layout.links.push({ from: id, to: layout.cards.length });
+    place(next, at, top + height + DOWN_GAP, layout);
+    at += widthOf(next) + SIDE_GAP;
+  }
 }
