@@ -215,9 +215,16 @@ function tablesOf(ofproto: Ofproto, table: number) {
   return ofproto.tables.filter((t) => !t.hidden && t.cls.size > 0);
 }
 
-/** Entries that a loose request covers; the switch's own are never among them. */
-export function* rulesOf(ofproto: Ofproto, filter: RuleFilter): Generator<Rule> {
+/**
+ * Entries that a loose request covers; the switch's own are never among them.
+ * @throws OfpError at once, not when the first is asked for
+ */
+export function rulesOf(ofproto: Ofproto, filter: RuleFilter): Generator<Rule> {
   if (filter.table !== TBL_ALL && filter.table >= N_TABLES) fail('OFPBRC_BAD_TABLE_ID');
+  return findRules(ofproto, filter);
+}
+
+function* findRules(ofproto: Ofproto, filter: RuleFilter): Generator<Rule> {
   for (const table of tablesOf(ofproto, filter.table)) {
     for (const rule of table.cls.covered(filter.match)) if (chosen(rule, filter)) yield rule;
   }

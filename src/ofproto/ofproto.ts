@@ -371,10 +371,14 @@ export class Ofproto {
     executeFlowMod(this, mod);
   }
 
-  /** Entries that a request covers, statistics up to date. @throws OfpError */
-  flowStats(request: FlowStatsRequest): Rule[] {
+  /**
+   * Entries that a request covers, statistics up to date. They are found as they are asked for:
+   * what changes meanwhile is among them or not.
+   * @throws OfpError
+   */
+  flowStats(request: FlowStatsRequest): Generator<Rule> {
     this.backer.pushStats();
-    return [...rulesOf(this, request)];
+    return rulesOf(this, request);
   }
 
   /** Removes every entry that controllers may see, and puts the default one back if it is due. */

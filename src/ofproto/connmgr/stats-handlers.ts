@@ -1,7 +1,7 @@
 /**
  * Statistics (multipart) requests. Long lists go out in parts, no faster than the peer reads them.
  */
-
+import { setImmediate } from 'node:timers/promises';
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
 import type { FlowStatsEntry, FlowStatsRequest, OfMessage } from '../../openflow/messages.js';
@@ -48,6 +48,10 @@ const TYPES: ReadonlySet<string> = new Set([
 
 /** Entries of one part of a flow statistics reply before looking whether the peer keeps up. */
 const FLOWS_PER_PART = 256;
+/** Parts that go out, when the peer keeps up, before others have their turn. */
+const PARTS_PER_TURN = 16;
+/** Entries that are added up, or passed over, before others have their turn. */
+const FLOWS_PER_TURN = 20_000;
 /** OpenFlow 1.0: every field may be wildcarded. */
 const WILDCARDS_ALL = 0x3fffff;
 
@@ -66,9 +70,7 @@ export function handleStats(
       conn.reply(desc(ofproto), xid);
       return null;
     case 'flow_stats_request':
-      if (!msg.aggregate) return sendFlows(conn, msg, xid);
-      conn.reply(aggregate(ofproto, msg), xid);
-      return null;
+      return msg.aggregate ? sendAggregate(conn, msg, xid) : sendFlows(conn, msg, xid);
     case 'table_stats_request':
       conn.reply({ type: 'table_stats_reply', entries: tables(ofproto) }, xid);
       return null;
@@ -150,21 +152,36 @@ function tables(ofproto: Ofproto): TableStatsEntry[] {
     }));
 }
 
-function aggregate(ofproto: Ofproto, msg: FlowStatsRequest): OfMessage {
+/** Adds up what a request covers: a few entries at once, many in several turns. */
+function sendAggregate(conn: OfConn, msg: FlowStatsRequest, xid: number): Promise<void> | null {
   let packets = 0;
   let bytes = 0;
-  const rules = ofproto.flowStats(msg);
-  for (const rule of rules) {
-    packets += rule.packets;
-    bytes += rule.bytes;
-  }
-  return {
-    type: 'aggregate_stats_reply',
-    nx: msg.nx,
-    packets: BigInt(packets),
-    bytes: BigInt(bytes),
-    flows: rules.length,
+  let flows = 0;
+  const rules = conn.ofproto.flowStats(msg);
+  const more = (): boolean => {
+    for (let left = FLOWS_PER_TURN; left > 0; left--) {
+      const next = rules.next();
+      if (next.done === true) return false;
+      packets += next.value.packets;
+      bytes += next.value.bytes;
+      flows += 1;
+    }
+    return true;
   };
+  const end = (): void => {
+    const counts = { packets: BigInt(packets), bytes: BigInt(bytes), flows };
+    conn.reply({ type: 'aggregate_stats_reply', nx: msg.nx, ...counts }, xid);
+  };
+  if (!more()) {
+    end();
+    return null;
+  }
+  const rest = async (): Promise<void> => {
+    do await setImmediate();
+    while (conn.open && more());
+    if (conn.open) end();
+  };
+  return rest();
 }
 
 export function flowEntry(rule: Rule, nowMs: number): FlowStatsEntry {
@@ -194,18 +211,24 @@ function sendFlows(conn: OfConn, msg: FlowStatsRequest, xid: number): Promise<vo
   const { ofproto } = conn;
   const rules = ofproto.flowStats(msg);
   const now = ofproto.clock.now();
-  const send = (from: number): boolean => {
-    const part = rules.slice(from, from + FLOWS_PER_PART);
-    const more = from + FLOWS_PER_PART < rules.length;
-    const entries = part.map((rule) => flowEntry(rule, now));
+  let next = rules.next();
+  const send = (): boolean => {
+    const entries: FlowStatsEntry[] = [];
+    while (next.done !== true && entries.length < FLOWS_PER_PART) {
+      if (!next.value.removed) entries.push(flowEntry(next.value, now));
+      next = rules.next();
+    }
+    const more = next.done !== true;
     conn.reply({ type: 'flow_stats_reply', nx: msg.nx, more, entries }, xid);
     return more;
   };
-  if (!send(0)) return null;
+  if (!send()) return null;
   const rest = async (): Promise<void> => {
-    for (let at = FLOWS_PER_PART; at < rules.length && conn.open; at += FLOWS_PER_PART) {
+    for (let parts = 1; ; parts++) {
+      // A peer that reads fast must not keep others from having their turn either.
+      if (parts % PARTS_PER_TURN === 0) await setImmediate();
       await conn.whenUncongested();
-      send(at);
+      if (!conn.open || !send()) return;
     }
   };
   return rest();
