@@ -23,8 +23,11 @@ import {
   roundTripUs,
   tcpGbitPerSecond,
 } from './measures.js';
+import { MEMORY_COLUMNS, measureMemory } from './memory.js';
+import { TAPS } from './network.js';
 import { type BenchOptions, parseBenchOptions } from './options.js';
 import { measureRfc2544, RFC2544_COLUMNS } from './rfc2544.js';
+import { measureStart, START_COLUMNS } from './start-time.js';
 import { SUBJECTS, Subject } from './subjects.js';
 import { type Column, formatTable, median, type Row } from './table.js';
 
@@ -83,6 +86,12 @@ function tableColumns({ frameBytes, flows, streams, cpuRate }: BenchOptions): Co
   ];
 }
 
+function columnsOf(options: BenchOptions): Column[] {
+  if (options.suite === 'start') return [...START_COLUMNS];
+  if (options.suite === 'memory') return [...MEMORY_COLUMNS];
+  return options.suite === 'rfc2544' ? [...RFC2544_COLUMNS] : tableColumns(options);
+}
+
 class BenchRun {
   private readonly subjects: Subject[] = [];
   private readonly rows = new Map<Subject, Row>();
@@ -97,7 +106,7 @@ class BenchRun {
     const { frameBytes, flows, burst, vlan, ipv6, streams, seconds } = options;
     const traffic = { frameBytes, flows, burst, vlan, ipv6 };
     this.measure = { seconds, traffic, tcpStreams: streams };
-    this.columns = options.suite === 'table' ? tableColumns(options) : [...RFC2544_COLUMNS];
+    this.columns = columnsOf(options);
   }
 
   /** Counts garbage collections instead of measuring. */
@@ -156,9 +165,7 @@ class BenchRun {
 
   private async measureOne(subject: Subject, round: number): Promise<void> {
     const { values } = this.rows.get(subject)!;
-    const figuresOf =
-      this.options.suite === 'table' ? this.tableRow(subject) : this.rfc2544(subject);
-    for (const [at, value] of (await figuresOf).entries()) values[at].push(value);
+    for (const [at, value] of (await this.figuresOf(subject)).entries()) values[at].push(value);
     const figures = this.columns.map(
       ({ title, digits }, at) => `${title} ${values[at].at(-1)?.toFixed(digits)}`,
     );
@@ -167,7 +174,7 @@ class BenchRun {
 
   /** In the order of tableColumns. */
   private async tableRow(subject: Subject): Promise<number[]> {
-    const hosts = this.options.topology !== 'tap';
+    const hosts = TAPS[this.options.topology] === 0;
     const rtt = hosts ? await roundTripUs(subject) : Number.NaN;
     const packets = await packetsPerSecond(subject, this.measure);
     return [
@@ -179,9 +186,12 @@ class BenchRun {
     ];
   }
 
-  private rfc2544(subject: Subject): Promise<number[]> {
-    const { loss } = this.options;
-    return measureRfc2544(subject, { ...this.measure, loss });
+  private figuresOf(subject: Subject): Promise<number[]> {
+    const { suite, loss } = this.options;
+    if (suite === 'start') return measureStart(subject, this.measure.traffic);
+    if (suite === 'memory') return measureMemory(subject, this.measure);
+    if (suite === 'rfc2544') return measureRfc2544(subject, { ...this.measure, loss });
+    return this.tableRow(subject);
   }
 
   private progress(text: string): void {

@@ -7,6 +7,7 @@
  *
  *     bond: p1 [br1] { a0 == b0, a1 == b1 } [br2] p2          two wires more, in namespace -s
  *     tap:  the generator sends on p1, a TAP of the switch    no namespace -a, no TCP, no ping
+ *     taps: the sink is a TAP, too, p2                        no namespace -b either
  *
  * Names begin with `tsbench` and the process id: nothing of the machine's own is touched.
  */
@@ -23,8 +24,11 @@ export const WIRES = [
   ['a1', 'b1'],
 ] as const;
 
-export const TOPOLOGIES = ['veth', 'bond', 'tap'] as const;
+export const TOPOLOGIES = ['veth', 'bond', 'tap', 'taps'] as const;
 export type Topology = (typeof TOPOLOGIES)[number];
+
+/** How many of PORTS are TAPs that the switch makes. */
+export const TAPS: Readonly<Record<Topology, number>> = { veth: 0, bond: 0, tap: 1, taps: 2 };
 
 let made = 0;
 
@@ -33,6 +37,7 @@ export class BenchNetwork {
   readonly source: string;
   readonly sourceDevice: string;
   readonly sink: string;
+  readonly sinkDevice: string;
   readonly switchNamespace: string;
   private hasDeadEnd = false;
 
@@ -40,9 +45,11 @@ export class BenchNetwork {
     prefix: string,
     readonly topology: Topology,
   ) {
-    this.source = `${prefix}-${topology === 'tap' ? 's' : 'a'}`;
-    this.sourceDevice = topology === 'tap' ? PORTS[0] : 'eth0';
-    this.sink = `${prefix}-b`;
+    const [sourceTap, sinkTap] = [TAPS[topology] > 0, TAPS[topology] > 1];
+    this.source = `${prefix}-${sourceTap ? 's' : 'a'}`;
+    this.sourceDevice = sourceTap ? PORTS[0] : 'eth0';
+    this.sink = `${prefix}-${sinkTap ? 's' : 'b'}`;
+    this.sinkDevice = sinkTap ? PORTS[1] : 'eth0';
     this.switchNamespace = `${prefix}-s`;
   }
 
@@ -70,8 +77,8 @@ export class BenchNetwork {
       [source, PORTS[0], SOURCE_IP],
       [sink, PORTS[1], SINK_IP],
     ];
-    // The first port of that topology is made by the switch.
-    if (this.topology === 'tap') ends.shift();
+    // TAPs are made by the switch.
+    ends.splice(0, TAPS[this.topology]);
     for (const [namespace, port, address] of ends) {
       const peer = ['peer', 'name', 'eth0', 'netns', namespace];
       await command(['ip', '-n', switchNamespace, 'link', 'add', port, 'type', 'veth', ...peer]);
@@ -80,7 +87,7 @@ export class BenchNetwork {
       await command(['ip', '-n', switchNamespace, 'link', 'set', port, 'up']);
     }
     if (this.topology === 'bond') await this.addWires();
-    if (this.topology !== 'tap') await this.cutBursts();
+    if (TAPS[this.topology] === 0) await this.cutBursts();
   }
 
   private async addWires(): Promise<void> {
@@ -93,8 +100,9 @@ export class BenchNetwork {
 
   /** Once the switch runs: what had to wait for it. */
   async started(): Promise<void> {
-    if (this.topology !== 'tap') return;
-    await command(['ip', '-n', this.source, 'link', 'set', this.sourceDevice, 'up']);
+    const taps = PORTS.slice(0, TAPS[this.topology]);
+    if (taps.length === 0) return;
+    for (const tap of taps) await command(['ip', '-n', this.source, 'link', 'set', tap, 'up']);
     await this.cutBursts();
   }
 
@@ -119,7 +127,8 @@ export class BenchNetwork {
 
   /** Packets that have arrived at the sink's interface so far. */
   async sinkPackets(): Promise<number> {
-    const text = await command(['ip', '-n', this.sink, '-s', '-j', 'link', 'show', 'dev', 'eth0']);
+    const { sink, sinkDevice } = this;
+    const text = await command(['ip', '-n', sink, '-s', '-j', 'link', 'show', 'dev', sinkDevice]);
     return JSON.parse(text)[0].stats64.rx.packets;
   }
 

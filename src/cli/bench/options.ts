@@ -4,8 +4,10 @@ import type { CliIo } from '../io.js';
 import { TOPOLOGIES, type Topology } from './network.js';
 import { SUBJECTS } from './subjects.js';
 
+const SUITES = ['table', 'rfc2544', 'start', 'memory'] as const;
+
 export interface BenchOptions {
-  suite: 'table' | 'rfc2544';
+  suite: (typeof SUITES)[number];
   rounds: number;
   seconds: number;
   /** Several for an IMIX. */
@@ -73,13 +75,9 @@ export function parseBenchOptions(argv: string[], io: CliIo): BenchOptions | num
     )
     .option('--rounds <n>', 'rounds; every switch is measured once in each', whole(1, 100), 3)
     .option('--seconds <n>', 'length of each measurement', whole(1, 600), 3)
+    .addOption(new Option('--suite <name>', 'what to measure').choices(SUITES).default('table'))
     .addOption(
-      new Option('--suite <name>', 'what to measure')
-        .choices(['table', 'rfc2544'])
-        .default('table'),
-    )
-    .addOption(
-      new Option('--topology <name>', 'two veth ports, two bridges with a bond between, or a TAP')
+      new Option('--topology <name>', 'veth ports, two bridges with a bond, a TAP, two TAPs')
         .choices(TOPOLOGIES)
         .default('veth'),
     )

@@ -5,12 +5,21 @@
  * Processes of a switch are kept on one CPU, away from the generator's.
  */
 import type { ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { background, command, endProcess, installed, sleep, until } from './commands.js';
-import { BenchNetwork, inNamespace, PORTS, SINK_IP, type Topology, WIRES } from './network.js';
+import {
+  BenchNetwork,
+  inNamespace,
+  PORTS,
+  SINK_IP,
+  TAPS,
+  type Topology,
+  WIRES,
+} from './network.js';
 
 const TAPSWITCH = fileURLToPath(new URL('../../../bin/tapswitch', import.meta.url));
 const OVS_SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
@@ -25,12 +34,16 @@ export interface SubjectKind {
   missing(topology: Topology): string | undefined;
   /** Starts it on the two ports of a network. */
   start(place: Place): Promise<Running>;
+  /** Starts it on the database that it left behind. */
+  again?(place: Place): Promise<Running>;
 }
 
 /** A switch that was started. */
 export interface Running {
   /** Its processes: they stand still while another switch is measured. */
   processes: readonly ChildProcess[];
+  /** Runs one of its tools. */
+  tool?(name: 'vsctl' | 'ofctl', ...args: string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -59,6 +72,7 @@ function ours(name: string, title: string, settings: readonly string[]): Subject
     title,
     missing: () => undefined,
     start: (place) => startTapswitch(place, [], undefined, settings),
+    again: async (place) => daemonOf(place, []),
   };
 }
 
@@ -95,25 +109,36 @@ export async function startTapswitch(
   onStart?: (daemon: ChildProcess) => void,
   settings: readonly string[] = [],
 ): Promise<Running> {
-  const env = environment(place);
-  const argv = onCpu(place, [process.execPath, ...nodeOptions, TAPSWITCH, 'start']);
-  const daemon = background(argv, env, onStart === undefined ? 'ignore' : 'pipe');
-  onStart?.(daemon);
-  const vsctl = (...args: string[]) =>
-    command([process.execPath, TAPSWITCH, 'vsctl', '--timeout=15', ...args], { env });
-  const stop = () => endProcess(daemon, 'SIGTERM');
-  await orStop(stop, async () => {
+  const running = daemonOf(place, nodeOptions, onStart);
+  const vsctl = (...args: string[]) => running.tool('vsctl', '--timeout=15', ...args);
+  await orStop(running.stop, async () => {
     await until('tapswitch to answer', () => vsctl('show'));
     if (settings.length > 0) await vsctl('set', 'Open_vSwitch', '.', ...settings);
     await vsctl(...bridges(place, []));
   });
-  return { processes: [daemon], stop };
+  return running;
+}
+
+function daemonOf(
+  place: Place,
+  nodeOptions: string[],
+  onStart?: (daemon: ChildProcess) => void,
+): Required<Running> {
+  const env = environment(place);
+  const argv = onCpu(place, [process.execPath, ...nodeOptions, TAPSWITCH, 'start']);
+  const daemon = background(argv, env, onStart === undefined ? 'ignore' : 'pipe');
+  onStart?.(daemon);
+  return {
+    processes: [daemon],
+    tool: (name, ...args) => command([process.execPath, TAPSWITCH, name, ...args], { env }),
+    stop: () => endProcess(daemon, 'SIGTERM'),
+  };
 }
 
 const bridge: SubjectKind = {
   name: 'bridge',
   title: "the kernel's bridge",
-  missing: (topology) => (topology === 'tap' ? 'a bridge makes no TAP' : undefined),
+  missing: (topology) => (TAPS[topology] > 0 ? 'a bridge makes no TAP' : undefined),
   async start({ network }) {
     const ip = (...args: string[]) => command(['ip', '-n', network.switchNamespace, ...args]);
     // Without a bond, one of the wires: two would be a loop.
@@ -139,18 +164,45 @@ function openVswitch(name: string, title: string, mode: OvsMode): SubjectKind {
     name,
     title,
     missing: (topology) => {
-      if (topology === 'tap' && mode === 'afxdp') return 'AF_XDP has no TAP';
+      if (TAPS[topology] > 0 && mode === 'afxdp') return 'AF_XDP has no TAP';
       return installed('ovs-vswitchd') ? undefined : 'ovs-vswitchd is not installed';
     },
     async start(place) {
-      const processes: ChildProcess[] = [];
-      const stop = async () => {
-        for (const child of processes.reverse()) await endProcess(child, 'SIGTERM');
-      };
-      await orStop(stop, () => startOpenVswitch(place, mode, processes));
-      return { processes, stop };
+      const running = ovsProcesses(place);
+      await orStop(running.stop, () => startOpenVswitch(place, mode, running.processes));
+      return running;
+    },
+    async again(place) {
+      const running = ovsProcesses(place);
+      const [server, daemon] = ovsCommands(place);
+      running.processes.push(background(server, environment(place)));
+      while (!existsSync(join(place.directory, 'db.sock'))) await sleep(1);
+      running.processes.push(background(daemon, environment(place)));
+      return running;
     },
   };
+}
+
+function ovsProcesses(place: Place): Running & { processes: ChildProcess[] } {
+  const processes: ChildProcess[] = [];
+  return {
+    processes,
+    tool: (name, ...args) => command([`ovs-${name}`, ...args], { env: environment(place) }),
+    async stop() {
+      for (const child of processes.reverse()) await endProcess(child, 'SIGTERM');
+    },
+  };
+}
+
+/** The database's server, and the switch. */
+function ovsCommands(place: Place): [string[], string[]] {
+  const socket = join(place.directory, 'db.sock');
+  const quiet = ['-vconsole:off', '-vsyslog:off', '--pidfile'];
+  const database = join(place.directory, 'conf.db');
+  return [
+    onCpu(place, ['ovsdb-server', `--remote=punix:${socket}`, ...quiet, database]),
+    onCpu(place, ['ovs-vswitchd', ...quiet, `unix:${socket}`]),
+  ];
 }
 
 async function startOpenVswitch(
@@ -160,17 +212,14 @@ async function startOpenVswitch(
 ): Promise<void> {
   const { directory, network } = place;
   const env = environment(place);
-  const database = join(directory, 'conf.db');
-  const socket = join(directory, 'db.sock');
+  const [server, daemon] = ovsCommands(place);
   const vsctl = (...args: string[]) => command(['ovs-vsctl', '--timeout=15', ...args], { env });
-  const quiet = ['-vconsole:off', '-vsyslog:off', '--pidfile'];
-  await command(['ovsdb-tool', 'create', database, OVS_SCHEMA]);
-  const server = ['ovsdb-server', `--remote=punix:${socket}`, ...quiet, database];
-  processes.push(background(onCpu(place, server), env));
+  await command(['ovsdb-tool', 'create', join(directory, 'conf.db'), OVS_SCHEMA]);
+  processes.push(background(server, env));
   await until('ovsdb-server to answer', () => vsctl('--no-wait', 'show'));
   const setting = `other_config:userspace-tso-enable=${mode === 'tso'}`;
   await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', setting);
-  processes.push(background(onCpu(place, ['ovs-vswitchd', ...quiet, `unix:${socket}`]), env));
+  processes.push(background(daemon, env));
   // Its AF_XDP ports are polled by a thread that never sleeps.
   const mask = `other_config:pmd-cpu-mask=0x${(1 << place.cpu).toString(16)}`;
   if (mode === 'afxdp') await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', mask);
@@ -180,7 +229,7 @@ async function startOpenVswitch(
   ]);
   const extra = mode === 'afxdp' ? types : [];
   await vsctl(...bridges(place, ['datapath_type=netdev']), ...extra);
-  if (mode === 'tso' || mode === 'default' || network.topology === 'tap') return;
+  if (mode === 'tso' || mode === 'default' || TAPS[network.topology] > 0) return;
   // Without the setting it forwards frames with unfinished checksums as they are: TCP gets nowhere
   // until the hosts give up their offloads, as its documentation asks for.
   for (const namespace of [network.source, network.sink]) {
@@ -204,8 +253,10 @@ function bridges({ network }: Place, settings: readonly string[]): string[] {
     const west1 = [...addBridge('br1'), ...addPort('br1', west), ...bond('br1', 'bond1', 0)];
     return [...west1, ...addBridge('br2'), ...addPort('br2', east), ...bond('br2', 'bond2', 1)];
   }
-  const tap = network.topology === 'tap' ? ['--', 'set', 'Interface', west, 'type=tap'] : [];
-  return [...addBridge('br0'), ...addPort('br0', west), ...tap, ...addPort('br0', east)];
+  const taps = PORTS.slice(0, TAPS[network.topology]).flatMap((port) => [
+    ...['--', 'set', 'Interface', port, 'type=tap'],
+  ]);
+  return [...addBridge('br0'), ...addPort('br0', west), ...addPort('br0', east), ...taps];
 }
 
 /** Runs `work`; when it fails, stops what was started before passing the error on. */
@@ -235,7 +286,8 @@ export class Subject {
     readonly kind: SubjectKind,
     readonly network: BenchNetwork,
     private readonly directory: string,
-    private readonly running: Running,
+    private running: Running,
+    private readonly cpu: number,
   ) {}
 
   /** @throws TapswitchError E_BENCH_COMMAND when it does not come to forward */
@@ -247,10 +299,10 @@ export class Subject {
     const network = await BenchNetwork.make(topology);
     const directory = await mkdtemp(join(tmpdir(), 'tapswitch-bench-'));
     const nothing = { processes: [], stop: async () => {} };
-    let subject = new Subject(kind, network, directory, nothing);
+    let subject = new Subject(kind, network, directory, nothing, cpu);
     try {
       const running = await kind.start({ network, directory, cpu });
-      subject = new Subject(kind, network, directory, running);
+      subject = new Subject(kind, network, directory, running, cpu);
       await network.started();
       await subject.forwards();
     } catch (error) {
@@ -273,6 +325,30 @@ export class Subject {
     await this.forwards();
   }
 
+  /** Ends it, so that it can be started again. */
+  async end(): Promise<void> {
+    await this.running.stop();
+  }
+
+  /** Starts it as after a machine's start: configured, and with nothing else to wait for. */
+  async again(): Promise<void> {
+    const { kind, network, directory, cpu } = this;
+    if (kind.again) this.running = await kind.again({ network, directory, cpu });
+  }
+
+  /** Runs one of the switch's tools. @throws TapswitchError E_BENCH_COMMAND */
+  async tool(name: 'vsctl' | 'ofctl', ...args: string[]): Promise<void> {
+    await this.running.tool?.(name, ...args);
+  }
+
+  /** Memory of its processes that is there, bytes. */
+  residentBytes(): number {
+    return this.running.processes.reduce((sum, { pid }) => {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      return sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+    }, 0);
+  }
+
   async stop(): Promise<void> {
     for (const child of this.running.processes) child.kill('SIGCONT');
     await this.running.stop();
@@ -281,7 +357,7 @@ export class Subject {
   }
 
   private async forwards(): Promise<void> {
-    if (this.network.topology !== 'tap') {
+    if (TAPS[this.network.topology] === 0) {
       const ping = ['ping', '-n', '-c', '1', '-W', '1', SINK_IP];
       await until(`${this.kind.title} to forward a ping`, () =>
         inNamespace(this.network.source, ping),

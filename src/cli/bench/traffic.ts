@@ -153,7 +153,7 @@ export async function announceSink({ network }: Subject, { vlan }: TrafficSetup)
   const script = [
     'import socket',
     's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)',
-    's.bind(("eth0", 0))',
+    `s.bind(("${network.sinkDevice}", 0))`,
     `s.send(bytes.fromhex("${frame}"))`,
   ].join('\n');
   await inNamespace(network.sink, ['python3', '-c', script]);
@@ -169,11 +169,12 @@ function trafficOf({ frameBytes, burst, vlan, ipv6 }: TrafficSetup): TrafficOpti
   return { sourceMac: SOURCE_MAC, sinkMac: SINK_MAC, frameBytes, burst, vlan, ipv6 };
 }
 
-async function startProbes(subject: Subject, setup: TrafficSetup) {
+/** Listens for probes at the sink; `stop` gives pairs of their numbers and latencies (us). */
+export async function startProbes(subject: Subject, setup: TrafficSetup) {
   const stop = new SharedArrayBuffer(4);
   const options: ProbeOptions = {
     namespacePath: `/run/netns/${subject.network.sink}`,
-    ifname: 'eth0',
+    ifname: subject.network.sinkDevice,
     cpu: GENERATOR_CPU,
     traffic: trafficOf(setup),
     stop,
