@@ -13,7 +13,7 @@ import { TapswitchError } from '../common/errors.js';
 import type { Changes } from '../ovsdb/idl/index.js';
 import type { ServerMessage, Subscription, Topic } from './api/index.js';
 import { answerTo } from './http/errors.js';
-import { ResourceReader } from './resource-reader.js';
+import { ResourceReader } from './schema-check.js';
 import type { Subject } from './subject/subject.js';
 import type { Query, Resource } from './topics/resource.js';
 

@@ -1,7 +1,8 @@
 /**
- * The console's API: `tapswitch/api`. Types and schemas of what it answers.
+ * The console's API: `tapswitch/api`. A client, and types and schemas of what is answered.
  */
 export * from './bonds.js';
+export * from './client.js';
 export * from './common.js';
 export * from './database.js';
 export * from './datapath.js';

@@ -38,9 +38,9 @@ export type Subscription = Static<typeof Subscription>;
 export const ClientMessage = Type.Object(
   {
     token: Type.Optional(Type.String({ maxLength: 1024 })),
-    subscribe: Type.Optional(Type.Array(Subscription, { maxItems: 50 })),
+    subscribe: Type.Optional(Type.Array(Subscription, { maxItems: 64 })),
     unsubscribe: Type.Optional(
-      Type.Array(Type.Integer({ minimum: 0, maximum: 1_000_000 }), { maxItems: 50 }),
+      Type.Array(Type.Integer({ minimum: 0, maximum: 1_000_000 }), { maxItems: 64 }),
     ),
   },
   { additionalProperties: false },

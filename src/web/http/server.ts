@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import rateLimit from '@fastify/rate-limit';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
+import type { TSchema } from '@sinclair/typebox';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { TapswitchError } from '../../common/errors.js';
 import type { Console } from '../console.js';
@@ -18,6 +19,7 @@ import { addHealthRoutes } from '../routes/health.js';
 import { addReadRoutes } from '../routes/read.js';
 import { addTraceRoutes } from '../routes/trace.js';
 import { addWriteRoutes } from '../routes/write.js';
+import { checker } from '../schema-check.js';
 import { type AccessRules, bearerOf, checkHost, checkReader, checkSite } from './access.js';
 import { answerTo } from './errors.js';
 import { SECURITY_HEADERS } from './headers.js';
@@ -53,12 +55,21 @@ export async function buildServer(parts: Console, options: HttpOptions): Promise
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
     http: { maxHeaderSize: HEADER_BYTES_MAX },
-    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: false } },
     exposeHeadRoutes: true,
   });
   app.server.maxConnections = 512;
   // JSON alone: a form of another site cannot send it.
   app.removeContentTypeParser('text/plain');
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart = '' }) => {
+    const check = checker(schema, httpPart, httpPart !== 'body');
+    return (value: unknown) => {
+      try {
+        return { value: check(value) };
+      } catch (error) {
+        return { error: error as Error };
+      }
+    };
+  });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     checkRequest(request, options.rules);
