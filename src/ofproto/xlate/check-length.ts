@@ -37,8 +37,9 @@ export function executeCheckLarger(
     ctx.last = true;
     loadSubfield(ctx, dst, Uint8Array.of(larger));
     if (rest.length > 0) executeActions(ctx, rest);
+    if (!ctx.freezing) runActionSet(ctx);
+    // The action set, too, may have to wait for a recirculation: of this branch alone.
     if (ctx.freezing) finishFreezing(ctx);
-    else runActionSet(ctx);
     ctx.redirect(outer);
     ctx.base.set(base);
     ctx.flow = flow;

@@ -24,10 +24,8 @@ const ALWAYS = 0xffffffff;
 
 function runList(ctx: XlateContext, actions: readonly OfAction[]): void {
   executeActions(ctx, actions);
-  if (!ctx.freezing) {
-    runActionSet(ctx);
-    return;
-  }
+  if (!ctx.freezing) runActionSet(ctx);
+  if (!ctx.freezing) return;
   finishFreezing(ctx);
   // It is the copy that waits for its recirculation. (An exit ends both, as in Open vSwitch.)
   ctx.exit = false;

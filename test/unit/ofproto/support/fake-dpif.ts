@@ -1,5 +1,5 @@
 /**
- * A datapath for tests of the OpenFlow layer: linear search over megaflows, no devices,
+ * A datapath for tests of the OpenFlow layer: megaflows by mask and text of the key, no devices,
  * everything in force at once. It records what was sent where.
  */
 import type {
@@ -28,6 +28,8 @@ export class FakeDpif implements Dpif {
   readonly type = 'dummy';
   readonly bonds = null;
   readonly installed = new Set<Flow>();
+  /** The same: by mask, then by masked key. */
+  private readonly byMask = new Map<string, { mask: FlowWords; flows: Map<string, Flow> }>();
   private readonly portMap = new Map<number, DpNetdev>();
   private handler: (upcall: Upcall) => void = () => {};
   private nextId = 1;
@@ -71,6 +73,10 @@ export class FakeDpif implements Dpif {
     const { key, mask, actions } = put;
     const flow: Flow = { id: this.nextId++, key: key.slice(), mask: mask.slice(), actions, stats };
     this.installed.add(flow);
+    const id = flow.mask.join();
+    const known = this.byMask.get(id) ?? { mask: flow.mask, flows: new Map<string, Flow>() };
+    known.flows.set(masked(flow.key, flow.mask), flow);
+    this.byMask.set(id, known);
     return flow;
   }
 
@@ -87,11 +93,15 @@ export class FakeDpif implements Dpif {
   }
 
   flowDel(flow: DpFlow): void {
-    this.installed.delete(flow as Flow);
+    if (!this.installed.delete(flow as Flow)) return;
+    const flows = this.byMask.get(flow.mask.join())?.flows;
+    const text = masked(flow.key, flow.mask);
+    if (flows?.get(text) === flow) flows.delete(text);
   }
 
   flowFlush(): void {
     this.installed.clear();
+    this.byMask.clear();
   }
 
   flows(): Iterable<DpFlow> {
@@ -141,8 +151,9 @@ export class FakeDpif implements Dpif {
 
   /** The installed flow that the key matches, or undefined. */
   match(key: FlowWords): Flow | undefined {
-    for (const flow of this.installed) {
-      if (flow.key.every((word, i) => ((word ^ key[i]) & flow.mask[i]) === 0)) return flow;
+    for (const { mask, flows } of this.byMask.values()) {
+      const flow = flows.size === 0 ? undefined : flows.get(masked(key, mask));
+      if (flow !== undefined) return flow;
     }
     return undefined;
   }
@@ -171,4 +182,9 @@ export class FakeDpif implements Dpif {
     this.done = [];
     return done;
   }
+}
+
+/** The words of a key under a mask, as text. */
+function masked(key: FlowWords, mask: FlowWords): string {
+  return key.map((word, i) => word & mask[i]).join();
 }
