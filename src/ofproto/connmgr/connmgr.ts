@@ -35,7 +35,7 @@ import { Notices, REMOVED_REASONS } from './notices.js';
 import { OfConn } from './ofconn.js';
 import { portDesc } from './port-desc.js';
 import { continuationOf } from './resume.js';
-import { chooseConnection, snoop } from './snoop.js';
+import { chooseController, snoop } from './snoop.js';
 
 const log = getLogger('connmgr');
 
@@ -115,14 +115,13 @@ export class Connmgr {
   }
 
   private acceptSnoop(socket: Socket): void {
-    const controllers = [...this.controllers.values()].flatMap(({ conn }) => conn ?? []);
-    const conn = chooseConnection(controllers);
-    if (conn === null) {
+    const controller = chooseController(this.controllers.values());
+    if (controller === null) {
       log.warn(`${this.ofproto.name}: no controller connection to snoop`);
       socket.destroy();
       return;
     }
-    const end = snoop(socket, conn, () => this.snoopers.delete(end));
+    const end = snoop(socket, controller, () => this.snoopers.delete(end));
     this.snoopers.add(end);
   }
 

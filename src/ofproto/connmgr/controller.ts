@@ -21,6 +21,9 @@ const log = getLogger('rconn');
 
 const BACKOFF_FIRST_MS = 1000;
 
+/** Told of every frame after the greeting, in either direction. */
+export type Tap = (frame: Uint8Array) => void;
+
 type State = 'BACKOFF' | 'CONNECTING' | 'ACTIVE' | 'IDLE';
 
 export class Controller {
@@ -36,6 +39,8 @@ export class Controller {
   private connectedAtMs: number | null = null;
   private disconnectedAtMs: number | null = null;
   private closed = false;
+  /** Who hears every frame, and what tells it that the controller is no more. */
+  private readonly taps = new Map<Tap, () => void>();
 
   constructor(
     private readonly ofproto: Ofproto,
@@ -157,6 +162,18 @@ export class Controller {
       },
     });
     this.conn = conn;
+    for (const tap of this.taps.keys()) conn.connection.taps.add(tap);
+  }
+
+  /** From now on, also on connections to come. @param onEnd the controller was taken away */
+  addTap(tap: Tap, onEnd: () => void): void {
+    this.taps.set(tap, onEnd);
+    this.conn?.connection.taps.add(tap);
+  }
+
+  removeTap(tap: Tap): void {
+    this.taps.delete(tap);
+    this.conn?.connection.taps.delete(tap);
   }
 
   private lost(why: string, now = this.clock.now()): void {
@@ -201,5 +218,6 @@ export class Controller {
   close(): void {
     this.closed = true;
     this.lost('closed');
+    for (const end of [...this.taps.values()]) end();
   }
 }

@@ -25,6 +25,9 @@ import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
 import { MultipartRequests } from './multipart.js';
 
 const log = getLogger('connmgr');
+const flowLog = getLogger('ofp_flow');
+const LEFT_OUT =
+  'Flow exceeded the maximum flow statistics reply size and was excluded from the response set';
 
 /** 'primary': a configured controller; 'service': whoever connected to the bridge. */
 export type OfConnKind = 'primary' | 'service';
@@ -101,6 +104,7 @@ export class OfConn {
     this.refusals = rateLimited(log, ofproto.clock, { burst: 10, perMinute: 10 });
     this.missSendLen = options.kind === 'primary' ? MISS_SEND_LEN_DEFAULT : 0;
     this.lastReceivedMs = ofproto.clock.now();
+    const leftOut = rateLimited(flowLog, ofproto.clock, { burst: 10, perMinute: 60 });
     this.connection = new OfConnection(socket, {
       versions: options.versions,
       name: options.vconnName,
@@ -119,6 +123,7 @@ export class OfConn {
         this.options.onClose?.(reason);
       },
     });
+    this.connection.codec.onLeftOut = () => leftOut.warn(LEFT_OUT);
   }
 
   get name(): string {

@@ -5,31 +5,35 @@
  *     controller <== OfConn ==> bridge
  *                      `-- every frame, either way --> Snooper
  *
- * The controller in charge is chosen: the primary one, else the first. A snooper that does not read
- * misses frames; it ends with the connection that it listens to.
+ * The controller in charge is chosen: the primary one, else the first; it need not be connected
+ * yet, and may come and go. A snooper that does not read misses frames; it ends with the
+ * configuration of the controller that it listens to.
  */
 import type { Socket } from 'node:net';
 import { OfConnection } from '../../openflow/vconn.js';
-import type { OfConn } from './ofconn.js';
+import type { Controller } from './controller.js';
 
 /** Bytes waiting for a snooper beyond which it misses frames. */
 const BACKLOG_MAX = 1024 * 1024;
 const VERSIONS: readonly number[] = [1, 2, 3, 4, 5, 6];
+const PREFERENCE = { primary: 3, equal: 2, secondary: 1 } as const;
 
-/** The connection to listen to, or null when no controller is connected. */
-export function chooseConnection(conns: Iterable<OfConn>): OfConn | null {
-  let best: OfConn | null = null;
-  for (const conn of conns) {
-    if (!conn.open) continue;
-    if (conn.role === 'primary') return conn;
-    best ??= conn;
+/** The controller to listen to, or null when none is configured. */
+export function chooseController(controllers: Iterable<Controller>): Controller | null {
+  let best: Controller | null = null;
+  let most = 0;
+  for (const controller of controllers) {
+    const preference = PREFERENCE[controller.conn?.role ?? 'equal'];
+    if (preference > most) {
+      best = controller;
+      most = preference;
+    }
   }
   return best;
 }
 
 /** Passes copies on until either side ends. @returns how to end it */
-export function snoop(socket: Socket, from: OfConn, onEnd: () => void): () => void {
-  const { connection } = from;
+export function snoop(socket: Socket, from: Controller, onEnd: () => void): () => void {
   let open = false;
   const tap = (frame: Uint8Array): void => {
     if (open && snooper.queuedBytes < BACKLOG_MAX) snooper.sendFrame(frame);
@@ -41,12 +45,10 @@ export function snoop(socket: Socket, from: OfConn, onEnd: () => void): () => vo
       open = true;
     },
     onClose: () => {
-      connection.taps.delete(tap);
-      connection.socket.off('close', sourceEnded);
+      from.removeTap(tap);
       onEnd();
     },
   });
-  connection.taps.add(tap);
-  connection.socket.once('close', sourceEnded);
+  from.addTap(tap, sourceEnded);
   return sourceEnded;
 }

@@ -285,13 +285,18 @@ export function encodeReplies(
     for (const entry of (msg as unknown as { entries?: never[] }).entries ?? []) {
       const before = w.length;
       encodeEntry(w, entry, ctx);
-      if (w.length <= MAX_LENGTH || before === bare) continue;
-      // Too long: the frame ends before this entry, which opens the next one.
-      w.length = before;
-      finish(true);
-      w.length = 0;
-      start();
-      encodeEntry(w, entry, ctx);
+      if (w.length <= MAX_LENGTH) continue;
+      if (before > bare) {
+        // Too long: the frame ends before this entry, which opens the next one.
+        w.length = before;
+        finish(true);
+        w.length = 0;
+        start();
+        encodeEntry(w, entry, ctx);
+      }
+      if (w.length <= MAX_LENGTH || r.leavesOut !== true) continue;
+      w.length = bare;
+      options.onLeftOut?.();
     }
   }
   finish(false);

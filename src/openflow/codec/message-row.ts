@@ -11,6 +11,8 @@ export interface CodecOptions {
   flowFormat?: 'openflow10' | 'nxm';
   /** 1.0: the upper byte of a flow mod's command is the table. */
   tableId?: boolean;
+  /** Called for each flow that a reply leaves out, since no message is long enough for it. */
+  onLeftOut?: () => void;
 }
 
 export interface MessageContext {
@@ -50,6 +52,8 @@ export interface MessageRow<T extends OfMessage['type'] = OfMessage['type']> {
   serves?(msg: MessageOf<T>, ctx: MessageContext): boolean;
   /** Replies with entries: writes one of them (encode then writes only what precedes them). */
   encodeEntry?(w: Writer, entry: never, ctx: MessageContext): void;
+  /** Entries that no message is long enough for are left out. */
+  leavesOut?: boolean;
 }
 
 /** Gives a row its precise type, then forgets it so that rows of all types form one table. */

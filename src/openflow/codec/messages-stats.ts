@@ -247,7 +247,7 @@ const nxReply = (msg: FlowStatsReply): boolean => msg.nx === true;
 const FLOW_REPLIES: MessageRow[] = [
   {
     ...listReply('flow_stats_reply', { number: 1, min: 1, max: 1, unit: 1 }, getFlow10, putFlow10),
-    serves: (msg) => !nxReply(msg as never),
+    serves: (msg: never) => !nxReply(msg),
   },
   {
     ...listReply(
@@ -257,11 +257,11 @@ const FLOW_REPLIES: MessageRow[] = [
       putNxFlow,
       { nx: true },
     ),
-    serves: (msg) => nxReply(msg as never),
+    serves: (msg: never) => nxReply(msg),
   },
   listReply('flow_stats_reply', { number: 1, min: 2, max: 5, unit: 1 }, getFlow13, putFlow13),
   listReply('flow_stats_reply', { number: 1, min: 6, max: 6, unit: 1 }, getFlow15, putFlow15),
-];
+].map((each) => ({ ...each, leavesOut: true }));
 
 function aggregateRow(cls: MessageClass, number: number, min: number, max: number): MessageRow {
   const nx = cls === 'nx_stats_reply';

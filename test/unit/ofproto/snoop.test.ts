@@ -35,7 +35,7 @@ function snooper(seen: string[]): Promise<'closed' | 'open'> {
   });
 }
 
-it('passes both directions on, and refuses while no controller is connected', async () => {
+it('passes both directions on, and refuses where no controller is configured', async () => {
   const br = sw.bridge('br0');
   await br.listenMgmt(join(dir, 'br0.mgmt'));
   expect(await snooper([])).toBe('closed');
@@ -66,4 +66,42 @@ it('passes both directions on, and refuses while no controller is connected', as
   await controller.request({ type: 'barrier_request' });
   const wanted = ['features_request', 'features_reply', 'barrier_request', 'barrier_reply'];
   await expect.poll(() => seen.filter((type) => type !== 'hello')).toEqual(wanted);
+});
+
+it('waits for a controller that is not there yet, and hears it whenever it comes', async () => {
+  const br = sw.bridge('br0');
+  await br.listenMgmt(join(dir, 'br0.mgmt'));
+  const path = join(dir, 'controller');
+  const server = createServer();
+  undo.push(() => server.close());
+  const settings = {
+    ...{ target: `unix:${path}`, connectionMode: 'out-of-band' as const },
+    ...{ maxBackoffMs: 1000, inactivityProbeMs: 5000 },
+  };
+  br.setControllers([settings]);
+  sw.settle();
+  const seen: string[] = [];
+  expect(await snooper(seen)).toBe('open');
+  for (const times of [1, 2]) {
+    const controller = await new Promise<OfConnection>((resolve) => {
+      server.once('connection', (socket) => {
+        const connection: OfConnection = new OfConnection(socket, {
+          versions: [4],
+          onOpen: () => resolve(connection),
+        });
+        undo.push(() => connection.close());
+      });
+      const dial = (): void => {
+        sw.clock.advance(2000);
+        sw.settle();
+      };
+      if (times === 1) server.listen(path, dial);
+      else dial();
+    });
+    await controller.request({ type: 'features_request' });
+    await expect.poll(() => seen.filter((type) => type === 'features_reply')).toHaveLength(times);
+    controller.close();
+    await expect.poll(() => br.connmgr.controllerStatus()[0].connected).toBe(false);
+  }
+  br.setControllers([]);
 });

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { OFPP } from '../../../src/openflow/actions.js';
-import { decodeMessage, encodeMessage } from '../../../src/openflow/codec/index.js';
+import { decodeMessage, encodeMessage, encodeReplies } from '../../../src/openflow/codec/index.js';
 import { errorName, errorNumbers } from '../../../src/openflow/errors.js';
 import { matchAny } from '../../../src/openflow/match.js';
 import type { OfMessage } from '../../../src/openflow/messages.js';
@@ -181,4 +181,28 @@ describe('bytes', () => {
     const plain = encodeMessage(1, { ...request, nx: false }, 1);
     expect([plain.length, hex(plain.subarray(8, 12))]).toEqual([56, '00010000']);
   });
+});
+
+it('a flow that no message is long enough for is left out of its reply, and counted', () => {
+  const entry = (priority: number, nActions: number) => ({
+    ...{ table: 0, match: matchAny(), priority, cookie: 0n, durationSec: 0, durationNsec: 0 },
+    ...{ idleTimeout: 0, hardTimeout: 0, idleAge: 0, hardAge: 0, importance: 0 },
+    ...{ packets: 0n, bytes: 0n, flags: parseFlow('actions=drop', 'add', NO_NAMES).flow.flags },
+    actions: Array.from(
+      { length: nActions },
+      () => ({ type: 'dec_ttl', controllerIds: [0] }) as const,
+    ),
+  });
+  for (const version of [1, 4, 6]) {
+    let leftOut = 0;
+    const options = { onLeftOut: () => leftOut++ };
+    const entries = [entry(1, 1), entry(2, 9000), entry(3, 1), entry(4, 9000)];
+    const reply = { type: 'flow_stats_reply', nx: true, more: false, entries } as OfMessage;
+    const frames = encodeReplies(version, reply, 7, options);
+    const seen = frames.flatMap((each) => {
+      const { msg } = decodeMessage(version, each);
+      return msg?.type === 'flow_stats_reply' ? msg.entries.map((e) => e.priority) : [-1];
+    });
+    expect([seen, leftOut]).toEqual([[1, 3], 2]);
+  }
 });
