@@ -24,6 +24,7 @@ const FLAG_NAMES = [
 const flagSets: (FlowMod['flags'] | undefined)[] = [];
 const lists = new Map<string, readonly OfAction[]>();
 let lastCookie = 0n;
+let lastList: readonly OfAction[] = [];
 
 /** Flags equal to these, the same object for all that have them. */
 export function sharedFlags(flags: FlowMod['flags']): FlowMod['flags'] {
@@ -46,13 +47,23 @@ export function sharedCookie(cookie: bigint): bigint {
 
 /** Actions equal to these, the same list for many that have them. */
 export function sharedActions(actions: readonly OfAction[]): readonly OfAction[] {
+  if (sameOutput(actions, lastList)) return lastList;
   const key = keyOf(actions);
   if (key === null) return actions;
-  const known = lists.get(key);
-  if (known !== undefined) return known;
   if (lists.size >= LISTS_MAX) lists.clear();
-  lists.set(key, actions);
-  return actions;
+  const known = lists.get(key) ?? actions;
+  lists.set(key, known);
+  lastList = known;
+  return known;
+}
+
+/** Both are one output, to the same port: found without looking further. */
+function sameOutput(a: readonly OfAction[], b: readonly OfAction[]): boolean {
+  if (a.length !== 1 || b.length !== 1) return false;
+  const [one] = a;
+  const [other] = b;
+  if (one.type !== 'output' || other.type !== 'output') return false;
+  return one.port === other.port && one.maxLen === other.maxLen;
 }
 
 /** Different for different lists; null: too long a list, or more in it than plain values. */

@@ -10,7 +10,7 @@
  *
  * Source: OpenFlow 1.4 section 7.3.9.
  */
-import { decodeMessage } from '../../openflow/codec/index.js';
+import { type CodecOptions, decodeMessage } from '../../openflow/codec/index.js';
 import { fail, type OfErrorName, OfpError } from '../../openflow/errors.js';
 import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
 import {
@@ -21,6 +21,7 @@ import {
 } from '../../openflow/messages-bundle.js';
 import { type GroupMod, OFPG } from '../../openflow/messages-groups.js';
 import { checkFlowModTable, rulesOf } from '../flow-mod.js';
+import { FrameLog } from './frame-log.js';
 import type { Forwarded } from './notices.js';
 import type { OfConn } from './ofconn.js';
 import { TableJournal } from './table-journal.js';
@@ -29,22 +30,14 @@ import { TableJournal } from './table-journal.js';
 const BUNDLES_MAX = 64;
 const BYTES_MAX = 256 * 1024 * 1024;
 const MESSAGES_MAX = 1_000_000;
-/** Frames are kept in pieces of memory that grow up to this. */
-const PIECE_BYTES_MIN = 4096;
-const PIECE_BYTES_MAX = 65_536;
 /** A bundle to which nothing was added for so long is given up, unless configured otherwise. */
 export const BUNDLE_IDLE_MS = 10_000;
 
 type Bundlable = FlowMod | GroupMod | PortMod | PacketOut;
 
-interface Entry {
-  msg: Bundlable;
+interface Failure {
   frame: Uint8Array;
   xid: number;
-}
-
-interface Failure {
-  entry: Entry;
   error: OfErrorName;
 }
 
@@ -63,26 +56,9 @@ interface Bundle {
   openFrame: Uint8Array;
   openXid: number;
   usedMs: number;
-  entries: Entry[];
-  /** Where the next frame is kept. */
-  piece: Uint8Array;
-  pieceUsed: number;
-}
-
-const NO_PIECE = new Uint8Array(0);
-
-/** Copies a frame to where those of the bundle are: a buffer for each would cost more. */
-function keepFrame(bundle: Bundle, frame: Uint8Array): Uint8Array {
-  const { length } = frame;
-  if (length > bundle.piece.length - bundle.pieceUsed) {
-    const usual = Math.min(Math.max(bundle.piece.length * 2, PIECE_BYTES_MIN), PIECE_BYTES_MAX);
-    bundle.piece = new Uint8Array(Math.max(usual, length));
-    bundle.pieceUsed = 0;
-  }
-  const { piece, pieceUsed } = bundle;
-  piece.set(frame, pieceUsed);
-  bundle.pieceUsed += length;
-  return new Uint8Array(piece.buffer, pieceUsed, length);
+  /** How its messages are to be read: as when it was opened. */
+  codec: CodecOptions;
+  frames: FrameLog;
 }
 
 export interface BundleHandlers {
@@ -140,7 +116,8 @@ export class Bundles {
     if (this.bundles.size >= BUNDLES_MAX) fail('OFPBFC_OUT_OF_BUNDLES');
     const usedMs = this.conn.ofproto.clock.now();
     const opened = { id, flags, closed: false, openFrame: frame.slice(), openXid: xid, usedMs };
-    const bundle: Bundle = { ...opened, entries: [], piece: NO_PIECE, pieceUsed: 0 };
+    const codec = { ...this.conn.connection.codec };
+    const bundle: Bundle = { ...opened, codec, frames: new FrameLog() };
     this.bundles.set(id, bundle);
     return bundle;
   }
@@ -161,12 +138,11 @@ export class Bundles {
 
   private drop(bundle: Bundle): void {
     this.bundles.delete(bundle.id);
-    this.messages -= bundle.entries.length;
-    for (const entry of bundle.entries) this.bytes -= entry.frame.length;
+    this.messages -= bundle.frames.size;
+    this.bytes -= bundle.frames.bytes;
   }
 
   add(add: BundleAdd, xid: number, frame: Uint8Array): void {
-    const { connection, version } = this.conn;
     const known = this.bundles.get(add.bundle);
     if (known !== undefined) {
       this.refuseUnless(known, !known.closed, 'OFPBFC_BUNDLE_CLOSED');
@@ -175,7 +151,7 @@ export class Bundles {
     // A bundle that was not opened is, by what is added to it.
     const bundle = known ?? this.open(add.bundle, add.flags, xid, frame);
     bundle.usedMs = this.conn.ofproto.clock.now();
-    const decoded = decodeMessage(version, add.frame, connection.codec);
+    const decoded = decodeMessage(this.conn.version, add.frame, bundle.codec);
     if (decoded.error !== undefined) {
       fail(
         /^OFPBRC_BAD_(TYPE|LEN|VERSION|SUBTYPE|VENDOR)$/.test(decoded.error)
@@ -191,7 +167,7 @@ export class Bundles {
     if (full) fail('OFPBFC_MSG_TOO_MANY');
     this.messages++;
     this.bytes += add.frame.length;
-    bundle.entries.push({ msg: msg as Bundlable, frame: keepFrame(bundle, add.frame), xid });
+    bundle.frames.add(add.frame);
   }
 
   /** @throws OFPBFC_MSG_FAILED after the error for the message that was refused has been sent */
@@ -199,15 +175,15 @@ export class Bundles {
     const bundle = this.bundles.get(msg.bundle) ?? fail('OFPBFC_BAD_ID');
     this.drop(bundle);
     if (bundle.flags !== msg.flags) fail('OFPBFC_BAD_FLAGS');
-    if (bundle.entries.length === 0) return;
-    const failed = this.executeAll(bundle.entries);
+    if (bundle.frames.size === 0) return;
+    const failed = this.executeAll(bundle);
     if (failed === null) return;
-    this.conn.connection.sendError(failed.error, failed.entry.xid, failed.entry.frame);
+    this.conn.connection.sendError(failed.error, failed.xid, failed.frame);
     fail('OFPBFC_MSG_FAILED');
   }
 
   /** Executes messages in order, or none of them. @returns the first that was refused, or null */
-  private executeAll(entries: readonly Entry[]): Failure | null {
+  private executeAll({ frames, codec }: Bundle): Failure | null {
     const { connmgr, backer } = this.conn.ofproto;
     backer.pushStats();
     return connmgr.notices.during(null, () => {
@@ -217,8 +193,8 @@ export class Bundles {
       const uncount = this.conn.flowMods.save();
       let failed: Failure | null = null;
       try {
-        for (const entry of entries) {
-          failed = this.executeOne(entry, journal, run);
+        for (const frame of frames.frames()) {
+          failed = this.executeOne(frame, codec, journal, run);
           if (failed !== null) break;
         }
       } finally {
@@ -240,8 +216,16 @@ export class Bundles {
     });
   }
 
-  private executeOne(entry: Entry, journal: TableJournal, run: Run): Failure | null {
-    const { msg, xid } = entry;
+  private executeOne(
+    frame: Uint8Array,
+    codec: CodecOptions,
+    journal: TableJournal,
+    run: Run,
+  ): Failure | null {
+    const { xid, ...decoded } = decodeMessage(this.conn.version, frame, codec);
+    // It was decoded when it was added, in the same way.
+    if (decoded.error !== undefined) return { frame, xid, error: decoded.error };
+    const msg = decoded.msg as Bundlable;
     const { ofproto } = this.conn;
     try {
       if (msg.type === 'packet_out') {
@@ -256,7 +240,7 @@ export class Bundles {
       if (done !== null) run.forwarded.push(done);
       return null;
     } catch (error) {
-      if (error instanceof OfpError) return { entry, error: error.error };
+      if (error instanceof OfpError) return { frame, xid, error: error.error };
       throw error;
     }
   }

@@ -9,14 +9,11 @@
 import type { Ofproto } from '../ofproto.js';
 import type { Rule, RuleState } from '../rule.js';
 
-interface Step {
-  what: 'insert' | 'remove';
-  tableId: number;
-  rule: Rule;
-}
-
 export class TableJournal {
-  private readonly steps: Step[] = [];
+  /** What was inserted or removed, in order; of a million, every byte counts. */
+  private readonly rules: Rule[] = [];
+  /** Table of each, and whether it was removed: 2 * table + 1, else 2 * table. */
+  private readonly what: number[] = [];
   /** Entries that were about to be modified, as they were. */
   private readonly saved: [rule: Rule, state: RuleState][] = [];
 
@@ -26,21 +23,24 @@ export class TableJournal {
       const { insert, remove, clear } = cls;
       // Shadowed for as long as the journal is open: whoever changes a table is noted.
       cls.insert = (rule) => {
-        this.steps.push({ what: 'insert', tableId: table.id, rule });
+        this.note(rule, 2 * table.id);
         insert.call(cls, rule);
       };
       cls.remove = (rule) => {
         const done = remove.call(cls, rule);
-        if (done) this.steps.push({ what: 'remove', tableId: table.id, rule });
+        if (done) this.note(rule, 2 * table.id + 1);
         return done;
       };
       cls.clear = () => {
-        for (const rule of cls.rules()) {
-          this.steps.push({ what: 'remove', tableId: table.id, rule });
-        }
+        for (const rule of cls.rules()) this.note(rule, 2 * table.id + 1);
         clear.call(cls);
       };
     }
+  }
+
+  private note(rule: Rule, what: number): void {
+    this.rules.push(rule);
+    this.what.push(what);
   }
 
   /** Keeps the state of entries that the next change may modify in place. */
@@ -59,9 +59,10 @@ export class TableJournal {
 
   /** Puts everything back as it was at the beginning. The journal must be closed. */
   undo(): void {
-    for (const { what, tableId, rule } of this.steps.reverse()) {
-      const { cls } = this.ofproto.tables[tableId];
-      if (what === 'insert') {
+    for (let i = this.rules.length - 1; i >= 0; i--) {
+      const rule = this.rules[i];
+      const { cls } = this.ofproto.tables[this.what[i] >> 1];
+      if ((this.what[i] & 1) === 0) {
         cls.remove(rule);
         this.ofproto.timeouts.drop(rule);
       } else {
