@@ -98,11 +98,14 @@ export interface DpStats {
 /** Forwarding in the kernel: not at all; as asked; where it goes unnoticed. */
 export type KernelMode = 'off' | 'on' | 'auto';
 
+/** Rounds without any frame before a worker sleeps, unless set. */
+export const DEFAULT_SPIN_ROUNDS = 32;
+
 /** What can be changed while a datapath runs; what is missing stays as it is. */
 export interface DpifSettings {
   /** VLAN tags that the key looks behind, 0..2 (other_config:vlan-limit; 2 unless set). */
   vlanLimit?: number;
-  /** Rounds without a frame before a worker sleeps; Infinity: it never does. */
+  /** Rounds without a frame before a worker sleeps; Infinity: it never does (pmd-maxsleep=0). */
   spinRounds?: number;
   /** Whether the kernel forwards what it can (other_config:hw-offload; 'off' unless set). */
   kernelForwarding?: KernelMode;

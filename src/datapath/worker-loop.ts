@@ -14,6 +14,7 @@
  */
 // hot path
 import type { PacketIo } from '../native/binding.js';
+import { DEFAULT_SPIN_ROUNDS } from './dpif.js';
 import type { EgressQueues } from './egress-queues.js';
 import type { Engine } from './engine.js';
 import type { PmdPerf } from './pmd-perf.js';
@@ -42,9 +43,8 @@ const RING_IDLE_ROUNDS = 4096;
 /** One round of so many is measured, and counts for all of them. */
 const MEASURE_INTERVAL = 16;
 const CYCLES_MASK = 0x3fffffff;
+const NEVER_SLEEP = Number.POSITIVE_INFINITY;
 
-/** Rounds without any frame before the worker sleeps. */
-export const DEFAULT_SPIN_ROUNDS = 32;
 /** Tag of the descriptor that announces commands; queues have 0, 1, 2... */
 export const CONTROL_TAG = 0x7fffffff;
 /** Tag of the set of devices that take frames again. */
@@ -170,8 +170,8 @@ export class WorkerLoop {
       } else {
         counters[C_IDLE_ROUNDS] += 1;
         idle++;
-        // With nothing to poll there is nothing to spin for.
-        if (idle > this.spinRounds || this.nActive === 0) {
+        // With nothing to poll there is nothing to spin for, unless it was asked for.
+        if (idle > this.spinRounds || (this.nActive === 0 && this.spinRounds !== NEVER_SLEEP)) {
           counters[C_SLEEPS] += 1;
           this.look(this.egress.nShaped === 0 ? -1 : this.egress.serve());
           idle = 0;
@@ -206,7 +206,7 @@ export class WorkerLoop {
         frames += got;
         this.batchFrames += got;
         if (this.batchFrames >= BATCH_FRAMES) this.endBatch();
-      } else if (queue.kind === KIND_TAP || ++queue.idleRounds > RING_IDLE_ROUNDS) {
+      } else if (queue.kind === KIND_TAP || this.ringIsIdle(queue)) {
         // Its held slots must not be forgotten.
         if (queue.held > 0) this.endBatch();
         this.deactivate(i);
@@ -264,6 +264,11 @@ export class WorkerLoop {
       const queue = this.queues[tag];
       if (queue) this.activate(queue);
     }
+  }
+
+  /** A worker that never sleeps polls its rings for ever. */
+  private ringIsIdle(queue: PolledQueue): boolean {
+    return ++queue.idleRounds > RING_IDLE_ROUNDS && this.spinRounds !== NEVER_SLEEP;
   }
 
   private activate(queue: PolledQueue): void {

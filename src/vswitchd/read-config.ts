@@ -7,7 +7,7 @@
 
 import { getLogger } from '../common/log.js';
 import type { TlsFiles } from '../common/tls.js';
-import type { KernelMode } from '../datapath/dpif.js';
+import { DEFAULT_SPIN_ROUNDS, type KernelMode } from '../datapath/dpif.js';
 import { type AutoLbSettings, DEFAULT_AUTO_LB } from '../datapath/pmd-auto-lb.js';
 import type { RxAssignment } from '../datapath/rx-assign.js';
 import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
@@ -112,6 +112,8 @@ export interface DatapathSettings {
   flowLimit: number;
   /** Whether the kernel forwards what it can: where that goes unnoticed, unless told. */
   kernelForwarding: KernelMode;
+  /** Rounds without a frame before a worker sleeps. */
+  spinRounds: number;
 }
 
 export function readDatapathSettings(
@@ -129,12 +131,18 @@ export function readDatapathSettings(
     autoLb: readAutoLb(other, warn),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
     kernelForwarding: readKernelMode(other.get('hw-offload')),
+    spinRounds: readSpinRounds(other.get('pmd-sleep-max') ?? other.get('pmd-maxsleep')),
   };
 }
 
 function readKernelMode(text: string | undefined): KernelMode {
   if (text === undefined) return 'auto';
   return text === 'true' ? 'on' : 'off';
+}
+
+/** Open vSwitch's workers never sleep unless told; ours do unless told a longest sleep of 0. */
+function readSpinRounds(maxSleepUs: string | undefined): number {
+  return maxSleepUs?.trim() === '0' ? Number.POSITIVE_INFINITY : DEFAULT_SPIN_ROUNDS;
 }
 
 /** Values out of range are the defaults, as in Open vSwitch. */

@@ -1,6 +1,7 @@
 /**
- * The kernel forwards what it can without being asked, and nobody notices: dumps, counters, captures,
- * frames too long, ports that go down, a daemon that is killed, and one that may not load programs.
+ * The kernel forwards what it can without being asked, and nobody notices: dumps, counters,
+ * captures, frames too long, ports that go down, a daemon that is killed, one that may not load
+ * programs.
  *
  *     west 10.0.0.1 -- port1   east 10.0.0.2 -- port2   south -- port3
  */

@@ -120,6 +120,20 @@ describe('forwarding workers', () => {
     expect(await show()).not.toContain('Histograms');
   });
 
+  it('never sleep when told a longest sleep of 0', async () => {
+    const iterations = async () =>
+      Number(/Iterations: +(\d+)/.exec(await sw.appctl('dpif-netdev/pmd-perf-show'))?.[1]);
+    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:pmd-maxsleep=0');
+    const before = await iterations();
+    await eventually('rounds without a frame', async () => (await iterations()) > before + 50_000);
+    expect(await h1.ping('10.7.0.2', 5, 0.01)).toBe(5);
+    await sw.vsctl('remove', 'Open_vSwitch', '.', 'other_config', 'pmd-maxsleep');
+    await eventually('them to end', async () => {
+      const then = await iterations();
+      return (await iterations()) < then + 20_000;
+    });
+  });
+
   it('that die are started again, with their flows', async () => {
     const core = (await assignment())[0].split(' ')[2];
     for (const how of ['error', 'stop']) {

@@ -272,6 +272,10 @@ async function orStop(stop: () => Promise<void>, work: () => Promise<unknown>): 
 export const SUBJECTS: readonly SubjectKind[] = [
   ours('tapswitch', 'tapswitch', []),
   ours('tapswitch-user', 'tapswitch, hw-offload=false', ['other_config:hw-offload=false']),
+  ours('tapswitch-poll', 'tapswitch, hw-offload=false, busy-polling', [
+    'other_config:hw-offload=false',
+    'other_config:pmd-maxsleep=0',
+  ]),
   exporting,
   bridge,
   openVswitch('ovs-default', 'Open vSwitch netdev, default offloads', 'default'),
