@@ -18,7 +18,7 @@ export interface QueuedDevice extends DpNetdev, KernelDevice {
   openTransmit(workers: number): TransmitQueues | null;
   openClasses?(shaping: Shaping | null, workers: number): ClassSockets | null;
   closeStaleClasses?(): void;
-  closeQueues(): void;
+  closeQueues(stays?: boolean): void;
   /** Whether it has another number of transmit queues than openTransmit() found. */
   transmitChanged?(): boolean;
 }

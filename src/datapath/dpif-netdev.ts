@@ -16,6 +16,7 @@ import { DEFAULT_QUEUE_SETTINGS, type PortQueueSettings } from '../netdev/queue-
 import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
+import { AfterFlush } from './after-flush.js';
 import { compileActions } from './compile-actions.js';
 import type {
   DpFlow,
@@ -42,6 +43,7 @@ import { KernelStart } from './kernel-cache/kernel-start.js';
 import type { OdpAction } from './odp-actions.js';
 import { PmdStatistics } from './pmd-statistics.js';
 import { PortQueues } from './port-queues.js';
+import { PortReopening } from './port-reopening.js';
 import { EXTRA_QUEUES, type SharedStats } from './shared-stats.js';
 import { TxPlanner } from './tx-plan.js';
 import { clearSlot } from './tx-queue-info.js';
@@ -70,8 +72,10 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private executeRefused = 0;
   private dropHandler: DropHandler | null = null;
   private readonly kernelStart: KernelStart;
-  /** Deletions that wait for the end of this turn, so that they share one acknowledgement. */
-  private readonly deletions = new Map<WorkerHandle, (() => void)[]>();
+  private readonly afterFlush = new AfterFlush();
+  private readonly reopening = new PortReopening<PortEntry<QueuedDevice>>((port) =>
+    this.reopen(port),
+  );
   /** Queue settings in force, by port. */
   private readonly applied = new Map<number, PortQueueSettings>();
   private readonly ending = new Set<Promise<void>>();
@@ -139,13 +143,14 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   }
 
   async sync(): Promise<void> {
+    await new Promise<void>((done) => this.reopening.whenDone(done));
     await Promise.all(
       this.slots.handles.map((worker) => new Promise<void>((done) => worker.whenAcked(done))),
     );
   }
 
   synced(): boolean {
-    return this.slots.handles.every((worker) => worker.synced());
+    return !this.reopening.pending && this.slots.handles.every((worker) => worker.synced());
   }
 
   override stats(): ReturnType<DpifBase<QueuedDevice>['stats']> {
@@ -188,7 +193,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     }
     if (pmdCpus !== undefined && this.changeWorkers(workerCpus(this.options, pmdCpus))) anew = true;
     if (this.configurePorts()) anew = true;
-    if (anew) this.queues.assign(true);
+    if (anew) this.reopening.whenDone(() => this.queues.assign(true));
     this.chooseKernel();
   }
 
@@ -225,6 +230,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   override async close(): Promise<void> {
     if (this.closed) return;
+    this.reopening.close();
     await super.close();
     this.kernelStart.close();
     await this.slots.close();
@@ -253,7 +259,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.kernelPort(port);
   }
 
-  protected detach(port: PortEntry<QueuedDevice>): void {
+  protected detach(port: PortEntry<QueuedDevice>, stays = false): void {
+    this.reopening.forget(port);
     this.kernel?.portDel(port.portNo);
     for (const worker of this.slots.handles) worker.post({ type: 'portDel', portNo: port.portNo });
     // The descriptors' numbers may be another file's as soon as they are closed: no worker may know
@@ -262,7 +269,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.queues.delete(port.portNo);
     this.planner.delete(port.portNo);
     this.applied.delete(port.portNo);
-    port.netdev.closeQueues();
+    port.netdev.closeQueues(stays);
   }
 
   protected install(flow: InstalledFlow, program: ActionProgram, worker: number): void {
@@ -286,7 +293,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.eachWith(flow, (worker) => {
       worker.commands.flowDel(flow.slot);
       left += 1;
-      this.afterFlush(worker, one);
+      this.afterFlush.add(worker, one);
     });
     one();
   }
@@ -317,22 +324,6 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.kernelStart.want(possible ? kernelForwarding : 'off');
   }
 
-  private afterFlush(worker: WorkerHandle, done: () => void): void {
-    const waiting = this.deletions.get(worker);
-    if (waiting) {
-      waiting.push(done);
-      return;
-    }
-    const list = [done];
-    this.deletions.set(worker, list);
-    queueMicrotask(() => {
-      this.deletions.delete(worker);
-      worker.whenAcked(() => {
-        for (const each of list) each();
-      });
-    });
-  }
-
   private eachWith(flow: InstalledFlow, action: (worker: WorkerHandle) => void): void {
     for (const { index, handle } of this.slots.all) {
       if ((flow.workers & (1 << index)) === 0 || !handle?.alive) continue;
@@ -359,12 +350,16 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private changeWorkers(cpus: number[]): boolean {
     const { added, removed } = this.slots.plan(cpus);
     if (added.length === 0 && removed.length === 0) return false;
+    // A slot that is no longer wanted is another's once its worker has ended.
+    this.reopening.finish();
     const fresh = added.map((cpu) => this.slots.add(cpu));
     for (const slot of removed) slot.wanted = false;
     for (const slot of fresh) this.restoreFlows(slot);
     // Sockets and queues are counted and shared out anew: which worker sends by which, too.
-    for (const port of this.portTable) if (port) this.reopen(port);
-    for (const slot of removed) this.end(slot);
+    for (const port of this.portTable) if (port) this.reopening.add(port);
+    this.reopening.whenDone(() => {
+      for (const slot of removed) this.end(slot);
+    });
     logger.info(`There are ${this.slots.wanted.length} pmd threads on numa node 0`);
     return true;
   }
@@ -412,12 +407,15 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   /** Lets the kernel forward a port's frames, unless that would pass by what is set for it. */
   private kernelPort(port: PortEntry<QueuedDevice>): void {
     const settings = this.applied.get(port.portNo) ?? DEFAULT_QUEUE_SETTINGS;
-    if (leftToKernel(settings)) this.kernel?.portAdd(port, port.netdev);
+    // Which of several queues a frame leaves by is for workers to choose, unless told otherwise.
+    const several = (this.planner.plan(port.portNo)?.slots.length ?? 1) > 1;
+    if (!leftToKernel(settings) || (several && this.kernelStart.mode === 'auto')) return;
+    this.kernel?.portAdd(port, port.netdev);
   }
 
   /** Opens a port's queues anew. What waits in the old ones is lost, so that nothing overtakes. */
   private reopen(port: PortEntry<QueuedDevice>): void {
-    this.detach(port);
+    this.detach(port, true);
     try {
       this.attach(port);
       for (const flow of this.flowRegistry) this.kernel?.flowChanged(flow);
@@ -433,7 +431,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       if (!port) continue;
       const queues = this.queues.of(port.portNo);
       // Nobody knows where in its rings the dead worker was.
-      if (queues.some(({ worker }) => worker === slot || worker === null)) this.reopen(port);
+      if (queues.some(({ worker }) => worker === slot || worker === null)) this.reopening.add(port);
       else this.tellPort(slot, port.portNo);
     }
   }

@@ -161,8 +161,11 @@ export interface QueuedNetdev extends Netdev {
   openClasses?(shaping: Shaping | null, workers: number): ClassSockets | null;
   /** Once the workers have let go of them. */
   closeStaleClasses?(): void;
-  /** After the workers have let go of them (rings unmapped). Idempotent. */
-  closeQueues(): void;
+  /**
+   * After the workers have let go of them (rings unmapped). Idempotent.
+   * @param stays they will be opened again at once: the host's stack stays shut out
+   */
+  closeQueues(stays?: boolean): void;
   /**
    * Puts programs in the way of the frames of its open queues, or takes them away (null).
    * closeQueues() does that too. @throws an Error of the system

@@ -9,6 +9,7 @@
  *
  * Opening does not set the interface up: that is its owner's affair.
  */
+import { close as closeDescriptor } from 'node:fs';
 import { getLogger } from '../common/log.js';
 import { deviceError, errnoName, openError } from './device-error.js';
 import { KernelClasses } from './kernel-classes.js';
@@ -46,12 +47,15 @@ export const DEFAULT_QUEUE_SIZES: PacketQueueSizes = {
 const TX_QUEUES_MAX = 64;
 /** PACKET_FANOUT group numbers have 16 bits. */
 const FANOUT_ID_MASK = 0xffff;
+/** Groups that a device takes in turn, so that one may still be closing. */
+const GENERATIONS = 8;
 
 const log = getLogger('netdev_linux');
 
 export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   readonly dpifType: string;
   private queues: DatapathQueue[] = [];
+  private generation = 0;
   /** Sockets that only send, by worker and queue, and what tells the kernel their queue. */
   private transmit: number[][] = [];
   private queueLink: number | null = null;
@@ -87,10 +91,12 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
 
   openQueues(n: number): DatapathQueue[] {
     if (this.queues.length === n) return [...this.queues];
-    this.closeQueues();
+    this.closeQueues(true);
+    // Sockets of an earlier group may still be closing: they must not get the new ones' share.
+    this.generation = (this.generation + 1) % GENERATIONS;
     try {
       // First the stack is shut out, so that it answers nothing while the sockets open.
-      this.shutOutHost();
+      if (this.dropFd === null) this.shutOutHost();
       for (let i = 0; i < n; i++) this.queues.push(this.openQueue(n > 1));
       // Each socket that joined changed who gets which flow: they begin when all are there.
       if (n > 1) for (const { fd } of this.queues) this.context.native.socketFilter(fd, -1);
@@ -146,17 +152,18 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     return this.present() && this.transmitQueues > 0 && this.deviceQueues() !== this.transmitQueues;
   }
 
-  closeQueues(): void {
+  closeQueues(stays = false): void {
     this.context.lingering.delete(this);
     this.closeTransmit();
     this.classes.closeSockets();
     for (const queue of this.queues) {
       this.context.budget.leave(queue.fd);
-      this.context.native.close(queue.fd);
+      // The kernel takes its time, 20 ms and more: not the main thread's.
+      closeDescriptor(queue.fd, closed);
     }
     this.queues = [];
     this.programmed = false;
-    this.letHostIn();
+    if (!stays) this.letHostIn();
   }
 
   setKernelPrograms(programs: KernelPrograms | null): void {
@@ -227,6 +234,10 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     }
   }
 
+  private get fanoutId(): number {
+    return (this.link.ifindex * GENERATIONS + this.generation) & FANOUT_ID_MASK;
+  }
+
   private openQueue(fanout: boolean): DatapathQueue {
     const { slotBytes, reserve, sndBufBytes } = this.sizes;
     const slots = this.context.budget.ringSlots(this.sizes.slots);
@@ -237,7 +248,7 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
       reserve,
       rcvBufBytes: this.context.budget.socketBytes / 2,
       sndBufBytes,
-      fanoutId: fanout ? this.link.ifindex & FANOUT_ID_MASK : undefined,
+      fanoutId: fanout ? this.fanoutId : undefined,
       // The short way drops a segment that the device does not cut itself, also when it loses that
       // offload later, and goes around the user's own queueing disciplines.
       qdiscBypass: false,
@@ -247,3 +258,6 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     return { kind: 'packet', fd, ifindex, ringBytes, slots, slotBytes, reserve };
   }
 }
+
+/** Closing fails for descriptors that are none any more: what was wanted. */
+function closed(): void {}
