@@ -4,7 +4,8 @@
  *
  *     node scripts/bench-tables.mjs [--flows=10000,100000,1000000] [--masks=0,1,10,100] [--rounds=N]
  *                                   [--mask-flows=N] [--packets=N] [--expiry=SECONDS]
- *                                   [--ours=COMMAND] [--only=ours|theirs] [--svg=FILE] [--help]
+ *                                   [--dist=DIRECTORY] [--ours=COMMAND] [--only=ours|theirs]
+ *                                   [--svg=FILE] [--help]
  *
  * For each number of exact flows (in_port, protocol, addresses and ports): add in a bundle, memory,
  * dump, delete; add again with a hard timeout and wait until the last has expired. All the while the
@@ -47,7 +48,8 @@ const ROUNDS = number('rounds', 3);
 const MASK_FLOWS = number('mask-flows', 10_000);
 const PACKETS = number('packets', 20_000);
 const EXPIRY_SECONDS = number('expiry', 20);
-const MAIN = `${process.execPath} ${ROOT}/dist/cli/main.js vswitchd`;
+const DIST = path.resolve(options.get('dist') ?? path.join(ROOT, 'dist'));
+const MAIN = `${process.execPath} ${DIST}/cli/main.js vswitchd`;
 const COMMANDS = {
   theirs: ['ovs-vswitchd'],
   ours: (options.get('ours') ?? MAIN).split(' '),
@@ -165,7 +167,7 @@ async function masked(name, file, masks) {
 
 /** Our classifier alone, in this process. */
 async function classifierAlone(count, flow, label) {
-  const from = (file) => import(path.join(ROOT, 'dist', file));
+  const from = (file) => import(path.join(DIST, file));
   const { Classifier } = await from('ofproto/classifier.js');
   const { matchAny } = await from('openflow/match.js');
   const { newFlow } = await from('packet/flow-layout.js');

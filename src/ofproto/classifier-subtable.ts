@@ -208,8 +208,6 @@ export class Subtable<R extends ClassifierRule> {
 
   /** The best rule for `flow`, or null; adds to `wc` what was consulted. */
   lookup(flow: FlowWords, wc: FlowWords | null): R | null {
-    const { tries } = this.shared;
-    if (wc !== null && tries.knownOut(this.prefixes, wc)) return null;
     const nStages = this.stageIndex.length;
     let hash = 0;
     let done = 0;

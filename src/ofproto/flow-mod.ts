@@ -189,14 +189,11 @@ function clearTables(ofproto: Ofproto, mod: FlowMod): boolean {
   const tables = tablesOf(ofproto, table).filter((each) => each.cls.size > 0);
   for (const { vacancyEvent, cls } of tables) {
     if (vacancyEvent !== 0) return false;
-    for (const rule of cls.rules()) {
-      if (rule.hidden || rule.flags.sendFlowRem || mayLearn(rule.actions)) return false;
-    }
+    const plain = (rule: Rule): boolean =>
+      !rule.hidden && !rule.flags.sendFlowRem && !mayLearn(rule.actions);
+    if (!cls.every(plain)) return false;
   }
-  for (const each of tables) {
-    for (const rule of each.cls.rules()) rule.removed = true;
-    each.clear();
-  }
+  for (const each of tables) each.clear();
   if (tables.length > 0) ofproto.tablesChanged();
   return true;
 }

@@ -86,10 +86,14 @@ export class FlowTable {
     return this.cls.remove(rule);
   }
 
-  /** Takes every entry out. */
+  /** Takes every entry out: they are removed. */
   clear(): void {
     this.eviction = null;
-    for (const rule of this.cls.rules()) this.timeouts.drop(rule);
+    this.cls.every((rule) => {
+      rule.removed = true;
+      this.timeouts.drop(rule);
+      return true;
+    });
     this.cls.clear();
   }
 

@@ -251,6 +251,15 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     this.heads = heads;
   }
 
+  every(test: (rule: R) => boolean): boolean {
+    const { rules } = this;
+    for (let slot = 0; slot < rules.length; slot++) {
+      const rule = rules[slot];
+      if (rule !== null && !test(rule)) return false;
+    }
+    return true;
+  }
+
   /** Every rule. Those that come or go meanwhile may be among them or not. */
   *all(): Generator<R> {
     for (let slot = 0; slot < this.rules.length; slot++) {

@@ -96,13 +96,19 @@ export class TrieSet {
     }
   }
 
+  /** How many tries there are: as many lengths has a mask. */
+  get size(): number {
+    return this.slots.length;
+  }
+
   /**
    * Whether bits that were consulted already tell that no rule with such prefixes can match: then
    * nothing more needs to be.
+   * @param prefixes lengths of a mask, from `at` on
    */
-  knownOut(prefixes: readonly number[], wc: FlowWords): boolean {
-    for (let i = 0; i < prefixes.length; i++) {
-      const length = prefixes[i];
+  knownOut(prefixes: Uint8Array, at: number, wc: FlowWords): boolean {
+    for (let i = 0; i < this.slots.length; i++) {
+      const length = prefixes[at + i];
       const slot = this.slots[i];
       if (length === 0 || !slot.done || slot.trie.has(length)) continue;
       if (isMarked(wc, slot)) return true;
