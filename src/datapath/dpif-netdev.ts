@@ -319,9 +319,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   /** The kernel's programs always look behind a tag, and do not show what they drop. */
   private chooseKernel(): void {
-    const { kernelForwarding = 'off', vlanLimit = 2 } = this.settings;
+    const { kernelForwarding = 'off', kernelCpus, vlanLimit = 2 } = this.settings;
     const possible = vlanLimit > 0 && this.dropHandler === null && !this.closed;
-    this.kernelStart.want(possible ? kernelForwarding : 'off');
+    this.kernelStart.want(possible ? kernelForwarding : 'off', kernelCpus);
   }
 
   private eachWith(flow: InstalledFlow, action: (worker: WorkerHandle) => void): void {

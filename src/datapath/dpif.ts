@@ -109,6 +109,8 @@ export interface DpifSettings {
   spinRounds?: number;
   /** Whether the kernel forwards what it can (other_config:hw-offload; 'off' unless set). */
   kernelForwarding?: KernelMode;
+  /** CPUs that share that work by flow (other_config:kernel-cpu-mask); null: the sender's. */
+  kernelCpus?: readonly number[] | null;
   /** CPUs that have a forwarding worker; null: the datapath chooses. */
   pmdCpus?: readonly number[] | null;
   /** How receive queues are assigned to workers (other_config:pmd-rxq-assign). */

@@ -23,6 +23,7 @@ import type {
   TransmitQueues,
 } from './netdev.js';
 import type { Shaping } from './queue-settings.js';
+import { ReceiveSteering } from './receive-steering.js';
 import { ARPHRD_ETHER, IFF_LOOPBACK } from './rtnetlink-codec.js';
 
 /** Sizes of a packet socket; the defaults were measured on veth. */
@@ -65,6 +66,7 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   private dropFd: number | null = null;
   /** That link carries the kernel cache's program. */
   private programmed = false;
+  private steering: ReceiveSteering | null = null;
   /** Frames that found no room in the rings: the kernel's counter starts anew when read. */
   private ringDrops = 0;
   private readonly classes: KernelClasses;
@@ -184,6 +186,12 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     native.bpfLinkUpdate(this.dropFd, programs.ingress);
     this.programmed = true;
     for (const queue of this.queues) native.socketFilter(queue.fd, programs.filter);
+  }
+
+  steerReceive(cpus: readonly number[] | null): void {
+    if (cpus === null && this.steering === null) return;
+    this.steering ??= new ReceiveSteering(this.name, this.link.ifindex);
+    this.steering.set(cpus);
   }
 
   override statistics(): NetdevStatistics {

@@ -5,8 +5,8 @@
  * With TAPSWITCH_TEST_SWITCH=ovs the same tests run against Debian's Open vSwitch (userspace
  * datapath): that is how an expectation is shown to be Open vSwitch's behaviour and not a guess.
  * TAPSWITCH_TEST_TOOLS=ovs runs them with Debian's tools in place of ours, against our daemon.
- * TAPSWITCH_TEST_OFFLOAD=true or =false sets other_config:hw-offload; unset, the kernel forwards where
- * that goes unnoticed, as for a user who sets nothing.
+ * TAPSWITCH_TEST_OFFLOAD=true or =false sets other_config:hw-offload; unset, the kernel forwards
+ * where that goes unnoticed, as for a user who sets nothing.
  * TAPSWITCH_BIN names another executable than the checkout's bin/tapswitch.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ export const isTapswitch = process.env.TAPSWITCH_TEST_SWITCH !== 'ovs';
 
 const ownTools = isTapswitch && process.env.TAPSWITCH_TEST_TOOLS !== 'ovs';
 
-const offload = isTapswitch ? process.env.TAPSWITCH_TEST_OFFLOAD : undefined;
+const offload = isTapswitch ? process.env.TAPSWITCH_TEST_OFFLOAD || undefined : undefined;
 
 /** The newest Python of the system: no version manager's wrapper in between. */
 export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';

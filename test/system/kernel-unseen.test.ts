@@ -156,6 +156,18 @@ describe('forwarding in the kernel that nobody asked for', () => {
     await untilInKernel();
   });
 
+  it('shares its work among the CPUs of kernel-cpu-mask, until that is taken away', async () => {
+    const file = '/sys/class/net/port1/queues/rx-0/rps_cpus';
+    const mask = async () => parseInt(await lab.namespace.must(['cat', file]), 16);
+    expect(await mask()).toBe(0);
+    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:kernel-cpu-mask=1');
+    expect(await mask()).toBe(1);
+    await untilInKernel();
+    expect(await west.ping('10.0.0.2', 50, 0.005)).toBe(50);
+    await sw.vsctl('remove', 'Open_vSwitch', '.', 'other_config', 'kernel-cpu-mask');
+    expect(await mask()).toBe(0);
+  });
+
   it('leaves nothing behind when the daemon is killed', async () => {
     await untilInKernel();
     const links = () => run(['bpftool', 'net', 'show']).then(({ stdout }) => stdout);

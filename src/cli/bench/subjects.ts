@@ -7,7 +7,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { background, command, endProcess, installed, sleep, until } from './commands.js';
@@ -275,6 +275,9 @@ export const SUBJECTS: readonly SubjectKind[] = [
   ours('tapswitch-poll', 'tapswitch, hw-offload=false, busy-polling', [
     'other_config:hw-offload=false',
     'other_config:pmd-maxsleep=0',
+  ]),
+  ours('tapswitch-steer', 'tapswitch, kernel-cpu-mask of all CPUs', [
+    `other_config:kernel-cpu-mask=${((1n << BigInt(cpus().length)) - 1n).toString(16)}`,
   ]),
   exporting,
   bridge,

@@ -38,6 +38,8 @@ export interface KernelDevice {
   onEvent(callback: (event: string) => void): () => void;
   /** @param counted what the kernel forwarded from and to it since it was a port */
   setKernelPrograms(programs: KernelPrograms | null, counted?: () => KernelPortStats): void;
+  /** CPUs that handle what it receives; null: as before. @throws an Error of the system */
+  steerReceive?(cpus: readonly number[] | null): void;
 }
 
 /** A port that the kernel forwards from and to. */
@@ -54,6 +56,8 @@ export class KernelForwarding {
   running = false;
   /** Nobody asked for it: hosts are not to notice, and who cannot have it is not warned. */
   quiet = false;
+  /** CPUs that share the work; null: that of each sender has it. */
+  private cpus: readonly number[] | null = null;
   /** Ports that were ever here. */
   private readonly counted = new Set<number>();
   private readonly ports = new Map<number, ForwardingPort>();
@@ -92,6 +96,7 @@ export class KernelForwarding {
     const port = { device, frameMax: frameMaxOf(device), unsubscribe };
     this.ports.set(portNo, port);
     this.tellPort(portNo, port);
+    if (this.cpus !== null) this.steer(port);
   }
 
   portDel(portNo: number): void {
@@ -99,12 +104,28 @@ export class KernelForwarding {
     if (!port) return;
     this.ports.delete(portNo);
     port.unsubscribe();
+    if (this.cpus !== null) this.steer(port, null);
     this.cache.portDel(portNo, this.now());
     try {
       port.device.setKernelPrograms(null);
     } catch (error) {
       // Its queues are closed next, which frees the rest.
       log.dbg(`port ${portNo}: ${errorMessage(error)}`);
+    }
+  }
+
+  /** Shares the work among CPUs, by flow (other_config:kernel-cpu-mask). */
+  steerTo(cpus: readonly number[] | null): void {
+    if (String(cpus) === String(this.cpus)) return;
+    this.cpus = cpus;
+    for (const port of this.ports.values()) this.steer(port);
+  }
+
+  private steer({ device }: ForwardingPort, cpus = this.cpus): void {
+    try {
+      device.steerReceive?.(cpus);
+    } catch (error) {
+      log.warn(`kernel-cpu-mask: ${errorMessage(error)}`);
     }
   }
 

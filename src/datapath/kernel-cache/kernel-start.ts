@@ -31,6 +31,7 @@ export class KernelStart {
   mode: KernelMode = 'off';
   private timer: NodeJS.Timeout | null = null;
   private refused = false;
+  private cpus: readonly number[] | null = null;
 
   constructor(private readonly options: KernelStartOptions) {}
 
@@ -44,7 +45,10 @@ export class KernelStart {
     return this.mode === 'on' && this.running;
   }
 
-  want(mode: KernelMode): void {
+  /** @param cpus that share the work, or null */
+  want(mode: KernelMode, cpus: readonly number[] | null = null): void {
+    this.cpus = cpus;
+    this.forwarding?.steerTo(cpus);
     if (mode === this.mode) return;
     const before = this.mode;
     this.mode = mode;
@@ -74,6 +78,7 @@ export class KernelStart {
     }
     this.forwarding.quiet = this.mode === 'auto';
     this.forwarding.running = true;
+    this.forwarding.steerTo(this.cpus);
     begin(this.forwarding);
   }
 }
