@@ -49,7 +49,16 @@ export class SetupSwitch {
       const socket = `${this.directory}/db.sock`;
       this.run(['ovsdb-server', `--remote=punix:${socket}`, '-vconsole:off', database]);
       await until('ovsdb-server', () => this.vsctl('--no-wait', 'show'));
-      this.run([...inside, 'ovs-vswitchd', '-vconsole:off', '--pidfile', `unix:${socket}`]);
+      // As its own start script does.
+      const nice = ['nice', '-n', '-10'];
+      this.run([
+        ...inside,
+        ...nice,
+        'ovs-vswitchd',
+        '-vconsole:off',
+        '--pidfile',
+        `unix:${socket}`,
+      ]);
     }
     await until('the switch', () => this.vsctl('show'));
     const ports = PORTS.flatMap((n) => [

@@ -195,7 +195,7 @@ export class DpifDummy extends DpifBase<DummyDevice> {
   private command(writer: CommandWriter): void {
     const { words, length } = writer.take();
     this.engine.nowMs = this.clock.now() + TIME_OFFSET_MS;
-    this.commands.run(words, length);
+    this.commands.run(words, 0, length);
   }
 
   private transmit(portNo: number, off: number, len: number): number {

@@ -132,7 +132,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
     const program = compileActions(actions);
-    const worker = this.slots.handles[0];
+    const worker = this.slots.first;
     if (!worker?.acceptsPackets) {
       // The worker owns its counters: nobody else may write them.
       this.executeRefused += 1;

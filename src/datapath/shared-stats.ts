@@ -91,6 +91,10 @@ export const CTL_ENDED = 2;
 export const CTL_SAMPLES_HELD = 3;
 /** 1: packets that actions drop are copied to the main thread, too. */
 export const CTL_CAPTURE_DROPS = 4;
+/** 1: somebody waits for an acknowledgement. */
+export const CTL_ACK_WANTED = 5;
+/** 1 while the main thread has told the worker to look and it has not looked yet. */
+export const CTL_CALLED = 6;
 export const N_CONTROL = 8;
 
 /** Bonds that lb_output can name at one time, and buckets of each. */

@@ -20,6 +20,7 @@
 import type { FlowWords } from '../packet/flow-layout.js';
 import { newFlow, W_IN_PORT } from '../packet/flow-layout.js';
 import { COOKIE_WORDS } from './action-program.js';
+import { UPCALL_MISS } from './execute-actions.js';
 
 /** Key words that travel: everything that the extractor and the actions can set. */
 const KEY_WORDS = 37;
@@ -29,6 +30,9 @@ const AT_KEY = AT_COOKIE + COOKIE_WORDS;
 const AT_VNET = AT_KEY + KEY_WORDS;
 const AT_FRAME = AT_VNET + VNET_WORDS;
 const WRAP = -1;
+/** What many records have in common; nobody writes to them. */
+const NO_OFFLOAD = new Uint8Array(10);
+const NO_COOKIE = new Int32Array(COOKIE_WORDS);
 
 const HEAD = 0;
 /** A cache line away: reader and writer do not share one. */
@@ -50,6 +54,7 @@ export interface UpcallRecord {
   kind: number;
   frame: Uint8Array;
   vnetHdr: Uint8Array;
+  /** Of a miss: valid until the next read. */
   key: FlowWords;
   /** Words with the cookie at `cookieAt`, valid until the next read. */
   cookieWords: Int32Array;
@@ -62,6 +67,8 @@ export class UpcallRing {
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
   private readonly size: number;
+  /** The reader's: key of the miss read last. Words beyond those that travel stay 0. */
+  private readonly missKey = newFlow();
   /** Records pushed, by port: the writer's alone. */
   private readonly pushed = new Int32Array(PORTS);
 
@@ -121,21 +128,27 @@ export class UpcallRing {
     }
     const { words, bytes } = this;
     const len = words[at + 2];
-    const key = newFlow();
+    const miss = words[at + 1] === UPCALL_MISS;
+    const key = miss ? this.missKey : newFlow();
     for (let i = 0; i < KEY_WORDS; i++) key[i] = words[at + AT_KEY + i];
     const vnet = (at + AT_VNET) * 4;
     const frame = (at + AT_FRAME) * 4;
     const record: UpcallRecord = {
       kind: words[at + 1],
       frame: bytes.slice(frame, frame + len),
-      vnetHdr: bytes.slice(vnet, vnet + 10),
+      vnetHdr: this.isZero(at + AT_VNET) ? NO_OFFLOAD : bytes.slice(vnet, vnet + 10),
       key,
-      cookieWords: words.slice(at + AT_COOKIE, at + AT_COOKIE + COOKIE_WORDS),
+      cookieWords: miss ? NO_COOKIE : words.slice(at + AT_COOKIE, at + AT_COOKIE + COOKIE_WORDS),
       cookieAt: 0,
     };
     Atomics.store(this.control, HEAD, (head + words[at]) | 0);
     Atomics.add(this.control, POPPED + (key[W_IN_PORT] & (PORTS - 1)), 1);
     return record;
+  }
+
+  private isZero(at: number): boolean {
+    const { words } = this;
+    return (words[at] | words[at + 1] | (words[at + 2] & 0xffff)) === 0;
   }
 
   /** Where a record of `need` words may start, or -1; writes the wrap mark when it must. */

@@ -1,9 +1,10 @@
 /**
  * Commands from the main thread to a worker.
  *
- * Frequent ones (flows, packets) are packed into one Int32Array per turn of the main loop; ports
- * are plain messages. Both travel on one MessagePort, in order, each under a sequence number that
- * the worker acknowledges once it is in force.
+ * Frequent ones (flows, packets) are packed into one Int32Array per turn of the main loop, which
+ * goes through a ring in shared memory (command-ring.ts); ports are plain messages on a
+ * MessagePort, and so are commands that find no room or would overtake a message. Each has a
+ * sequence number that the worker acknowledges once it is in force.
  *
  *     CMD_FLOW_PUT     slot | n | words n | masks n | values n | length | program
  *     CMD_FLOW_MODIFY  slot | length | program
@@ -19,6 +20,7 @@ import type { DpifSettings } from './dpif.js';
 import { DropReason } from './drop-reasons.js';
 import { type Engine, EXECUTE_METADATA } from './engine.js';
 import { type FrameMemory, HEADROOM } from './frame-memory.js';
+import { InternedWords } from './interned-words.js';
 import type { MaskedKey } from './megaflow-table.js';
 import type { WorkerQueue } from './polled-queue.js';
 import type { TxPort } from './tx-port.js';
@@ -29,6 +31,11 @@ const CMD_FLOW_DEL = 3;
 const CMD_EXECUTE = 4;
 const CMD_REINJECT = 5;
 const VNET_WORDS = 3;
+const FIRST_WORDS = 1024;
+/** A larger buffer is not kept for the next batch. */
+const WORDS_KEPT = 1 << 17;
+/** Frames up to this length are copied byte by byte: a view for each costs more. */
+const SHORT_FRAME = 160;
 
 /** A frame with its virtio header; without one: no offload. */
 export interface PacketBytes {
@@ -52,7 +59,8 @@ export type WorkerMessage =
 
 /** Packs commands on the main thread. */
 export class CommandWriter {
-  private words = new Int32Array(1024);
+  private words = new Int32Array(FIRST_WORDS);
+  private bytes = new Uint8Array(this.words.buffer);
   private used = 0;
 
   get empty(): boolean {
@@ -61,7 +69,9 @@ export class CommandWriter {
 
   flowPut(slot: number, key: MaskedKey, program: ActionProgram): void {
     const n = key.words.length;
-    this.put(CMD_FLOW_PUT, slot, n);
+    this.put(CMD_FLOW_PUT);
+    this.put(slot);
+    this.put(n);
     this.putAll(key.words);
     this.putAll(key.masks);
     this.putAll(key.values);
@@ -70,12 +80,15 @@ export class CommandWriter {
   }
 
   flowModify(slot: number, program: ActionProgram): void {
-    this.put(CMD_FLOW_MODIFY, slot, program.length);
+    this.put(CMD_FLOW_MODIFY);
+    this.put(slot);
+    this.put(program.length);
     this.putAll(program);
   }
 
   flowDel(slot: number): void {
-    this.put(CMD_FLOW_DEL, slot);
+    this.put(CMD_FLOW_DEL);
+    this.put(slot);
   }
 
   /** @param key whose metadata words the packet has */
@@ -88,14 +101,27 @@ export class CommandWriter {
   }
 
   reinject(packet: PacketBytes, inPort: number): void {
-    this.put(CMD_REINJECT, inPort);
+    this.put(CMD_REINJECT);
+    this.put(inPort);
     this.packet(packet);
+  }
+
+  /** What was packed, valid until the next command or `clear`. */
+  peek(): Int32Array {
+    return this.words.subarray(0, this.used);
+  }
+
+  /** Forgets what was packed. */
+  clear(): void {
+    this.used = 0;
+    if (this.words.length > WORDS_KEPT) this.take();
   }
 
   /** What was packed since the last call; the writer starts anew. */
   take(): { words: Int32Array; length: number } {
     const taken = { words: this.words, length: this.used };
-    this.words = new Int32Array(1024);
+    this.words = new Int32Array(FIRST_WORDS);
+    this.bytes = new Uint8Array(this.words.buffer);
     this.used = 0;
     return taken;
   }
@@ -104,23 +130,26 @@ export class CommandWriter {
     const dataWords = (data.length + 3) >>> 2;
     this.put(data.length);
     this.reserve(VNET_WORDS + dataWords);
-    const bytes = new Uint8Array(this.words.buffer);
-    bytes.fill(0, this.used * 4, (this.used + VNET_WORDS) * 4);
-    if (vnetHdr) bytes.set(vnetHdr.subarray(0, VNET_HDR_LEN), this.used * 4);
+    const { bytes, words } = this;
+    for (let i = 0; i < VNET_WORDS; i++) words[this.used + i] = 0;
+    const at = this.used * 4;
+    if (vnetHdr) for (let i = 0; i < VNET_HDR_LEN; i++) bytes[at + i] = vnetHdr[i];
     this.used += VNET_WORDS;
-    bytes.set(data, this.used * 4);
+    copyBytes(data, 0, data.length, bytes, this.used * 4);
     this.used += dataWords;
   }
 
-  private put(...values: number[]): void {
-    this.reserve(values.length);
-    for (const value of values) this.words[this.used++] = value;
+  private put(value: number): void {
+    if (this.used === this.words.length) this.reserve(1);
+    this.words[this.used++] = value;
   }
 
   private putAll(values: Int32Array): void {
     this.reserve(values.length);
-    this.words.set(values, this.used);
-    this.used += values.length;
+    const { words } = this;
+    let { used } = this;
+    for (let i = 0; i < values.length; i++) words[used++] = values[i];
+    this.used = used;
   }
 
   private reserve(n: number): void {
@@ -128,7 +157,14 @@ export class CommandWriter {
     const grown = new Int32Array(Math.max(2 * this.words.length, this.used + n));
     grown.set(this.words.subarray(0, this.used));
     this.words = grown;
+    this.bytes = new Uint8Array(grown.buffer);
   }
+}
+
+/** Copies bytes [from, from + n) of one array to another. */
+function copyBytes(src: Uint8Array, from: number, n: number, dst: Uint8Array, to: number): void {
+  if (n > SHORT_FRAME) dst.set(src.subarray(from, from + n), to);
+  else for (let i = 0; i < n; i++) dst[to + i] = src[from + i];
 }
 
 /** Carries packed commands out in a worker. */
@@ -137,6 +173,7 @@ export class CommandReader {
   private bytes: Uint8Array = new Uint8Array(0);
   private at = 0;
   private readonly metadata: Int32Array;
+  private readonly interned = new InternedWords();
 
   /**
    * @param endBatch ends the batch at hand, so that the slab is empty
@@ -149,11 +186,14 @@ export class CommandReader {
     this.metadata = new Int32Array(Math.max(...EXECUTE_METADATA) + 1);
   }
 
-  run(words: Int32Array, length: number): void {
-    this.words = words;
-    this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-    this.at = 0;
-    while (this.at < length) this.command();
+  /** Carries out the commands in `length` words from `start` on. */
+  run(words: Int32Array, start: number, length: number): void {
+    if (words !== this.words) {
+      this.words = words;
+      this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    }
+    this.at = start;
+    while (this.at < start + length) this.command();
     this.endBatch();
   }
 
@@ -162,11 +202,11 @@ export class CommandReader {
     if (code === CMD_FLOW_PUT) {
       const slot = this.words[this.at++];
       const n = this.words[this.at++];
-      const key = { words: this.slice(n), masks: this.slice(n), values: this.slice(n) };
-      this.engine.flowPut(slot, key, this.slice(this.words[this.at++]));
+      const key = { words: this.shared(n), masks: this.shared(n), values: this.slice(n) };
+      this.engine.flowPut(slot, key, this.shared(this.words[this.at++]));
     } else if (code === CMD_FLOW_MODIFY) {
       const slot = this.words[this.at++];
-      this.engine.flowModify(slot, this.slice(this.words[this.at++]));
+      this.engine.flowModify(slot, this.shared(this.words[this.at++]));
     } else if (code === CMD_FLOW_DEL) {
       this.engine.flowDel(this.words[this.at++]);
     } else if (code === CMD_EXECUTE) {
@@ -186,7 +226,7 @@ export class CommandReader {
 
   private execute(): void {
     for (const word of EXECUTE_METADATA) this.metadata[word] = this.words[this.at++];
-    const program = this.slice(this.words[this.at++]);
+    const program = this.shared(this.words[this.at++]);
     const len = this.words[this.at];
     const off = this.packet();
     if (off >= 0) this.engine.execute(off, len, off - HEADROOM, this.metadata, program);
@@ -206,9 +246,15 @@ export class CommandReader {
       return -1;
     }
     this.memory.rxCommit(len);
-    this.memory.u8.set(this.bytes.subarray(vnet, vnet + VNET_HDR_LEN), off - VNET_HDR_LEN);
-    this.memory.u8.set(this.bytes.subarray(frame, frame + len), off);
+    copyBytes(this.bytes, vnet, VNET_HDR_LEN, this.memory.u8, off - VNET_HDR_LEN);
+    copyBytes(this.bytes, frame, len, this.memory.u8, off);
     return off;
+  }
+
+  /** The next words, in an array that other commands with the same may have too. */
+  private shared(n: number): Int32Array {
+    this.at += n;
+    return this.interned.intern(this.words, this.at - n, n);
   }
 
   private slice(n: number): Int32Array {

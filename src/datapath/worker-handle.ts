@@ -1,7 +1,8 @@
 /**
  * The main thread's side of one forwarding worker: its thread, its commands, its acknowledgements.
  *
- *     commands --pack--> flush (once per turn) --MessagePort + control descriptor--> worker
+ *     commands --pack--> flush (once per turn) --ring + control descriptor---------> worker
+ *     ports, and commands that find no room -----MessagePort + control descriptor--> worker
  *     upcalls, acks <---- shared memory <------------- notify descriptor ----------- worker
  *
  * Commands are bounded: while more than MAX_WORDS_IN_FLIGHT wait for the worker, packets are
@@ -11,6 +12,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { FdWatcher, NativeBinding } from '../native/binding.js';
+import { CommandRing } from './command-ring.js';
 import type { DpifSettings } from './dpif.js';
 import { UPCALL_ACTION, UPCALL_DROP } from './execute-actions.js';
 import type { MeterTable } from './meter-table.js';
@@ -18,6 +20,8 @@ import {
   C_CPU_US,
   C_HEAP_USED,
   CTL_ACK,
+  CTL_ACK_WANTED,
+  CTL_CALLED,
   CTL_CAPTURE_DROPS,
   CTL_ENDED,
   CTL_NOTIFIED,
@@ -35,7 +39,7 @@ const logger = getLogger('dpif_netdev');
 /** Packed words on their way to a worker above which packets are refused: 16 MiB. */
 const MAX_WORDS_IN_FLIGHT = 4 << 20;
 /** Upcalls handled in one go, before the main loop gets its turn. */
-const UPCALL_BUDGET = 64;
+const UPCALL_BUDGET = 192;
 /** How long the main thread waits for an acknowledgement at most. */
 const ACK_TIMEOUT_MS = 3000;
 /** How long a worker may take to end by itself. */
@@ -74,6 +78,9 @@ export class WorkerHandle {
   readonly stats: SharedStats;
   readonly commands = new CommandWriter();
   private readonly upcalls: UpcallRing;
+  private readonly ring = CommandRing.create();
+  /** Sequence number of the last message: what is in the ring must not overtake it. */
+  private messageSeq = 0;
   private readonly native: NativeBinding;
   private readonly controlFd: number;
   private readonly notifyFd: number;
@@ -115,6 +122,7 @@ export class WorkerHandle {
       notifyFd: this.notifyFd,
       stats: this.stats.buffers,
       upcalls: ring,
+      commands: this.ring.buffer,
       settings: options.settings,
       meters: options.meters.buffer,
       shaper: options.shaper.buffer,
@@ -152,6 +160,7 @@ export class WorkerHandle {
 
   /** False while too much is on its way: packets are to be refused then. */
   get acceptsPackets(): boolean {
+    if (this.wordsInFlight >= MAX_WORDS_IN_FLIGHT) this.settleSent();
     return this.wordsInFlight < MAX_WORDS_IN_FLIGHT;
   }
 
@@ -164,8 +173,15 @@ export class WorkerHandle {
   /** Sends what was packed now. */
   flush(): void {
     if (this.commands.empty) return;
-    const { words, length } = this.commands.take();
     const seq = this.nextSeq();
+    // Where the worker has taken up every message, the ring comes behind all of them.
+    const inOrder = !this.after(this.messageSeq, this.acked);
+    if (inOrder && !this.dead && this.ring.push(seq, this.commands.peek())) {
+      this.commands.clear();
+      this.call();
+      return;
+    }
+    const { words, length } = this.commands.take();
     this.wordsInFlight += length;
     this.sent.push({ seq, words: length });
     this.send({ type: 'commands', seq, words, length }, [words.buffer as ArrayBuffer]);
@@ -180,6 +196,7 @@ export class WorkerHandle {
   /** Calls `done` once everything sent or packed so far is in force (or the worker is dead). */
   whenAcked(done: () => void): void {
     this.flush();
+    Atomics.store(this.stats.control, CTL_ACK_WANTED, 1);
     if (this.dead || !this.after(this.seq, this.acked)) done();
     else this.waiters.push({ seq: this.seq, done });
   }
@@ -191,6 +208,7 @@ export class WorkerHandle {
    */
   waitAcked(): void {
     this.flush();
+    Atomics.store(this.stats.control, CTL_ACK_WANTED, 1);
     const deadline = process.hrtime.bigint() + BigInt(ACK_TIMEOUT_MS) * 1_000_000n;
     for (let acked = this.acked; !this.dead && this.after(this.seq, acked); acked = this.acked) {
       const leftMs = Number(deadline - process.hrtime.bigint()) / 1e6;
@@ -252,8 +270,16 @@ export class WorkerHandle {
 
   private send(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
     if (this.dead) return;
+    this.messageSeq = message.seq;
     this.port.postMessage(message, transfer);
-    this.native.eventfdWrite(this.controlFd);
+    this.call();
+  }
+
+  /** Wakes the worker, once until it has looked. */
+  private call(): void {
+    if (Atomics.exchange(this.stats.control, CTL_CALLED, 1) === 0) {
+      this.native.eventfdWrite(this.controlFd);
+    }
   }
 
   /** The worker has acknowledged something or sent packets up. */
@@ -286,12 +312,18 @@ export class WorkerHandle {
   }
 
   private settleAcks(): void {
+    this.settleSent();
+    const acked = this.dead ? this.seq : this.acked;
+    if (this.waiters.length === 0) Atomics.store(this.stats.control, CTL_ACK_WANTED, 0);
+    while (this.waiters.length > 0 && !this.after(this.waiters[0].seq, acked)) {
+      this.waiters.shift()!.done();
+    }
+  }
+
+  private settleSent(): void {
     const acked = this.dead ? this.seq : this.acked;
     while (this.sent.length > 0 && !this.after(this.sent[0].seq, acked)) {
       this.wordsInFlight -= this.sent.shift()!.words;
-    }
-    while (this.waiters.length > 0 && !this.after(this.waiters[0].seq, acked)) {
-      this.waiters.shift()!.done();
     }
   }
 

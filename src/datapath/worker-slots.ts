@@ -88,6 +88,12 @@ export class WorkerSlots {
     return this.all.flatMap(({ handle }) => (handle?.alive ? [handle] : []));
   }
 
+  /** The first of them. */
+  get first(): WorkerHandle | null {
+    for (const { handle } of this.all) if (handle?.alive) return handle;
+    return null;
+  }
+
   /** What would change: CPUs that get a worker, slots that lose theirs. */
   plan(cpus: readonly number[]): { added: number[]; removed: WorkerSlot[] } {
     const have = this.wanted;

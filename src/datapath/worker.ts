@@ -5,9 +5,11 @@
  * the control descriptor says so, and the main thread is woken through another descriptor.
  */
 import { randomInt } from 'node:crypto';
+import { setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadNative, type NativeBinding } from '../native/binding.js';
 import { ArenaSpace } from './arena-space.js';
+import { CommandRing } from './command-ring.js';
 import type { DpifSettings } from './dpif.js';
 import { TX_BATCH } from './egress.js';
 import { EgressQueues } from './egress-queues.js';
@@ -23,6 +25,8 @@ import {
   C_CPU_US,
   C_HEAP_USED,
   CTL_ACK,
+  CTL_ACK_WANTED,
+  CTL_CALLED,
   CTL_ENDED,
   CTL_NOTIFIED,
   CTL_SAMPLES_HELD,
@@ -56,6 +60,7 @@ export interface WorkerInit {
   shaper: ArrayBufferLike;
   policer: ArrayBufferLike;
   upcalls: ArrayBufferLike;
+  commands: ArrayBufferLike;
   settings: DpifSettings;
 }
 
@@ -66,6 +71,18 @@ export type WorkerReport =
 
 /** Samples that may wait until the main thread looks for them: more wake it. */
 const SAMPLES_HELD_MAX = 256;
+
+/** Open vSwitch's own start script gives its daemon as much. */
+const WORKER_NICENESS = -10;
+
+/** This thread before others: what waits for the main thread must not hold up what does not. */
+function raisePriority(): void {
+  try {
+    setPriority(0, WORKER_NICENESS);
+  } catch {
+    // Without the right to it, it goes without.
+  }
+}
 
 class ForwardingWorker {
   private readonly native: NativeBinding = loadNative();
@@ -79,6 +96,7 @@ class ForwardingWorker {
   private readonly writable: number;
   private readonly loop: WorkerLoop;
   private readonly commands: CommandReader;
+  private readonly commandRing: CommandRing;
   private readonly upcalls: UpcallRing;
   /** Samples since the main thread was woken last. */
   private samplesHeld = 0;
@@ -87,8 +105,10 @@ class ForwardingWorker {
     const { native } = this;
     native.setThreadName(init.name);
     if (init.cpu >= 0) native.setAffinity([init.cpu]);
+    raisePriority();
     this.stats = new SharedStats(init.stats);
     this.upcalls = new UpcallRing(init.upcalls);
+    this.commandRing = new CommandRing(init.commands);
     const arena = native.arenaCreate(init.arenaBytes);
     this.memory = new FrameMemory(arena);
     this.space = new ArenaSpace(this.memory.slabBytes, arena.byteLength);
@@ -189,23 +209,39 @@ class ForwardingWorker {
   /** WorkerHost: commands wait. */
   onControl(): boolean {
     this.native.eventfdDrain(this.init.controlFd);
+    const { control } = this.stats;
+    Atomics.store(control, CTL_CALLED, 0);
     let running = true;
+    // What is in the ring is older than any message that is not acknowledged yet.
+    this.runRing();
     for (;;) {
       const received = receiveMessageOnPort(this.init.port);
       if (!received) break;
       const message = received.message as WorkerMessage;
+      this.runRing();
       running = this.handle(message) && running;
-      Atomics.store(this.stats.control, CTL_ACK, message.seq);
+      Atomics.store(control, CTL_ACK, message.seq);
     }
-    Atomics.notify(this.stats.control, CTL_ACK);
-    this.notify();
+    if (Atomics.load(control, CTL_ACK_WANTED) === 1) {
+      Atomics.notify(control, CTL_ACK);
+      this.notify();
+    }
     return running;
+  }
+
+  private runRing(): void {
+    const ring = this.commandRing;
+    while (ring.next()) {
+      this.commands.run(ring.words, ring.start, ring.length);
+      ring.done();
+      Atomics.store(this.stats.control, CTL_ACK, ring.seq);
+    }
   }
 
   private handle(message: WorkerMessage): boolean {
     switch (message.type) {
       case 'commands':
-        this.commands.run(message.words, message.length);
+        this.commands.run(message.words, 0, message.length);
         return true;
       case 'portAdd':
         this.loop.endBatch();

@@ -21,7 +21,7 @@ function push(ring: UpcallRing, n: number, len: number): boolean {
   const key = newFlow();
   key[1] = n;
   key[36] = ~n;
-  return ring.push(n & 1, memory, 64, len, key, Int32Array.of(0, 1, n, 3, 4), 1);
+  return ring.push(1 + (n & 1), memory, 64, len, key, Int32Array.of(0, 1, n, 3, 4), 1);
 }
 
 describe('UpcallRing', () => {
@@ -34,7 +34,7 @@ describe('UpcallRing', () => {
       expect(push(writer, n, 14 + ((n * 131) % 3000))).toBe(true);
       if (n % 3 === 0) continue;
       const record = reader.pop()!;
-      expect(record.kind).toBe(read & 1);
+      expect(record.kind).toBe(1 + (read & 1));
       expect(record.key[1]).toBe(read);
       expect(record.key[36]).toBe(~read);
       expect(record.cookieWords[record.cookieAt + 1]).toBe(read);

@@ -9,7 +9,7 @@ import { EngineFixture } from './engine-fixture.js';
 function run(fixture: EngineFixture, writer: CommandWriter): void {
   const reader = new CommandReader(fixture.engine, fixture.memory, () => fixture.engine.endBatch());
   const { words, length } = writer.take();
-  reader.run(words, length);
+  reader.run(words, 0, length);
 }
 
 const frame = (n: number, len: number) =>

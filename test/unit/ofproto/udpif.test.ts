@@ -103,7 +103,7 @@ describe('installed flows', () => {
     expect(sw.backer.udpif.flowLimit).toBe(200_000);
   });
 
-  it('go, while passes are slow, rather than that they are translated again for few packets', () => {
+  it('go while passes are slow, when they have few packets, and are not translated again', () => {
     slowPass(2500, 300);
     expect(sw.backer.revalidator.dumpDurationMs).toBe(300);
     const [rare, busy] = [...sw.dpif.installed];
