@@ -119,6 +119,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     program: 'tapswitch',
   },
   {
+    name: 'top',
+    summary: 'ports, flows, workers, bonds and drops, live in the terminal',
+    run: 'runTop',
+    program: 'tapswitch',
+  },
+  {
     name: 'trace',
     summary: 'what the switch does with a packet, and why',
     run: 'runTrace',

@@ -10,26 +10,22 @@ import type { WorkerTotals } from './workers.js';
 
 export function parsePmds(stats: string, queues: string): WorkerTotals[] {
   const byThread = new Map(threads(queues));
-  return threads(stats).flatMap(([head, body]) => {
-    const worker = parseThread(head, body, byThread.get(head) ?? '');
-    return worker ? [worker] : [];
-  });
+  return threads(stats).map(([head, body]) => parseThread(head, body, byThread.get(head) ?? ''));
 }
 
-/** 'numa_id 0 core_id 1' and the lines below it; the main thread is none of them. */
+/** 'numa_id 0 core_id 1', or 'main thread' (devices without polling), and the lines below it. */
 function threads(text: string): [head: string, body: string][] {
   return text
     .split(/^(?=pmd thread |main thread)/m)
-    .filter((part) => part.startsWith('pmd thread '))
+    .filter((part) => /^(pmd|main) thread/.test(part))
     .map((part) => {
       const end = part.indexOf(':\n');
-      return [part.slice('pmd thread '.length, end), part.slice(end + 2)];
+      return [part.slice(0, end), part.slice(end + 2)];
     });
 }
 
-function parseThread(head: string, body: string, queues: string): WorkerTotals | null {
-  const [, numa, cpu] = /numa_id (\d+)(?: core_id (\d+))?/.exec(head) ?? [];
-  if (numa === undefined) return null;
+function parseThread(head: string, body: string, queues: string): WorkerTotals {
+  const [, numa = '0', cpu] = /numa_id (\d+)(?: core_id (\d+))?/.exec(head) ?? [];
   const count = (name: string): number => {
     const match = new RegExp(`^\\s+${name.replace('.', '\\.')}: ([\\d.]+)`, 'm').exec(body);
     return match ? Number(match[1]) : 0;

@@ -108,7 +108,7 @@ export class PortSampler {
 export function ratesOf(old: PortStatistics, now: PortStatistics, seconds: number): PortRates {
   const per = (counter: keyof PortStatistics): number => {
     const grown = now[counter] >= old[counter] ? now[counter] - old[counter] : now[counter];
-    return grown / seconds;
+    return Math.round((grown / seconds) * 10) / 10;
   };
   return {
     rxPps: per('rxPackets'),
