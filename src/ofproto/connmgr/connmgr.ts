@@ -18,6 +18,7 @@ import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import type { TlsFiles } from '../../common/tls.js';
 import { OFPP } from '../../openflow/actions.js';
+import { logCodecWarnings } from '../../openflow/codec/warnings.js';
 import { matchAny } from '../../openflow/match.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import { W_IN_PORT, W_METADATA, W_TUN_ID } from '../../packet/flow-layout.js';
@@ -93,7 +94,9 @@ export class Connmgr {
     (conn, msg) => this.tell(conn, msg),
   );
 
-  constructor(private readonly ofproto: Ofproto) {}
+  constructor(private readonly ofproto: Ofproto) {
+    logCodecWarnings(ofproto.clock);
+  }
 
   // Configuration.
 

@@ -8,8 +8,9 @@
  */
 import { VLAN_CFI, W_VLAN0 } from '../../packet/flow-layout.js';
 import type { OfAction } from '../actions.js';
-import { fail, NX_VENDOR_ID, ONF_VENDOR_ID } from '../errors.js';
+import { fail, NX_VENDOR_ID, type OfErrorName, OfpError, ONF_VENDOR_ID } from '../errors.js';
 import type { Match } from '../match.js';
+import { hexDump } from '../syntax/packet-format.js';
 import { verifyActions } from '../verify.js';
 import {
   type ActionContext,
@@ -24,6 +25,7 @@ import { NICIRA_ENCODERS, NICIRA_ROWS } from './actions-nicira.js';
 import { encodeSetField, SET_ROWS } from './actions-set.js';
 import { STANDARD_ENCODERS, STANDARD_ROWS } from './actions-standard.js';
 import type { Reader, Writer } from './buffer.js';
+import { codecWarning } from './warnings.js';
 
 /** How deep clone and ct may nest; deeper lists are refused. */
 const MAX_DEPTH = 64;
@@ -49,28 +51,69 @@ function getAction(r: Reader, ctx: ActionContext): OfAction {
   if (type === 0xffff) {
     if (length < 16) fail('OFPBAC_BAD_LEN');
     const vendor = r.u32();
-    if (vendor !== NX_VENDOR_ID && vendor !== ONF_VENDOR_ID) fail('OFPBAC_BAD_VENDOR');
+    if (vendor !== NX_VENDOR_ID && vendor !== ONF_VENDOR_ID) {
+      const number = `0x${vendor.toString(16)}`;
+      codecWarning('ofp_actions', () => `OpenFlow action has unknown vendor ${number}`);
+      fail('OFPBAC_BAD_VENDOR');
+    }
     const kind = vendor === NX_VENDOR_ID ? 'nx' : 'onf';
     row = rowByKey.get(`${ctx.version}:${kind}:${r.u16()}`);
-    if (row === undefined) fail('OFPBAC_BAD_VENDOR_TYPE');
+    if (row === undefined) unknownAction(ctx, vendor, r.bytes, r.pos - 2);
     headerLength = 10;
   } else {
     row = rowByKey.get(`${ctx.version}:of:${type}`);
-    if (row === undefined) fail('OFPBAC_BAD_TYPE');
+    if (row === undefined) unknownAction(ctx, 0, r.bytes, r.pos - 4);
   }
   if (length < row.length || (length > row.length && row.open !== true)) fail('OFPBAC_BAD_LEN');
   return row.decode(r.sub(length - headerLength, 'OFPBAC_BAD_LEN'), ctx);
 }
 
+/** @param at where its number is */
+function unknownAction(ctx: ActionContext, vendor: number, bytes: Uint8Array, at: number): never {
+  codecWarning('ofp_actions', () => {
+    const number = (bytes[at] << 8) | bytes[at + 1];
+    const from = vendor === 0 ? '0' : `0x${vendor.toString(16)}`;
+    return `unknown OpenFlow1${ctx.version - 1} action for vendor ${from} and type ${number}`;
+  });
+  return fail(vendor === 0 ? 'OFPBAC_BAD_TYPE' : 'OFPBAC_BAD_VENDOR_TYPE');
+}
+
+/** Says which of the actions is wrong, and how. */
+function warnOfAction(list: Reader, start: number, at: number, error: unknown): void {
+  if (!(error instanceof OfpError)) return;
+  codecWarning('ofp_actions', () => {
+    const all = hexDump(list.bytes.subarray(start, list.end), false);
+    return `bad action at offset ${at - start} (${error.error}):\n${all}`;
+  });
+}
+
+function checkLength(r: Reader, length: number, what: string, error: OfErrorName): void {
+  if (length % 8 === 0 && length <= r.left) return;
+  codecWarning('ofp_actions', () => {
+    const text = `OpenFlow message ${what} length ${length}`;
+    if (length % 8 !== 0) return `${text} is not a multiple of 8`;
+    return `${text} exceeds remaining message length (${r.left})`;
+  });
+  fail(error);
+}
+
 function readActions(r: Reader, length: number, ctx: ActionContext): OfAction[] {
   if (ctx.depth > MAX_DEPTH) fail('OFPBAC_TOO_MANY');
-  if (length % 8 !== 0 || length > r.left) fail('OFPBRC_BAD_LEN');
+  checkLength(r, length, 'actions', 'OFPBRC_BAD_LEN');
   const list = r.sub(length, 'OFPBAC_BAD_LEN');
   const actions: OfAction[] = [];
-  while (list.left > 0) {
-    const size = list.peek16(2);
-    if (size < 8 || size % 8 !== 0 || size > list.left) fail('OFPBAC_BAD_LEN');
-    actions.push(getAction(list.sub(size, 'OFPBAC_BAD_LEN'), ctx));
+  const start = list.pos;
+  let at = start;
+  try {
+    while (list.left > 0) {
+      at = list.pos;
+      const size = list.peek16(2);
+      if (size < 8 || size % 8 !== 0 || size > list.left) fail('OFPBAC_BAD_LEN');
+      actions.push(getAction(list.sub(size, 'OFPBAC_BAD_LEN'), ctx));
+    }
+  } catch (error) {
+    warnOfAction(list, start, at, error);
+    throw error;
   }
   return actions;
 }
@@ -109,7 +152,10 @@ function context(version: number, match?: Match): ActionContext {
 
 function verify(actions: OfAction[], instructions: boolean): OfAction[] {
   const wrong = verifyActions(actions, instructions, null);
-  if (wrong !== undefined) fail(wrong.error, wrong.message);
+  if (wrong !== undefined) {
+    codecWarning('ofp_actions', () => wrong.message);
+    fail(wrong.error, wrong.message);
+  }
   return actions;
 }
 
@@ -186,7 +232,7 @@ const INST_LENGTH: Record<number, number> = { 1: 8, 2: 24, 5: 8, 6: 8 };
 /** Reads `length` bytes of instructions (1.1 and later) or, in 1.0, actions. */
 export function getInstructions(r: Reader, length: number, version: number): OfAction[] {
   if (version === 1) return getActions(r, length, version, true);
-  if (length % 8 !== 0 || length > r.left) fail('OFPBIC_BAD_LEN');
+  checkLength(r, length, 'instructions', 'OFPBIC_BAD_LEN');
   const list = r.sub(length, 'OFPBIC_BAD_LEN');
   const parts = new Map<number, OfAction[]>();
   while (list.left > 0) {
@@ -238,6 +284,8 @@ function putInstruction(w: Writer, a: OfAction, version: number, match?: Match):
       w.u16(INST.CLEAR).u16(8).zeros(4);
       return;
     case 'write_actions':
+      // An empty one adds nothing to a packet's action set.
+      if (a.actions.length === 0) return;
       w.u16(INST.WRITE).u16(0).zeros(4);
       putActions(w, a.actions, version, match);
       w.setU16(start + 2, w.length - start);

@@ -9,6 +9,7 @@
  */
 import { fail, NX_VENDOR_ID, type OfErrorName, OfpError, ONF_VENDOR_ID } from '../errors.js';
 import type { OfMessage } from '../messages.js';
+import { placeName } from '../syntax/message-names.js';
 import { Reader, Writer } from './buffer.js';
 import type { CodecOptions, MessageClass, MessageContext, MessageRow } from './message-row.js';
 import { ASYNC_ROWS } from './messages-async.js';
@@ -26,6 +27,7 @@ import { STATS_ROWS } from './messages-stats.js';
 import { TABLE_ROWS } from './messages-table.js';
 import { forgetMask } from './oxm-write.js';
 import { PORT_ROWS } from './ports.js';
+import { codecWarning } from './warnings.js';
 
 export type { CodecOptions, MessageClass } from './message-row.js';
 
@@ -89,8 +91,34 @@ for (const r of ROWS) {
   }
 }
 
-function rowsAt(version: number, place: Place): MessageRow[] {
-  return byNumber.get(place.cls)?.[version]?.get(place.number) ?? fail(UNKNOWN[place.cls]);
+function rowsAt(version: number, place: Place, bytes: Uint8Array): MessageRow[] {
+  const rows = byNumber.get(place.cls)?.[version]?.get(place.number);
+  if (rows !== undefined) return rows;
+  codecWarning('ofp_msgs', () => unknownText(place, bytes));
+  return fail(UNKNOWN[place.cls]);
+}
+
+function unknownText({ cls, number }: Place, bytes: Uint8Array): string {
+  let text = `unknown OpenFlow message (version ${bytes[0]}, type ${bytes[1]}`;
+  const vendor = cls.startsWith('onf') ? ONF_VENDOR_ID : NX_VENDOR_ID;
+  if (cls.includes('stats')) text += `, stat ${cls.includes('_stats_') ? STATS_VENDOR : number}`;
+  if (/^(nx|onf)/.test(cls)) text += `, vendor 0x${vendor.toString(16)}, subtype ${number}`;
+  return `${text})`;
+}
+
+/** Says how long a message may be, by the first of the rows that it might be of. */
+function warnOfLength(rows: readonly MessageRow[], place: Place, reader: Reader): void {
+  codecWarning('ofp_msgs', () => {
+    const [{ body, unit, type }] = rows;
+    const { bytes } = reader;
+    const least = reader.pos + body;
+    const name = placeName({ ...place, type, xid: 0, version: bytes[0] }, undefined);
+    const wrong = `received ${name} with incorrect length ${bytes.length}`;
+    if (unit === undefined) return `${wrong} (expected length ${least})`;
+    if (unit === 1) return `${wrong} (expected length at least ${least} bytes)`;
+    const more = `or longer by an integer multiple of ${unit} bytes`;
+    return `${wrong} (must be exactly ${least} bytes ${more})`;
+  });
 }
 
 const statsTypes = (version: number): [request: number, reply: number] =>
@@ -134,10 +162,14 @@ function decodeBody(bytes: Uint8Array, version: number, options: CodecOptions): 
   const place = getPlace(reader, version, bytes[1]);
   const { left } = reader;
   let r: MessageRow | undefined;
-  for (const candidate of rowsAt(version, place)) {
+  const rows = rowsAt(version, place, bytes);
+  for (const candidate of rows) {
     if (r === undefined && lengthFits(candidate, left)) r = candidate;
   }
-  if (r === undefined) fail('OFPBRC_BAD_LEN');
+  if (r === undefined) {
+    warnOfLength(rows, place, reader);
+    fail('OFPBRC_BAD_LEN');
+  }
   return r.decode(reader, { version, options, more: place.more });
 }
 
@@ -193,8 +225,11 @@ export function identifyMessage(bytes: Uint8Array, cut = false): MessagePlace | 
     const reader = new Reader(bytes, HEADER_LENGTH);
     const version = Math.min(bytes[0], MAX_VERSION);
     const place = getPlace(reader, version, bytes[1]);
-    const rows = rowsAt(version, place);
-    if (!cut && !rows.some((r) => lengthFits(r, reader.left))) fail('OFPBRC_BAD_LEN');
+    const rows = rowsAt(version, place, bytes);
+    if (!cut && !rows.some((r) => lengthFits(r, reader.left))) {
+      warnOfLength(rows, place, reader);
+      fail('OFPBRC_BAD_LEN');
+    }
     const xid = ((bytes[4] << 24) | (bytes[5] << 16) | (bytes[6] << 8) | bytes[7]) >>> 0;
     return { ...place, xid, version: bytes[0], type: rows[0].type };
   } catch (e) {

@@ -11,6 +11,7 @@ import { ASYNC_KINDS, type AsyncChange, type AsyncConfig } from '../messages-con
 import type { Reader, Writer } from './buffer.js';
 import { type MessageClass, type MessageRow, row } from './message-row.js';
 import { getProperty, putProperty } from './props.js';
+import { codecWarning } from './warnings.js';
 
 /** Reasons that exist, by kind; 1.0 to 1.3 have the first three of packet-ins. */
 const ALLOWED = [0x3f, 0x7, 0x3f, 0x7, 0x18, 0x3];
@@ -23,15 +24,29 @@ function getChanges(r: Reader, version: number): AsyncChange[] {
   while (r.left > 0) {
     const { type, payload } = getProperty(r);
     if (type >= EXPERIMENTER) fail('OFPBPC_BAD_EXP_TYPE');
-    const kind = ASYNC_KINDS[type >> 1] ?? fail('OFPACFC_UNSUPPORTED');
+    const kind = ASYNC_KINDS[type >> 1];
+    if (kind === undefined) {
+      codecWarning('ofp_connection', () => `unknown async config property type ${type}`);
+      fail('OFPACFC_UNSUPPORTED');
+    }
     if (payload.left !== 4) fail('OFPBPC_BAD_LEN');
     const mask = payload.u32();
     const old = kind === 'packetIn' && version < OF14;
     const allowed = old ? PACKET_IN_OF10 : ALLOWED[type >> 1];
-    if ((mask & ~allowed) !== 0) fail('OFPACFC_INVALID');
+    if ((mask & ~allowed) !== 0) {
+      codecWarning('ofp_connection', () => badMaskText(kind, mask, allowed));
+      fail('OFPACFC_INVALID');
+    }
     changes.push({ kind, secondary: (type & 1) === 0, mask });
   }
   return changes;
+}
+
+function badMaskText(kind: string, mask: number, allowed: number): string {
+  const words = kind.replace('requestForward', 'requestforward').replace(/[A-Z]/g, '_$&');
+  const name = words.toUpperCase();
+  const hex = (bits: number): string => `0x${(bits >>> 0).toString(16)}`;
+  return `bad value ${hex(mask)} for ${name} (allowed mask ${hex(allowed)})`;
 }
 
 function putChanges(w: Writer, changes: readonly AsyncChange[]): void {

@@ -8,6 +8,7 @@ import type { OfError } from '../messages.js';
 import type { AsyncConfig, Role, Simple } from '../messages-control.js';
 import type { Reader, Writer } from './buffer.js';
 import { type MessageClass, type MessageRow, row } from './message-row.js';
+import { codecWarning } from './warnings.js';
 
 const ALL = { min: 1, max: 6 };
 const HELLO_VERSION_BITMAP = 1;
@@ -27,6 +28,9 @@ function simple(
 /**
  * Versions up to the sender's own, or those of a version bitmap; unknown elements are passed over.
  */
+const VERSION_0 = 'peer claims to support invalid OpenFlow version 0x00';
+const NO_VERSION = 'peer does not support any OpenFlow version (between 0x01 and 0x1f)';
+
 function getHello(r: Reader, version: number): number[] {
   const fromHeader = Array.from({ length: version }, (_, i) => i + 1);
   while (r.left >= 4) {
@@ -38,8 +42,10 @@ function getHello(r: Reader, version: number): number[] {
     if (type !== HELLO_VERSION_BITMAP || length < 8) continue;
     const bitmap = element.u32();
     const versions: number[] = [];
+    if ((bitmap & 1) !== 0) codecWarning('ofp_util', () => VERSION_0);
     for (let v = 1; v < 32; v++) if ((bitmap & (1 << v)) !== 0) versions.push(v);
     if (versions.length > 0) return versions;
+    codecWarning('ofp_util', () => NO_VERSION);
   }
   return fromHeader;
 }

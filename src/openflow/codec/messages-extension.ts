@@ -39,6 +39,20 @@ function putMappings(w: Writer, mappings: readonly TlvMapping[]): void {
 /** Properties of a tuple: which member, and how many bytes it has. */
 const TUPLE = { SRC: 0, DST: 1, SRC_PORT: 2, DST_PORT: 3, ICMP_ID: 4, ICMP_TYPE: 5, ICMP_CODE: 6 };
 
+/** IPv4 addresses are mapped: ::ffff:a.b.c.d. Of ::, nothing can be said. */
+function familyOf(address: Uint8Array): 4 | 6 | null {
+  if (address.every((byte) => byte === 0)) return null;
+  const mapped = address.every((byte, i) => i > 11 || byte === (i < 10 ? 0 : 0xff));
+  return mapped ? 4 : 6;
+}
+
+/** @throws OFPBPC_BAD_VALUE when addresses of both families are there */
+function checkFamilies({ orig, reply }: CtFlush): void {
+  const addresses = [orig?.src, orig?.dst, reply?.src, reply?.dst];
+  const families = addresses.flatMap((each) => (each === undefined ? [] : (familyOf(each) ?? [])));
+  if (new Set(families).size > 1) fail('OFPBPC_BAD_VALUE');
+}
+
 function getTuple(r: Reader): CtTuple {
   const tuple: CtTuple = {};
   // What is nested begins at a multiple of 8.
@@ -89,6 +103,7 @@ function getCtFlush(r: Reader): CtFlush {
     else if (type === CT.REPLY) msg.reply = getTuple(payload);
     else if (type === CT.ZONE) msg.zone = payload.u16();
   }
+  checkFamilies(msg);
   return msg;
 }
 

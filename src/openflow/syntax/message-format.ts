@@ -12,6 +12,7 @@ import {
   identifyMessage,
   type MessagePlace,
 } from '../codec/index.js';
+import { codecWarning } from '../codec/warnings.js';
 import { matchAny } from '../match.js';
 import type {
   FeaturesReply,
@@ -23,7 +24,7 @@ import type {
   PacketIn,
   PacketOut,
 } from '../messages.js';
-import type { BundleAdd, BundleControl } from '../messages-bundle.js';
+import { BUNDLABLE, type BundleAdd, type BundleControl } from '../messages-bundle.js';
 import type {
   AsyncConfig,
   RoleMessage,
@@ -251,6 +252,19 @@ function formatBundleControl(m: BundleControl): string {
   return `\n bundle_id=${hexNumber(m.bundle)} type=${ctrl} flags=${flags}`;
 }
 
+/** Whether a bundle may have the message in it; says so in the log if not. */
+function isBundlable(frame: Uint8Array): boolean {
+  const place = identifyMessage(frame);
+  if (typeof place !== 'string' && BUNDLABLE.has(place.type)) return true;
+  const where = 'OFPT14_BUNDLE_ADD_MESSAGE';
+  codecWarning('ofp_bundle', () =>
+    typeof place === 'string'
+      ? `${where} contained message is unparsable (${place})`
+      : `${placeName(place, undefined)} message not allowed inside ${where}`,
+  );
+  return false;
+}
+
 function formatBundleAdd(m: BundleAdd, names: Names, verbosity: number): string {
   const flags = bitNames(m.flags, BUNDLE_FLAGS);
   const inner = formatMessage(m.frame, names, verbosity);
@@ -425,6 +439,10 @@ export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbos
   }
   const head = header(place, decoded.msg);
   const { msg } = decoded;
+  if (msg.type === 'bundle_add_message' && !isBundlable(msg.frame)) {
+    const problem = '***decode error: OFPBFC_MSG_UNSUP***';
+    return `${header(place, undefined)} ${problem}\n${hexDump(frame, true)}`;
+  }
   const isHello = msg.type === 'hello';
   const body = isHello ? formatHello(frame) : formatBody(msg, place.version, names, verbosity);
   const text = (head + body).replace(/ $/, '');

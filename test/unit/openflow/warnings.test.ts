@@ -1,0 +1,67 @@
+/** What the log says of messages that are wrong, in Open vSwitch's words. */
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { stoppedClock } from '../../../src/common/clock.js';
+import { type LogSink, logHub } from '../../../src/common/log.js';
+import { getActions } from '../../../src/openflow/codec/actions.js';
+import { Reader } from '../../../src/openflow/codec/buffer.js';
+import { decodeMessage } from '../../../src/openflow/codec/index.js';
+import { logCodecWarnings } from '../../../src/openflow/codec/warnings.js';
+
+const bytes = (hex: string): Uint8Array => Buffer.from(hex.replace(/ /g, ''), 'hex');
+
+let lines: string[] = [];
+const sink: LogSink = {
+  destination: 'test',
+  write: (_sequence, module, level, message) => void lines.push(`${module}|${level}|${message}`),
+};
+
+beforeAll(() => void logHub.sinks.push(sink));
+afterAll(() => void logHub.sinks.splice(logHub.sinks.indexOf(sink), 1));
+beforeEach(() => {
+  lines = [];
+  logCodecWarnings(null);
+});
+
+it.each([
+  ['0163 0008 00000001', 'ofp_msgs|warn|unknown OpenFlow message (version 1, type 99)'],
+  [
+    '0110 000c 00000001 0077 0000',
+    'ofp_msgs|warn|unknown OpenFlow message (version 1, type 16, stat 119)',
+  ],
+  [
+    '0104 0010 00000001 00002320 00007777',
+    'ofp_msgs|warn|unknown OpenFlow message (version 1, type 4, vendor 0x2320, subtype 30583)',
+  ],
+  [
+    '0105 0010 00000001 0000000000000000',
+    'ofp_msgs|warn|received OFPT_FEATURES_REQUEST with incorrect length 16 (expected length 8)',
+  ],
+  [
+    '051c 0010 00000002 0000 0008 00000040',
+    'ofp_connection|warn|bad value 0x40 for PACKET_IN (allowed mask 0x3f)',
+  ],
+  [
+    '051c 0010 00000002 0011 0008 00000002',
+    'ofp_connection|warn|unknown async config property type 17',
+  ],
+  [
+    '0100 0010 00000001 0001 0008 00000000',
+    'ofp_util|warn|peer does not support any OpenFlow version (between 0x01 and 0x1f)',
+  ],
+])('%s', (hex, line) => {
+  decodeMessage(0, bytes(hex));
+  expect(lines).toEqual([line]);
+});
+
+it('actions: which of them, and all of them', () => {
+  const list = bytes('0000 0008 0001 0000 0000 0010 ffff ffff');
+  expect(() => getActions(new Reader(list), list.length, 1)).toThrow('OFPBAC_BAD_LEN');
+  const dump = '00000000  00 00 00 08 00 01 00 00-00 00 00 10 ff ff ff ff\n';
+  expect(lines).toEqual([`ofp_actions|warn|bad action at offset 8 (OFPBAC_BAD_LEN):\n${dump}`]);
+});
+
+it('a peer cannot flood the log', () => {
+  logCodecWarnings(stoppedClock());
+  for (let i = 0; i < 100; i++) decodeMessage(0, bytes('0163 0008 00000001'));
+  expect(lines).toHaveLength(5);
+});
