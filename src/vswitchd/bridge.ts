@@ -58,6 +58,8 @@ export class Bridge {
   private readonly exporters: BridgeExport;
   /** The local port's and datapath's MAC, as last chosen. */
   mac: Uint8Array;
+  /** What apply() has carried out. */
+  private applied: BridgeConfig | null = null;
 
   constructor(
     public config: BridgeConfig,
@@ -96,6 +98,15 @@ export class Bridge {
     }
   }
 
+  /** Whether apply() of a configuration would change nothing. */
+  isSettled(config: BridgeConfig): boolean {
+    if (this.applied !== config) return false;
+    for (const iface of this.ifaces.values()) {
+      if (iface.device === null || this.wasTakenOut(iface)) return false;
+    }
+    return sameBytes(this.mac, pickBridgeMac(config, this.ifaces, this.defaultMac));
+  }
+
   /** The port is no longer there though its device is (dpctl/del-if): it is to be opened anew. */
   private wasTakenOut({ device, ofport }: IfaceState): boolean {
     return device !== null && this.ofproto.portByNo(ofport)?.device !== device;
@@ -104,6 +115,7 @@ export class Bridge {
   /** Opens what is missing and pushes every setting. */
   apply(config: BridgeConfig): void {
     this.config = config;
+    this.applied = null;
     // Who asks for a number comes before who takes any.
     const ifaces = config.ports.flatMap((port) => port.ifaces);
     for (const iface of ifaces) if (iface.ofportRequest !== null) this.ensureIface(iface);
@@ -114,6 +126,7 @@ export class Bridge {
     this.ofproto.mirrors.configure(config.mirrors);
     this.exporters.configure(config.exports);
     this.applySettings();
+    this.applied = config;
   }
 
   /** A device vanished: give its port up; the rest goes on. */

@@ -49,13 +49,22 @@ function byName(a: { name: string }, b: { name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-/** The whole wanted configuration, or null while the database has no Open_vSwitch row. */
-export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
+/**
+ * The whole wanted configuration, or null while the database has no Open_vSwitch row.
+ *
+ * @param unchanged the configuration of a bridge whose rows are as when it was read, else null
+ */
+export function readConfig(
+  idl: Idl,
+  warn: Warn,
+  unchanged: (uuid: string) => BridgeConfig | null = () => null,
+): SwitchConfig | null {
   const root = idl.table('Open_vSwitch').first();
   if (!root) return null;
   const seen = new Set<string>();
   const bridges: BridgeConfig[] = [];
   const rows: IdlRow[] = [];
+  const same: BridgeConfig[] = [];
   for (const row of rowRefs(root, 'bridges')) {
     const name = rowString(row, 'name');
     if (name.includes('/') || name === '' || seen.has(name)) {
@@ -63,12 +72,16 @@ export function readConfig(idl: Idl, warn: Warn): SwitchConfig | null {
       continue;
     }
     seen.add(name);
-    bridges.push(readBridge(row, warn));
-    rows.push(row);
+    const known = unchanged(row.uuid);
+    if (known !== null) same.push(known);
+    else {
+      bridges.push(readBridge(row, warn));
+      rows.push(row);
+    }
   }
   setExports(idl, bridges, rows, warn);
   return {
-    bridges: bridges.sort(byName),
+    bridges: bridges.concat(same).sort(byName),
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
     tls: readTls(root),
     otherConfig: rowMap(root, 'other_config'),

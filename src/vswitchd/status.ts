@@ -95,6 +95,9 @@ function transmitQueues({ ofproto }: Bridge, { ofport }: IfaceState) {
 export class StatusWriter {
   private busy = false;
   private again = false;
+  /** Statistics of all interfaces are to be written, not only of those that have none yet. */
+  private statisticsAreDue = false;
+  private readonly counted = new WeakSet<IfaceState>();
 
   constructor(
     private readonly idl: Idl,
@@ -103,8 +106,12 @@ export class StatusWriter {
     private readonly onCommitted: () => void,
   ) {}
 
-  /** Writes what differs. While a commit is under way, the request is kept for after it. */
-  write(): void {
+  /**
+   * Writes what differs. While a commit is under way, the request is kept for after it. Statistics
+   * cost a system call for each device: they are written in their own time, and of new interfaces.
+   */
+  write({ statistics }: { statistics: boolean }): void {
+    this.statisticsAreDue ||= statistics;
     if (this.busy) {
       this.again = true;
       return;
@@ -112,6 +119,7 @@ export class StatusWriter {
     if (!this.idl.live) return;
     const txn = new IdlTxn(this.idl);
     this.fill(txn);
+    this.statisticsAreDue = false;
     this.busy = true;
     txn
       .commit()
@@ -129,7 +137,7 @@ export class StatusWriter {
         this.onCommitted();
         if (!this.again) return;
         this.again = false;
-        this.write();
+        this.write({ statistics: false });
       });
   }
 
@@ -163,7 +171,7 @@ export class StatusWriter {
   }
 
   private fillMirrors(txn: IdlTxn, { ofproto }: Bridge, bridgeRow: IdlRow): void {
-    const rows = bridgeRow.get<IdlRow[]>('mirrors');
+    const rows = this.statisticsAreDue ? bridgeRow.get<IdlRow[]>('mirrors') : [];
     if (rows.length > 0) ofproto.backer.pushStats();
     for (const row of rows) {
       const mirror = ofproto.mirrors.get(row.uuid);
@@ -197,6 +205,8 @@ export class StatusWriter {
     const full = device.fullDuplex();
     setIfDifferent(txn, row, 'duplex', full === null ? [] : full ? 'full' : 'half');
     setIfDifferent(txn, row, 'status', new Map(Object.entries(device.status())));
+    if (!this.statisticsAreDue && this.counted.has(iface)) return;
+    this.counted.add(iface);
     // These two are for dpctl/show: the column has no such keys in Open vSwitch.
     const { tx_aborted_err: _aborted, tx_carrier_err: _carrier, ...own } = device.statistics();
     const counts = { ...own, ...queueStatistics(transmitQueues(bridge, iface)) };

@@ -17,6 +17,7 @@ import type { Dpif } from '../datapath/index.js';
 import { type Netdev, randomMac } from '../netdev/index.js';
 import { Ofproto, type OfprotoBacker, type OfprotoRegistry } from '../ofproto/index.js';
 import type { Changes, Idl } from '../ovsdb/idl/index.js';
+import { AffectedBridges } from './affected-bridges.js';
 import { Bridge, type BridgeHost } from './bridge.js';
 import type { BridgeConfig, IfaceConfig, SwitchConfig } from './config.js';
 import {
@@ -64,7 +65,9 @@ export class Vswitch implements BridgeHost {
   private readonly status: StatusWriter;
   private readonly unused = new UnusedSettings((message) => log.info(message));
   private configDirty = true;
-  private statusDueMs = NEVER;
+  private readonly affected = new AffectedBridges();
+  private statisticsDueMs = NEVER;
+  private linkStatusDueMs = NEVER;
   private statsIntervalMs = STATS_INTERVAL.fallback;
   private appliedCfg = 0;
   private datapathSettings: DatapathSettings = readDatapathSettings(new Map(), () => {});
@@ -96,6 +99,7 @@ export class Vswitch implements BridgeHost {
   /** Tells of a change in the replica. */
   databaseChanged(changes: Changes): void {
     this.unused.look(changes);
+    this.affected.note(changes);
     for (const [table, change] of changes) {
       const modified = [...change.modified.values()];
       const matters =
@@ -130,7 +134,8 @@ export class Vswitch implements BridgeHost {
   /** Link state or another observed property changed: the database should soon know. */
   deviceChanged(): void {
     this.mtuDirty = true;
-    this.statusDueMs = Math.min(this.statusDueMs, this.deps.clock.now() + LINK_STATUS_DELAY_MS);
+    const soon = this.deps.clock.now() + LINK_STATUS_DELAY_MS;
+    this.linkStatusDueMs = Math.min(this.linkStatusDueMs, soon);
     this.deps.wake();
   }
 
@@ -144,14 +149,15 @@ export class Vswitch implements BridgeHost {
       this.mtuDirty = false;
       for (const bridge of this.bridges.values()) bridge.applyMtu();
     }
-    if (now >= this.statusDueMs && this.isReady) {
-      this.statusDueMs = now + this.statsIntervalMs;
-      this.status.write();
-    }
+    if (!this.isReady || now < Math.min(this.statisticsDueMs, this.linkStatusDueMs)) return;
+    const statistics = now >= this.statisticsDueMs;
+    if (statistics) this.statisticsDueMs = now + this.statsIntervalMs;
+    this.linkStatusDueMs = NEVER;
+    this.status.write({ statistics });
   }
 
   nextWake(): number {
-    return this.isReady ? this.statusDueMs : NEVER;
+    return this.isReady ? Math.min(this.statisticsDueMs, this.linkStatusDueMs) : NEVER;
   }
 
   openDevice(iface: IfaceConfig): Netdev {
@@ -208,20 +214,23 @@ export class Vswitch implements BridgeHost {
   }
 
   private reconfigure(): void {
-    const config = readConfig(this.deps.idl, (message) => this.warnOnce(message));
+    const warn = (message: string): void => this.warnOnce(message);
+    const config = readConfig(this.deps.idl, warn, this.unchangedBridges());
     if (!config) return;
+    this.affected.clear();
+    // Agents of sFlow are numbered over all bridges.
+    if (config.bridges.some(({ exports }) => exports.sflow)) this.affected.noteEverything();
     this.statsIntervalMs = mapInt(
       config.otherConfig,
       'stats-update-interval',
       STATS_INTERVAL,
-      (message) => this.warnOnce(message),
+      warn,
     );
-    if (this.statusDueMs !== NEVER) {
+    if (this.statisticsDueMs !== NEVER) {
       const latest = this.deps.clock.now() + this.statsIntervalMs;
-      this.statusDueMs = Math.min(this.statusDueMs, latest);
+      this.statisticsDueMs = Math.min(this.statisticsDueMs, latest);
     }
     const { otherConfig } = config;
-    const warn = (message: string): void => this.warnOnce(message);
     this.datapathSettings = readDatapathSettings(otherConfig, warn);
     this.removeUnwanted(config);
     this.tls = config.tls ?? this.deps.tls ?? {};
@@ -241,10 +250,20 @@ export class Vswitch implements BridgeHost {
     void this.finish(config.nextCfg);
   }
 
+  /** Configurations of bridges that nothing has happened to since they were read. */
+  private unchangedBridges(): (uuid: string) => BridgeConfig | null {
+    const known = new Map<string, BridgeConfig>();
+    for (const { config } of this.bridges.values()) {
+      if (!this.affected.includes(config)) known.set(config.uuid, config);
+    }
+    return (uuid) => known.get(uuid) ?? null;
+  }
+
   private removeUnwanted(config: SwitchConfig): void {
     const wanted = new Map(config.bridges.map((bridge) => [bridge.name, bridge]));
     for (const bridge of [...this.bridges.values()]) {
       const next = wanted.get(bridge.name);
+      if (next && bridge.isSettled(next)) continue;
       if (next && next.datapathType === bridge.config.datapathType) bridge.removeUnwanted(next);
       else {
         this.closeBridge(bridge);
@@ -257,7 +276,7 @@ export class Vswitch implements BridgeHost {
     this.opening = config;
     try {
       const bridge = this.bridges.get(config.name) ?? this.openBridge(config);
-      bridge.apply(config);
+      if (!bridge.isSettled(config)) bridge.apply(config);
     } catch (error) {
       log.err(`failed to create bridge ${config.name}: ${errorMessage(error)}`);
     } finally {
@@ -310,12 +329,13 @@ export class Vswitch implements BridgeHost {
     }
     if (this.closed) return;
     this.appliedCfg = nextCfg;
-    this.status.write();
+    this.linkStatusDueMs = NEVER;
+    this.status.write({ statistics: false });
   }
 
   private committed(): void {
-    if (this.statusDueMs === NEVER) {
-      this.statusDueMs = this.deps.clock.now() + this.statsIntervalMs;
+    if (this.statisticsDueMs === NEVER) {
+      this.statisticsDueMs = this.deps.clock.now() + this.statsIntervalMs;
     }
     if (!this.isReady) {
       this.isReady = true;
