@@ -64,7 +64,19 @@ async function send(device) {
 
 const run = (...argv) => execFileSync(argv[0], argv.slice(1), { encoding: 'utf8', stdio: 'pipe' });
 
-/** CPU microseconds and frames received of all forwarding threads of a process. */
+/** Times that forwarding threads slept, or had to let others run. */
+function workerSwitches(pid) {
+  let n = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8');
+    if (!status.startsWith('Name:\tpmd-')) continue;
+    for (const [, count] of status.matchAll(/voluntary_ctxt_switches:\s+(\d+)/g))
+      n += Number(count);
+  }
+  return n;
+}
+
+/** CPU microseconds of all forwarding threads of a process. */
 function workerCpuUs(pid) {
   let ticks = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
@@ -133,6 +145,8 @@ class Bench {
       'br0',
       'p2',
     );
+    // Workers are what is compared, not the kernel.
+    this.tool('vsctl', 'set', 'Open_vSwitch', '.', 'other_config:hw-offload=false');
     this.ns('s', 'ip', 'link', 'set', 'br0', 'up');
     this.ns('s', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.rp_filter=0');
   }
@@ -161,13 +175,15 @@ class Bench {
     await sleep(1500);
     const seconds = Number(options.seconds);
     const [frames, cpu, t0] = [this.frames(where), workerCpuUs(this.pid), performance.now()];
+    const switches = workerSwitches(this.pid);
     await sleep(seconds * 1000);
     const n = this.frames(where) - frames;
     const us = workerCpuUs(this.pid) - cpu;
     const elapsed = (performance.now() - t0) / 1000;
     sender.kill('SIGKILL');
     await sleep(300);
-    return { rate: n / elapsed / 1e6, cpu: us / n };
+    const each = (1000 * (workerSwitches(this.pid) - switches)) / n;
+    return { rate: n / elapsed / 1e6, cpu: us / n, switches: each };
   }
 
   async tcp() {
@@ -222,7 +238,10 @@ async function main() {
       const cpu = median(list.map((r) => r.cpu));
       const unit = key.startsWith('tcp') ? 'Gbit/s' : 'Mpps  ';
       const per = key.startsWith('tcp') ? 'us of CPU for 1448 bytes' : 'us of CPU a frame';
-      console.log(`${key}  ${rate.toFixed(3)} ${unit}  ${cpu.toFixed(3)} ${per}`);
+      const { switches } = list[0];
+      const slept = switches === undefined ? '' : median(list.map((r) => r.switches)).toFixed(0);
+      const note = slept === '' ? '' : `  ${slept} context switches for 1000 frames`;
+      console.log(`${key}  ${rate.toFixed(3)} ${unit}  ${cpu.toFixed(3)} ${per}${note}`);
     }
   } finally {
     await bench.stop();

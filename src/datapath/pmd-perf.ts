@@ -11,6 +11,8 @@
  * worker does not come here at all.
  */
 // hot path
+import { sharedDoubles, sharedLines } from './shared-lines.js';
+
 export const BINS = 32;
 export const HISTORY = 1000;
 
@@ -104,11 +106,11 @@ export class PmdPerf {
   private readonly d: Float64Array;
 
   constructor(readonly buffer: ArrayBufferLike) {
-    this.d = new Float64Array(buffer);
+    this.d = sharedDoubles(buffer);
   }
 
   static create(): PmdPerf {
-    return new PmdPerf(new SharedArrayBuffer(DOUBLES * 8));
+    return new PmdPerf(sharedLines(DOUBLES * 8));
   }
 
   /** Worker: a queue gave frames. */

@@ -8,6 +8,7 @@
  * `head` is written once, when the worker gives the queue up: where the next worker reads on.
  */
 import { ReceiveQueue } from './receive-queue.js';
+import { sharedDoubles } from './shared-lines.js';
 
 export const LOAD_CYCLES = 0;
 export const LOAD_FRAMES = 1;
@@ -45,7 +46,7 @@ export class PolledQueue extends ReceiveQueue {
     super(kind, portNo, fd, ringOffset, ringBytes, slots, slotBytes);
     this.head = queue.head;
     this.tail = queue.head;
-    this.load = new Float64Array(queue.load);
+    this.load = sharedDoubles(queue.load);
   }
 
   /** For whoever reads it next. */

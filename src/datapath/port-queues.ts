@@ -16,6 +16,7 @@ import type { PortQueueSettings } from '../netdev/queue-settings.js';
 import { LOAD_CYCLES, LOAD_DOUBLES, LOAD_FRAMES, LOAD_HEAD } from './polled-queue.js';
 import { assignRxQueues, type RxAssignment, type RxAssignQueue } from './rx-assign.js';
 import { CycleHistory } from './rxq-load.js';
+import { sharedDoubles, sharedLines } from './shared-lines.js';
 import type { WorkerSlot } from './worker-slots.js';
 
 const logger = getLogger('dpif_netdev');
@@ -23,7 +24,7 @@ const logger = getLogger('dpif_netdev');
 /** A receive queue of a port. */
 export class RxQueue implements RxAssignQueue {
   readonly history = new CycleHistory();
-  readonly load = new Float64Array(new SharedArrayBuffer(LOAD_DOUBLES * 8));
+  readonly load = sharedDoubles(sharedLines(LOAD_DOUBLES * 8));
   worker: WorkerSlot | null = null;
   pinnedCpu: number | null = null;
 

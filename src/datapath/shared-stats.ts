@@ -1,8 +1,9 @@
 /**
  * Counters that a worker writes and the main thread reads, in shared memory.
  *
- * One writer each, no locks: doubles count exactly to 2^53, and an aligned 8-byte store is seen
- * whole on every CPU that Node.js runs on. Watching costs the worker nothing.
+ * One writer each, no locks, no cache line with another's (shared-lines.ts): doubles count exactly
+ * to 2^53, and an aligned 8-byte store is seen whole on every CPU that Node.js runs on. Watching
+ * costs the worker nothing.
  *
  *     ports     maxPorts x 8 doubles     PS_*
  *     flows     flowSlots x 4 doubles    FS_*
@@ -18,6 +19,7 @@
  */
 import { N_DROP_REASONS } from './drop-reasons.js';
 import { PmdPerf } from './pmd-perf.js';
+import { sharedDoubles, sharedLines, sharedWords } from './shared-lines.js';
 
 export const PORT_STATS_STRIDE = 8;
 export const PS_RX_PACKETS = 0;
@@ -133,27 +135,27 @@ export class SharedStats {
   readonly perf: PmdPerf;
 
   constructor(readonly buffers: SharedStatsBuffers) {
-    this.ports = new Float64Array(buffers.ports);
-    this.flows = new Float64Array(buffers.flows);
-    this.txqs = new Float64Array(buffers.txqs);
-    this.drops = new Float64Array(buffers.drops);
-    this.counters = new Float64Array(buffers.counters);
-    this.control = new Int32Array(buffers.control);
-    this.bondPorts = new Int32Array(buffers.bondPorts);
-    this.bondBytes = new Float64Array(buffers.bondBytes);
+    this.ports = sharedDoubles(buffers.ports);
+    this.flows = sharedDoubles(buffers.flows);
+    this.txqs = sharedDoubles(buffers.txqs);
+    this.drops = sharedDoubles(buffers.drops);
+    this.counters = sharedDoubles(buffers.counters);
+    this.control = sharedWords(buffers.control);
+    this.bondPorts = sharedWords(buffers.bondPorts);
+    this.bondBytes = sharedDoubles(buffers.bondBytes);
     this.perf = new PmdPerf(buffers.perf);
   }
 
   static create(limits: SharedStatsLimits): SharedStats {
     return new SharedStats({
-      ports: new SharedArrayBuffer(limits.maxPorts * PORT_STATS_STRIDE * 8),
-      flows: new SharedArrayBuffer(limits.flowSlots * FLOW_STATS_STRIDE * 8),
-      txqs: new SharedArrayBuffer((limits.maxPorts + EXTRA_QUEUES) * TXQ_STATS_STRIDE * 8),
-      drops: new SharedArrayBuffer(N_DROP_REASONS * 8),
-      counters: new SharedArrayBuffer(N_COUNTERS * 8),
-      control: new SharedArrayBuffer(N_CONTROL * 4),
-      bondPorts: new SharedArrayBuffer(BONDS_MAX * BOND_BUCKETS * 4),
-      bondBytes: new SharedArrayBuffer(BONDS_MAX * BOND_BUCKETS * 8),
+      ports: sharedLines(limits.maxPorts * PORT_STATS_STRIDE * 8),
+      flows: sharedLines(limits.flowSlots * FLOW_STATS_STRIDE * 8),
+      txqs: sharedLines((limits.maxPorts + EXTRA_QUEUES) * TXQ_STATS_STRIDE * 8),
+      drops: sharedLines(N_DROP_REASONS * 8),
+      counters: sharedLines(N_COUNTERS * 8),
+      control: sharedLines(N_CONTROL * 4),
+      bondPorts: sharedLines(BONDS_MAX * BOND_BUCKETS * 4),
+      bondBytes: sharedLines(BONDS_MAX * BOND_BUCKETS * 8),
       perf: PmdPerf.create().buffer,
     });
   }

@@ -1,7 +1,7 @@
 /**
  * Rates of ports and of their classes: token buckets that all workers share.
  *
- *     slot (8 doubles)   lock(int32) | rate | tokens | depth | own rate | own tokens | own depth |
+ *     slot (16 doubles)  lock(int32) | rate | tokens | depth | own rate | own tokens | own depth |
  *                        us
  *
  *     slot of a port    0 ... maxPorts - 1      what all its classes may send together
@@ -14,8 +14,10 @@
  */
 // hot path
 import type { Policing } from '../netdev/queue-settings.js';
+import { sharedDoubles, sharedLines, sharedWords } from './shared-lines.js';
 
-const STRIDE = 8;
+/** In doubles: twice what is used, so that no line belongs to two slots. */
+const STRIDE = 16;
 const S_RATE = 1;
 const S_TOKENS = 2;
 const S_DEPTH = 3;
@@ -34,12 +36,12 @@ export class ShaperTable {
   private readonly locks: Int32Array;
 
   constructor(readonly buffer: ArrayBufferLike) {
-    this.words = new Float64Array(buffer);
-    this.locks = new Int32Array(buffer);
+    this.words = sharedDoubles(buffer);
+    this.locks = sharedWords(buffer);
   }
 
   static create(slots: number): ShaperTable {
-    return new ShaperTable(new SharedArrayBuffer(slots * STRIDE * 8));
+    return new ShaperTable(sharedLines(slots * STRIDE * 8));
   }
 
   /**
