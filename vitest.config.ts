@@ -1,8 +1,9 @@
 /**
- * Three test projects, by what they need:
+ * Four test projects, by what they need:
  *   unit     nothing (unit, property and simulation tests: no root, no addon needed)
  *   system   root, network namespaces and a finished build; one file at a time
  *   interop  the same, and other people's programs (Debian's Open vSwitch tools)
+ *   browser  the same, and Chromium: the console's page
  */
 import { defineConfig } from 'vitest/config';
 
@@ -29,6 +30,7 @@ export default defineConfig({
       },
       { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...serial } },
       { test: { name: 'interop', include: ['test/interop/**/*.test.ts'], ...serial } },
+      { test: { name: 'browser', include: ['test/browser/**/*.test.ts'], ...serial } },
     ],
   },
 });

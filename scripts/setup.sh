@@ -21,7 +21,7 @@ case $PROFILE in
   test)
     NEEDED+=(ovs-vswitchd:openvswitch-switch tcpdump:tcpdump ethtool:ethtool
       clang-format:clang-format setpriv:util-linux nfcapd:nfdump sfcapd:nfdump-sflow tshark:tshark
-      openssl:openssl)
+      openssl:openssl chromium:chromium)
     ;;
   *) die "unknown profile '$PROFILE'" "usage: scripts/setup.sh [demo|demo-ovs|test]" ;;
 esac
@@ -94,6 +94,7 @@ build() {
   node scripts/build-native.mjs --if-stale
   doing "compiling TypeScript"
   npm run --silent build:ts
+  node scripts/build-web.mjs --if-stale
 }
 
 cd "$ROOT"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Everything that is checked: the linters, then all tests (unit, property and simulation; system;
-# interop). Installs what it needs and builds first. The last line is 'N passed, N failed'; the
-# exit status is 0 only if nothing failed. Run it as root: system tests make network namespaces.
+# interop; browser). Installs what it needs and builds first. The last line is 'N passed, N failed';
+# the exit status is 0 only if nothing failed. Run it as root: system tests make network namespaces.
 #
 # System and interop tests mostly wait, each in namespaces of their own: they run side by side. Named
 # projects run one after the other, in the order given.
 #
-# usage: scripts/test.sh [--no-setup] [PROJECT...]      projects: unit system interop
+# usage: scripts/test.sh [--no-setup] [PROJECT...]      projects: unit system interop browser
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -83,6 +83,7 @@ if [ ${#PROJECTS[@]} -gt 0 ]; then
 else
   project unit
   together interop system
+  project browser
 fi
 
 printf '\n%d passed, %d failed\n' "$PASSED" "$FAILED"

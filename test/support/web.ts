@@ -18,16 +18,20 @@ export interface ConsoleUnderTest {
   client(token?: string | null): ConsoleClient;
 }
 
-/** Starts a console on the sockets of `sw`; the caller ends `process`. */
+/**
+ * Starts a console on the sockets of `sw`; the caller ends `process`.
+ * @param where a namespace: that of the switch, where captures are to be possible
+ */
 export async function startConsole(
   sw: Switch,
   args: readonly string[] = [],
+  where: Pick<typeof BackgroundProcess, 'start'> = BackgroundProcess,
 ): Promise<ConsoleUnderTest> {
   const token = randomBytes(16).toString('hex');
   const file = join(sw.directory, 'token');
   await writeFile(file, token, { mode: 0o600 });
   const command = [tapswitchBin, 'web', '--listen=127.0.0.1:0', `--token-file=${file}`, ...args];
-  const child = BackgroundProcess.start(command, { env: sw.environment });
+  const child = where.start(command, { env: sw.environment });
   const url = () => /^http:\/\/\S+$/m.exec(child.output.stdout)?.[0];
   await eventually('the console to listen', () => url() !== undefined, 20_000);
   const base = url() ?? '';

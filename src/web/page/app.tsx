@@ -5,6 +5,7 @@ import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { System } from '../api/index.js';
 import { useRoute, useTopic } from './live/hooks.js';
+import { token } from './live/token.js';
 import { BondsPage } from './pages/bonds.js';
 import { CapturesPage } from './pages/captures.js';
 import { ControllersPage } from './pages/controllers.js';
@@ -63,6 +64,8 @@ export function App() {
     document.title = `${stale ? 'not live: ' : ''}${place.title} – ${name || 'tapswitch'}`;
   }, [place.title, name, stale]);
   useEffect(() => main.current?.focus({ preventScroll: true }), [place.name]);
+
+  useEffect(() => token.onAsk(() => setAsking(true)), []);
 
   const locked = system.error?.code.startsWith('E_WEB_TOKEN') === true && system.data === null;
   return (

@@ -40,6 +40,7 @@ async function send(method: Method, path: string, body?: unknown): Promise<Respo
     throw new ApiError(0, 'E_OFFLINE', 'The switch does not answer.');
   }
   if (response.ok) return response;
+  if (response.status === 401) token.ask();
   const error = (await response.json().catch(() => ({}))) as Partial<ApiError>;
   const code = error.code ?? 'E_HTTP';
   const message = error.message ?? `The switch answered ${response.status}.`;

@@ -5,6 +5,7 @@
 const KEY = 'tapswitch-token';
 
 let listeners: (() => void)[] = [];
+let asked: () => void = () => {};
 
 export const token = {
   get(): string | null {
@@ -15,6 +16,13 @@ export const token = {
     if (value === null) sessionStorage.removeItem(KEY);
     else sessionStorage.setItem(KEY, value);
     for (const listener of listeners) listener();
+  },
+  /** The switch wants one, or another. */
+  ask(): void {
+    asked();
+  },
+  onAsk(listener: () => void): void {
+    asked = listener;
   },
   onChange(listener: () => void): () => void {
     listeners = [...listeners, listener];

@@ -13,7 +13,7 @@ import { bytes, count, plural, timeOfDay } from '../pure/format.js';
 import { href, type Route } from '../pure/routes.js';
 
 const SECONDS = ['5', '10', '30', '60'];
-const PACKETS_SHOWN = 1000;
+const PACKETS_SHOWN = 500;
 
 export function CapturesPage({ route }: { route: Route }) {
   const system = useTopic<System>('system').data;

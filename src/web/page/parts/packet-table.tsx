@@ -93,9 +93,9 @@ function Packet({ packet, port }: { packet: PacketRow; port: string }) {
         <span class="grow" />
         <a
           class="button"
-          href={href('trace', [], { bridge, in_port: port, hex: packet.hex, run: true })}
+          href={href('trace', [], { bridge, in_port: port, flow: packet.flow, run: true })}
         >
-          Where does it go
+          Trace it
         </a>
       </div>
       <pre class="code-block">{hexDump(packet.hex)}</pre>

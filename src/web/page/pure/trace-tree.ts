@@ -86,7 +86,7 @@ export function traceTree(pass: TracePass, bridgeOf: BridgeOf = () => ''): Card 
 
 const line = (text: string): Card['lines'][number] => ({ kind: 'detail', text });
 
-/** Says why at each drop; a packet that goes nowhere without one gets its cards from the reasons. */
+/** Says why at each drop; a packet that goes nowhere without one gets cards of its reasons. */
 function explainDrops(root: Card, { forwarded, drops }: TracePass): void {
   const found = dropCards(root);
   found.forEach((card, i) => {
