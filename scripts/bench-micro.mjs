@@ -21,7 +21,7 @@ const { FrameMemory, HEADROOM } = await dist('datapath/frame-memory.js');
 const { MegaflowTable, maskedKey } = await dist('datapath/megaflow-table.js');
 const { MemoryIo } = await dist('datapath/memory-io.js');
 const { MeterTable } = await dist('datapath/meter-table.js');
-const { SharedStats } = await dist('datapath/shared-stats.js');
+const { C_MISS, SharedStats } = await dist('datapath/shared-stats.js');
 const { FlowExtractor } = await dist('packet/extract.js');
 const F = await dist('packet/flow-layout.js');
 
@@ -32,12 +32,12 @@ const PACKETS = 4096;
 
 /** Headers of a frame; the rest is zeros. */
 const FRAMES = {
-  udp: '02000000000202000000000108004500002e000000004011000a0000010a0000020fa00fa0001a0000',
+  udp: '02000000000202000000000108004500002e00000000401100000a0000010a0000020fa00fa0001a0000',
   tcp6:
     '02000000000202000000000186dd6000000000140640' +
     '20010db800000000000000000000000120010db8000000000000000000000002' +
     '0fa0005000000001000000025010ffff00000000',
-  tags: '020000000002020000000001810000648100000a08004500002e000000004011000a0000010a000002',
+  tags: '020000000002020000000001810000648100000a08004500002e00000000401100000a0000010a000002',
 };
 
 function frame(name, bytes = 64) {
@@ -225,7 +225,10 @@ function wholeEngine(flows, masks) {
     engine.flowPut(200_000 + n, maskedKey(other, prefixMask(n)), out);
   }
   for (const [slot, key] of all.entries()) engine.flowPut(slot, maskedKey(key, FLOW), out);
-  bench(`32 packets, ${flows} flows, ${masks} masks`, batches(engine, memory, flows));
+  const forward = batches(engine, memory, flows);
+  forward();
+  if (engine.stats.counters[C_MISS] > 0) throw new Error('frames and flows do not match');
+  bench(`32 packets, ${flows} flows, ${masks} masks`, forward);
 }
 
 const only = process.argv[2] ?? '';
