@@ -73,6 +73,7 @@ export class Vswitch implements BridgeHost {
   private datapathSettings: DatapathSettings = readDatapathSettings(new Map(), () => {});
   private opening: BridgeConfig | null = null;
   private isReady = false;
+  private toldReady = false;
   private mtuDirty = false;
   private contended = false;
   private tls: TlsFiles = {};
@@ -216,7 +217,11 @@ export class Vswitch implements BridgeHost {
   private reconfigure(): void {
     const warn = (message: string): void => this.warnOnce(message);
     const config = readConfig(this.deps.idl, warn, this.unchangedBridges());
-    if (!config) return;
+    if (!config) {
+      // A database in which nothing was set up yet: that is all there is to do.
+      this.tellReady();
+      return;
+    }
     this.affected.clear();
     // Agents of sFlow are numbered over all bridges.
     if (config.bridges.some(({ exports }) => exports.sflow)) this.affected.noteEverything();
@@ -337,11 +342,16 @@ export class Vswitch implements BridgeHost {
     if (this.statisticsDueMs === NEVER) {
       this.statisticsDueMs = this.deps.clock.now() + this.statsIntervalMs;
     }
-    if (!this.isReady) {
-      this.isReady = true;
-      this.deps.onReady();
-    }
+    this.isReady = true;
+    this.tellReady();
     this.deps.wake();
+  }
+
+  /** Whoever started the daemon may go on. */
+  private tellReady(): void {
+    if (this.toldReady) return;
+    this.toldReady = true;
+    this.deps.onReady();
   }
 
   private warnOnce(message: string): void {
