@@ -101,7 +101,9 @@ function tabs(state: TopState, look: Look): string {
     if (name !== state.view) return ` ${label} `;
     return look.color ? `${REVERSE} ${label} ${PLAIN}` : `[${label}]`;
   });
-  return names.join(' ');
+  const text = names.join(' ');
+  // Colours take no room, but must not be cut in two.
+  return look.color ? text : clip(text, look);
 }
 
 function table(columns: readonly Column[], rows: Row[], sort: string, look: Look): string[] {

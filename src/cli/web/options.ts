@@ -68,12 +68,13 @@ function remoteOf(text: string): string {
 
 /** 'ADDRESS:PORT', '[::1]:PORT', ':PORT', 'PORT' or 'ADDRESS'. @throws UsageError */
 export function parseListen(text: string): { address: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*?))?(?::?(\d{1,5}))?$/.exec(text);
-  const onlyPort = /^:?(\d{1,5})$/.exec(text);
-  const address = onlyPort ? '' : (match?.[1] ?? match?.[2] ?? '');
-  const port = onlyPort ? onlyPort[1] : match?.[3];
-  const number = Number(port ?? 8480);
-  if (!match || number > 65535) throw new UsageError(`'${text}' is no ADDRESS:PORT`);
+  const [, v6, other, port = '8480'] =
+    /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if ((v6 ?? other) === undefined) throw new UsageError(`'${text}' is no ADDRESS:PORT`);
+  const onlyPort = /^\d{1,5}$/.test(other ?? '') && !text.includes(':');
+  const number = Number(onlyPort ? other : port);
+  if (number > 65535) throw new UsageError(`'${text}' is no ADDRESS:PORT`);
+  const address = onlyPort ? '' : (v6 ?? other);
   return { address: address === '' ? '127.0.0.1' : address, port: number };
 }
 
