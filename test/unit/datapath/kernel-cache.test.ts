@@ -4,7 +4,7 @@ import { DropReason } from '../../../src/datapath/drop-reasons.js';
 import { Assembler, B, DW, W } from '../../../src/datapath/kernel-cache/assembler.js';
 import { kernelKey, swap32 } from '../../../src/datapath/kernel-cache/kernel-key.js';
 import * as layout from '../../../src/datapath/kernel-cache/layout.js';
-import { kernelSteps } from '../../../src/datapath/kernel-cache/steps.js';
+import { type KernelPort, kernelSteps } from '../../../src/datapath/kernel-cache/steps.js';
 import { maskedKey } from '../../../src/datapath/megaflow-table.js';
 import type { OdpAction } from '../../../src/datapath/odp-actions.js';
 import * as f from '../../../src/packet/flow-layout.js';
@@ -109,9 +109,11 @@ describe('kernelKey', () => {
 });
 
 describe('kernelSteps', () => {
-  const ports: Record<number, { ifindex: number; tap: boolean }> = {
-    1: { ifindex: 11, tap: false },
-    2: { ifindex: 12, tap: true },
+  const ports: Record<number, KernelPort> = {
+    1: { ifindex: 11, tap: false, frameMax: 1514 },
+    2: { ifindex: 12, tap: true, frameMax: 0x7fffffff },
+    3: { ifindex: 13, tap: false, frameMax: 9014 },
+    4: { ifindex: 14, tap: false, frameMax: 0 },
   };
   const steps = (...actions: OdpAction[]) => kernelSteps(actions, (port) => ports[port])?.words;
   const output = (port: number): OdpAction => ({ type: 'output', port });
@@ -136,8 +138,21 @@ describe('kernelSteps', () => {
     expect(steps()).toEqual([layout.STEP_DROP, DropReason.pipeline]);
   });
 
+  const push: OdpAction = { type: 'push_vlan', tpid: 0x8100, tci: 0x100a };
+  it.each<[string, boolean, number, OdpAction[]]>([
+    ['the smallest of its ports', true, 1514, [output(3), output(1)]],
+    ['no limit at a TAP', true, 0x7fffffff, [output(2)]],
+    ['room for one tag beyond it', true, 1514, [push, output(1)]],
+    ['less where a second tag may come', false, 1510, [push, output(1)]],
+    ['less where a second tag comes', true, 9010, [push, push, output(3)]],
+    ['as much where the tag goes', false, 1514, [{ type: 'pop_vlan' }, push, output(1)]],
+  ])('takes frames up to %s', (_, untagged, bytes, actions) => {
+    expect(kernelSteps(actions, (port) => ports[port], untagged)?.lengthMax).toBe(bytes);
+  });
+
   it.each<[string, OdpAction[]]>([
     ['an output that it does not know', [output(9)]],
+    ['a port that is down', [output(1), output(4)]],
     ['a meter', [{ type: 'meter', id: 0 }, output(1)]],
     ['recirculation', [{ type: 'recirc', id: 1 }]],
     ['more steps than there is room for', Array.from({ length: 17 }, () => output(1))],
