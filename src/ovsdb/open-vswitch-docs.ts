@@ -52,8 +52,8 @@ const settings: Pick<
       statistics: keeps('Load of the machine, where somebody measures it.'),
       ovs_version: tells('Version of the switch.'),
       db_version: tells('Version of the schema.'),
-      system_type: keeps('Kind of operating system.'),
-      system_version: keeps('Version of the operating system.'),
+      system_type: tells('Kind of operating system; `tapswitch start` writes it when it begins.'),
+      system_version: tells('Version of the operating system; as above.'),
       datapath_types: tells('Values that Bridge.datapath_type may have.'),
       iface_types: tells('Values that Interface.type may have.'),
       dpdk_initialized: tells('Always false: there is no DPDK.'),
@@ -106,7 +106,10 @@ const settings: Pick<
       bond_downdelay: acts('Milliseconds that a member’s link must be down before it is left.'),
       bond_active_slave: acts('MAC address of the member in use; kept over a restart.'),
       bond_fake_iface: keeps('A device with the name of the bond.'),
-      fake_bridge: acts('The port stands for a bridge on a VLAN of its parent (ovs-vsctl add-br).'),
+      fake_bridge: {
+        use: 'theirs',
+        text: 'To ovs-vsctl the port stands for a bridge on a VLAN of its parent.',
+      },
       status: keeps('State of the spanning tree on this port.'),
       rstp_status: keeps('State of the rapid spanning tree on this port.'),
       rstp_statistics: keeps('Counters of the rapid spanning tree.'),
@@ -141,7 +144,7 @@ const settings: Pick<
       cfm_fault_status: keeps('Which faults there are.'),
       cfm_remote_opstate: keeps('State that the other end tells of.'),
       cfm_health: keeps('Share of messages that arrived, percent.'),
-      lacp_current: keeps('Whether the LACP partner has been heard of in time.'),
+      lacp_current: tells('Whether the LACP partner has been heard of in time.'),
       lldp: keeps('Link layer discovery.'),
       other_config: acts('lacp-*, pmd-rxq-affinity, xps-cpus, tx-queue-*: settings of the device.'),
       statistics: tells('Counters of packets, bytes, errors and drops.'),
@@ -175,15 +178,21 @@ const attached: Omit<{ [T in keyof OpenVSwitchTables]: TableDoc<T> }, keyof type
     columns: {
       type: acts('linux-htb, linux-hfsc, linux-noop or egress-policer.'),
       queues: acts('Queues by number.'),
-      other_config: acts('max-rate and what the type knows besides.'),
+      other_config: acts(
+        'max-rate, bit/s, by default the speed of the link; of egress-policer cir, byte/s, and ' +
+          'cbs, bytes.',
+      ),
       external_ids: externalIds,
     },
   },
   Queue: {
     text: 'A queue of a QoS row.',
     columns: {
-      dscp: keeps('DSCP that packets of the queue are marked with.'),
-      other_config: acts('min-rate, max-rate, burst, priority.'),
+      dscp: acts('DSCP that packets of the queue are marked with, 0 to 63.'),
+      other_config: acts(
+        'min-rate and max-rate, bit/s; burst, bits (linux-htb); priority, the smaller the earlier ' +
+          '(linux-htb).',
+      ),
       external_ids: externalIds,
     },
   },

@@ -16,6 +16,7 @@ import { NetdevRegistry } from '../netdev/index.js';
 import { OfprotoRegistry } from '../ofproto/index.js';
 import type { Changes } from '../ovsdb/idl/index.js';
 import { Idl } from '../ovsdb/idl/index.js';
+import { registerBridgeCommands } from './bridge-commands.js';
 import type { IfaceConfig } from './config.js';
 import type { DaemonOptions, RunningDaemon, SslFiles } from './daemon-types.js';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './embedded-database.js';
@@ -119,6 +120,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
   options.memory.addSource(() => registry.memoryUsage());
   registerNetdevCommands(unixctl, netdevs);
   registerQosCommands(unixctl, () => running.bridges.values());
+  registerBridgeCommands(unixctl, () => running.bridges);
   return {
     ready,
     close: once(() => closeAll({ removals, running, idl, netdevs, registry, database })),

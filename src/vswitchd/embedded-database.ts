@@ -2,7 +2,7 @@
  * The database inside the daemon: opened from its file (or made), served on a unix socket for
  * ovs-vsctl and others.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../common/clock.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
@@ -14,6 +14,9 @@ import {
   openVSwitchSchema,
   Remotes,
 } from '../ovsdb/index.js';
+import { systemIdentity } from './system-identity.js';
+
+const OS_RELEASE = '/etc/os-release';
 
 /** What the Open_vSwitch table says of managers and of the keys that they are met with. */
 const MANAGERS = 'db:Open_vSwitch,Open_vSwitch,manager_options';
@@ -48,6 +51,7 @@ export async function startEmbeddedDatabase(options: {
     wallNow: () => options.clock.wallNow(),
   });
   ensureRootRow(database);
+  describeSystem(database);
   const { clock, onWake } = options;
   const server = new OvsdbServer({ databases: [database], clock, onWake });
   const remotes = new Remotes(server, { runDir: dirname(options.socket), tls: KEYS, onWake });
@@ -78,4 +82,17 @@ export async function startEmbeddedDatabase(options: {
 function ensureRootRow(database: Database): void {
   if (database.tables.get('Open_vSwitch')?.rows.size) return;
   database.execute([{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
+}
+
+/** Says which system this is, as Open vSwitch's start script does. */
+function describeSystem(database: Database): void {
+  let osRelease = '';
+  try {
+    osRelease = readFileSync(OS_RELEASE, 'utf8');
+  } catch {
+    // Then it is unknown.
+  }
+  const { type, version } = systemIdentity(osRelease);
+  const row = { system_type: type, system_version: version };
+  database.execute([{ op: 'update', table: 'Open_vSwitch', where: [], row }]);
 }
