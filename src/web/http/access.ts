@@ -57,6 +57,10 @@ export function accessRules({ address, token, write, allowHosts }: AccessOptions
     const message = `the token has fewer than ${TOKEN_LENGTH_MIN} characters`;
     throw new TapswitchError('E_WEB_TOKEN_SHORT', message, 'openssl rand -hex 32 makes one');
   }
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
+    const message = 'the token has blanks or characters beyond ASCII, which no header carries';
+    throw new TapswitchError('E_WEB_TOKEN_FILE', message, 'openssl rand -hex 32 makes one');
+  }
   const hosts = new Set(['localhost', ...allowHosts.map((name) => name.toLowerCase())]);
   return {
     hosts,

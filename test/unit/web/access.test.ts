@@ -41,6 +41,8 @@ describe('a console', () => {
     const write = { ...LOOPBACK, write: true };
     expect(outcome(() => accessRules(write))).toBe('E_WEB_TOKEN_NEEDED');
     expect(outcome(() => accessRules({ ...write, token: 'short' }))).toBe('E_WEB_TOKEN_SHORT');
+    const blanks = 'a token with blanks in it';
+    expect(outcome(() => accessRules({ ...write, token: blanks }))).toBe('E_WEB_TOKEN_FILE');
   });
 });
 
