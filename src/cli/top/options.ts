@@ -68,7 +68,7 @@ export function topUsage(program: string): string {
   return `${program}: what the switch does, live in the terminal
 usage: ${program} top [OPTIONS] [${VIEW_NAMES.join('|')}]
   -s, --sort=COLUMN        sort by this column, the largest first
-  -f, --filter=WORDS       only rows with these words (!WORD: without it)
+  -f, --filter=WORDS       only rows with these words (-WORD: without it)
   -i, --interval=SECS      time between two looks (1)
   -c, --count=N            end after N looks; --once: after one
       --json               one line of JSON for each look

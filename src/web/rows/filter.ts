@@ -1,9 +1,9 @@
 /**
  * The filter of a long list: words that must all be there, and comparisons of columns.
  *
- *     tcp 10.0.0.1 table=0 packets>1000 !drop
+ *     tcp 10.0.0.1 table=0 packets>1000 -drop
  *
- * A word is sought in the row's text without regard to case; '!' turns it around.
+ * A word is sought in the row's text without regard to case; '-' or '!' turns it around.
  */
 
 /** Whether a text passes. */
@@ -49,9 +49,10 @@ export function matcher(text: string | undefined): Matches {
 }
 
 function allWords(words: readonly string[]): Matches {
-  const wanted = words.filter((word) => !word.startsWith('!')).map((word) => word.toLowerCase());
+  const turned = /^[-!]/;
+  const wanted = words.filter((word) => !turned.test(word)).map((word) => word.toLowerCase());
   const unwanted = words
-    .filter((word) => word.startsWith('!') && word.length > 1)
+    .filter((word) => turned.test(word) && word.length > 1)
     .map((word) => word.slice(1).toLowerCase());
   if (wanted.length === 0 && unwanted.length === 0) return () => true;
   return (text) => {

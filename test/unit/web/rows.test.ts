@@ -24,8 +24,8 @@ function snapshotOf(read: () => Promise<TestRow[]>, clock = stoppedClock()) {
 }
 
 describe('a filter', () => {
-  it('wants all words, in any case, and none of those with an exclamation mark', () => {
-    const matches = matcher('TCP 10.0 !drop');
+  it.each(['TCP 10.0 !drop', 'TCP 10.0 -drop'])('%s: all words, but the last', (text) => {
+    const matches = matcher(text);
     expect(matches('tcp,nw_src=10.0.0.1 actions=NORMAL')).toBe(true);
     expect(matches('tcp,nw_src=10.0.0.1 actions=drop')).toBe(false);
     expect(matches('udp,nw_src=10.0.0.1')).toBe(false);
