@@ -206,15 +206,20 @@ export class TxPlanner {
     if (policing) this.policer.setPolicing(portNo, policing);
     plan.kernel = plan.device.openClasses?.(shaping, plan.workers) ?? null;
     if (!shaping) return;
-    const each = plan.kernel ? BANDS : 1;
-    const n = shaping.classes.length * each;
-    const first = this.slots.take(n);
-    if (first < 0) {
-      logger.warn(`${name}: too many QoS queues in all, its rates are not applied`);
+    const { classes } = shaping;
+    let first = this.slots.take(classes.length * (plan.kernel ? BANDS : 1));
+    if (first < 0 && plan.kernel) {
+      // The switch's own classes take a third of the room.
       plan.device.openClasses?.(null, plan.workers);
       plan.kernel = null;
+      first = this.slots.take(classes.length);
+    }
+    if (first < 0) {
+      logger.warn(`${name}: too many QoS queues in all, its rates are not applied`);
       return;
     }
+    const each = plan.kernel ? BANDS : 1;
+    const n = classes.length * each;
     for (let slot = first; slot < first + n; slot++) this.clear(slot);
     if (!plan.kernel) this.shaper.set(portNo, portNo, shaping.maxRate, 0, shaping.burst);
     plan.classes = shaping.classes.map((c, i) => {
