@@ -237,8 +237,8 @@ function formatTransport(text: KeyText, proto: number, ipv6: boolean): void {
   else if (proto === 58 && ipv6) {
     text.attr('icmpv6', formatIcmpBody(text));
     const type = (text.key[W_TP] >>> 16) & 0xff;
-    const exactType = ((text.mask[W_TP] >>> 16) & 0xff) === 0xff;
-    if (exactType && (type === 135 || type === 136)) text.attr('nd', formatNdBody(text));
+    const shown = text.verbose || ((text.mask[W_TP] >>> 16) & 0xff) === 0xff;
+    if (shown && (type === 135 || type === 136)) text.attr('nd', formatNdBody(text));
   }
 }
 

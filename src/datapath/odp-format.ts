@@ -4,6 +4,7 @@
  */
 
 import type { DpFlow, DpFlowStats } from './dpif.js';
+import { formatMiniflowBits } from './miniflow-bits.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
 import { formatOdpKey, formatSetBody, type KeyFormatOptions } from './odp-format-key.js';
 import { formatMplsLse, formatTcpFlagsSeen, formatVlanTci, hex, hex4 } from './odp-text.js';
@@ -111,7 +112,10 @@ export function formatDpFlowStats(stats: DpFlowStats, nowMs: number): string {
   return `packets:${stats.packets}, bytes:${stats.bytes}, used:${used}${flags}`;
 }
 
-/** A line of `dpctl/dump-flows`. Verbose adds the flow's id and which layer holds it. */
+/**
+ * A line of `dpctl/dump-flows`. Verbose adds the flow's id, which layer holds it, and how much a
+ * worker compares.
+ */
 export function formatDpFlow(
   flow: DpFlow,
   stats: DpFlowStats,
@@ -121,9 +125,11 @@ export function formatDpFlow(
   const head = options.verbose ? `ufid:${formatUfid(flow.id)}, ` : '';
   const offloaded = stats.offloaded ? ', offloaded:yes, dp:tc' : ', dp:ovs';
   const layer = options.verbose ? offloaded : '';
+  const compares = options.verbose && !stats.offloaded;
+  const extra = compares ? `, dp-extra-info:${formatMiniflowBits(flow.mask)}` : '';
   return (
     `${head}${formatOdpKey(flow.key, flow.mask, options)}, ${formatDpFlowStats(stats, nowMs)}` +
-    `${layer}, actions:${formatOdpActions(flow.actions, options)}`
+    `${layer}, actions:${formatOdpActions(flow.actions, options)}${extra}`
   );
 }
 
@@ -131,7 +137,8 @@ export function formatDpFlow(
 export function formatDpifFlow(...args: Parameters<typeof formatDpFlow>): string {
   return formatDpFlow(...args)
     .replace(/^(ufid:[-0-9a-f]+), /, '$1 ')
-    .replace(/, (offloaded:yes, )?dp:\w+/, '');
+    .replace(/, (offloaded:yes, )?dp:\w+/, '')
+    .replace(/, dp-extra-info:.*$/, '');
 }
 
 /** A flow's number in the form of a UUID, as tools expect a ufid. */
