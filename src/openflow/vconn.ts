@@ -92,7 +92,7 @@ const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 const CONGESTED_BYTES = 256 * 1024;
 /** After a piece that is shorter more is looked for at once, so often: others have their turn. */
 const PIECE_BYTES_SMALL = 4096;
-const PIECES_MAX = 16;
+const PIECES_MAX = 32;
 /** A refused message is sent back whole, but for what does not fit in the error. */
 const ERROR_DATA_BYTES = 0xffff - 32;
 
@@ -130,6 +130,7 @@ export class OfConnection {
   /** Fewer hold nothing that can be read. */
   private chunkBytesNeeded = HEADER_LENGTH;
   private wasCongested = false;
+  private gathering = false;
   private readonly stream: FrameStream;
   private readonly opened: Promise<number>;
   private resolveOpen!: (version: number) => void;
@@ -191,6 +192,17 @@ export class OfConnection {
       if (!this.sendFrame(frame)) return 0;
     }
     return xid;
+  }
+
+  /** What is sent from now on goes out together, once the code that runs now is done. */
+  gather(): void {
+    if (this.gathering) return;
+    this.gathering = true;
+    this.stream.hold();
+    queueMicrotask(() => {
+      this.gathering = false;
+      this.stream.release();
+    });
   }
 
   /** Sends an encoded frame; false when the queue is full or the connection is closed. */

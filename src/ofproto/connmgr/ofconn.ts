@@ -159,6 +159,8 @@ export class OfConn {
   sendAsync(msg: OfMessage): boolean {
     if (!this.open || this.connection.queuedBytes > ASYNC_BACKLOG_MAX) return false;
     try {
+      // Packets come in numbers.
+      this.connection.gather();
       // Nobody asked for it: its transaction is 0.
       this.connection.send(msg, 0);
       return true;
