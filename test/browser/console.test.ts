@@ -1,6 +1,7 @@
 /**
  * The console's page in a real browser, on a real switch: the bond experiment seen through a
- * failover, a flow written in the page that lets a ping pass, a packet's way as a picture, a capture.
+ * failover, a flow written in the page that lets a ping pass, a packet's way as a picture, a
+ * capture.
  *
  *     west 10.10.10.1 -- vethn [br1] bond1 { vetha == vethb } bond2 [br2] vethz -- 10.10.10.2 east
  *                                          { vethx == vethy }
@@ -210,6 +211,42 @@ describe('a capture', () => {
       .first()
       .click();
     expect((await download).suggestedFilename()).toMatch(/\.pcapng$/);
+  });
+});
+
+describe('a drop', () => {
+  it('is one click from its counter to packets that it counted', async () => {
+    expect(await hostA.ping('10.0.0.2', 1)).toBe(0);
+    await goTo(page, 'drops');
+    await page.getByRole('button', { name: 'Examples of drop_action_of_pipeline' }).click();
+    const rows = page.getByRole('grid', { name: 'Packets' }).locator('tbody tr');
+    await eventually('an example', async () => {
+      await hostA.ping('10.0.0.2', 1);
+      return (await rows.count()) > 0;
+    });
+    await rows.first().click();
+    await page.getByRole('link', { name: 'Trace it' }).click();
+    await see('goes nowhere');
+  });
+});
+
+describe('ports and bonds', () => {
+  it('are changed in the page', async () => {
+    await goTo(page, 'ports/vethn');
+    await page.getByLabel('Tag').fill('x7');
+    await page.getByRole('button', { name: 'Set' }).click();
+    await see('“x7” is no VLAN', 'dialog');
+    await page.getByLabel('Tag').fill('7');
+    await page.getByRole('button', { name: 'Set' }).click();
+    await eventually('the tag', async () =>
+      /^7$/m.test(await sw.vsctl('get', 'Port', 'vethn', 'tag')),
+    );
+    await sw.vsctl('clear', 'Port', 'vethn', 'tag');
+    await goTo(page, 'bonds/br1/bond1');
+    await page.getByLabel('Mode').selectOption('balance-slb');
+    await page.getByRole('button', { name: 'Set' }).click();
+    await see('balance-slb, LACP off');
+    expect(await sw.vsctl('get', 'Port', 'bond1', 'bond_mode')).toContain('balance-slb');
   });
 });
 

@@ -37,12 +37,12 @@ async function send(method: Method, path: string, body?: unknown): Promise<Respo
       cache: 'no-store',
     });
   } catch {
-    throw new ApiError(0, 'E_OFFLINE', 'The switch does not answer.');
+    throw new ApiError(0, 'E_WEB_OFFLINE', 'The switch does not answer.');
   }
   if (response.ok) return response;
   if (response.status === 401) token.ask();
   const error = (await response.json().catch(() => ({}))) as Partial<ApiError>;
-  const code = error.code ?? 'E_HTTP';
+  const code = error.code ?? 'E_WEB_INTERNAL';
   const message = error.message ?? `The switch answered ${response.status}.`;
   throw new ApiError(response.status, code, message, error.hint);
 }

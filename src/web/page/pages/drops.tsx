@@ -12,7 +12,9 @@ import { Empty, Fault, Waiting } from '../parts/signs.js';
 import { count, packetRate } from '../pure/format.js';
 
 const COLORS = ['accent', 'ink-faint', 'warn', 'bad', 'ok', 'ink'];
-const EXAMPLES_S = 10;
+/** Seconds of one look, and how many looks there are until some are found. */
+const LOOK_S = 2;
+const LOOKS = 6;
 
 export function DropsPage() {
   const capable = useTopic<System>('system').data?.capabilities;
@@ -140,8 +142,12 @@ function History({ drops: { history, reasons } }: { drops: Drops }) {
 function Examples({ reason, onClose }: { reason: DropReason; onClose: () => void }) {
   const [answer, setAnswer] = useState<DropExamples | null>(null);
   const task = useTask(async () => {
-    const place = `${path('drops', reason.name)}/examples?seconds=${EXAMPLES_S}&packets=50`;
-    setAnswer(await api.get<DropExamples>(place));
+    const place = `${path('drops', reason.name)}/examples?seconds=${LOOK_S}&packets=50`;
+    for (let look = 0; look < LOOKS; look++) {
+      const found = await api.get<DropExamples>(place);
+      setAnswer(found);
+      if (found.rows.length > 0) return;
+    }
   });
   useEffect(() => void task.run(), [reason.name]);
   return (
@@ -149,11 +155,11 @@ function Examples({ reason, onClose }: { reason: DropReason; onClose: () => void
       <Fault error={task.error} />
       {task.busy ? (
         <p class="soft" role="status">
-          Waiting up to {EXAMPLES_S} seconds for packets that are dropped for this reason…
+          Waiting up to {LOOK_S * LOOKS} seconds for packets that are dropped for this reason…
         </p>
       ) : null}
       {answer === null || task.busy ? null : answer.rows.length === 0 ? (
-        <Empty>None came within {answer.seconds} seconds.</Empty>
+        <Empty>None came within {LOOK_S * LOOKS} seconds.</Empty>
       ) : (
         <PacketTable rows={answer.rows} />
       )}

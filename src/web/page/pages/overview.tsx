@@ -97,6 +97,7 @@ function Traffic({ ports }: { ports: Port[] }) {
       }
     >
       <Chart
+        size="tall"
         at={total.at}
         stepMs={total.stepMs}
         label="Bits per second into and out of all ports, over the last two minutes"

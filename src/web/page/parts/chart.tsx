@@ -22,7 +22,7 @@ export interface ChartProps {
   series: readonly ChartSeries[];
   format: (value: number) => string;
   label: string;
-  low?: boolean;
+  size?: 'low' | 'tall';
 }
 
 const AXIS_LEFT_PX = 72;
@@ -116,7 +116,5 @@ export function Chart(props: ChartProps) {
     plot.current?.setData(dataOf(props));
   }, [props.at, shape]);
 
-  return (
-    <div ref={host} class={`chart${props.low ? ' low' : ''}`} role="img" aria-label={props.label} />
-  );
+  return <div ref={host} class={`chart ${props.size ?? ''}`} role="img" aria-label={props.label} />;
 }

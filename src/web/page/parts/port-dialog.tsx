@@ -73,7 +73,7 @@ function Traffic({ port, of }: { port: Port; of: 'bits' | 'packets' }) {
         <span class="key tx">out</span>
       </h3>
       <Chart
-        low
+        size="low"
         at={at}
         stepMs={stepMs}
         label={`${of} per second of ${port.name}`}

@@ -101,7 +101,8 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const grid = onOpen && {
     role: 'grid' as const,
     tabIndex: 0,
-    'aria-activedescendant': current >= 0 ? `${id}-${current}` : undefined,
+    'aria-activedescendant':
+      current >= window.first && current < window.end ? `${id}-${current}` : undefined,
     onKeyDown,
   };
   const indices = Array.from({ length: window.end - window.first }, (_, i) => window.first + i);

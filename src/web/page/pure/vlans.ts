@@ -6,7 +6,7 @@ const VLAN_MAX = 4095;
 
 /** What was written cannot be read; `message` says which part. */
 export class VlanError extends Error {
-  readonly code = 'E_VLANS';
+  readonly code = 'E_WEB_REQUEST';
 }
 
 export function parseVlans(text: string): number[] {
