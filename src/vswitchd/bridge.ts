@@ -37,6 +37,8 @@ export interface IfaceState {
   ofport: number;
   /** Why it could not be opened, for Interface.error. */
   error: string | null;
+  /** Why a setting could not be made, as the log was told. */
+  settingError: string | null;
 }
 
 /** What a bridge needs of the daemon around it. */
@@ -135,7 +137,13 @@ export class Bridge {
     if (!iface?.device) return;
     this.closeIface(iface);
     const error = `could not open network device ${name} (No such device)`;
-    this.ifaces.set(name, { config: iface.config, device: null, ofport: -1, error });
+    this.ifaces.set(name, {
+      config: iface.config,
+      device: null,
+      ofport: -1,
+      error,
+      settingError: null,
+    });
     for (const port of this.ports.values()) {
       if (port.ifaces.some((i) => i.name === name)) this.applyPort(port);
     }
@@ -152,7 +160,13 @@ export class Bridge {
   private ensureIface(config: IfaceConfig): void {
     const existing = this.ifaces.get(config.name);
     if (existing?.device) return;
-    const iface: IfaceState = { config, device: null, ofport: -1, error: null };
+    const iface: IfaceState = {
+      config,
+      device: null,
+      ofport: -1,
+      error: null,
+      settingError: null,
+    };
     this.ifaces.set(config.name, iface);
     let device: Netdev | null = null;
     try {
@@ -303,8 +317,12 @@ function applyIfaceSettings(iface: IfaceState, bridgeName: string): void {
     if (settable && config.mac && !sameBytes(device.etherAddr(), config.mac)) {
       device.setEtherAddr(config.mac);
     }
+    iface.settingError = null;
   } catch (error) {
-    log.warn(`interface ${config.name}: ${errorMessage(error)}`);
+    const message = errorMessage(error);
+    // Said once for each new failure: it is tried again at every reconfiguration.
+    if (iface.settingError !== message) log.warn(`interface ${config.name}: ${message}`);
+    iface.settingError = message;
   }
 }
 

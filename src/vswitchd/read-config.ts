@@ -295,7 +295,7 @@ function readPort(row: IdlRow, bridgeName: string, warn: Warn): PortConfig {
   const name = rowString(row, 'name');
   const ifaces = rowRefs(row, 'interfaces').map((r) => readIface(r, bridgeName, warn));
   ifaces.sort(byName);
-  const qos = readQos(row);
+  const qos = readQos(row, (message) => warn(`port ${name}: ${message}`));
   for (const iface of ifaces) iface.qos = qos;
   if (qos && !isQosType(qos.type)) {
     warn(`port ${name}: QoS type '${qos.type}' cannot be applied here, its traffic is not shaped`);
@@ -310,12 +310,15 @@ function readIface(row: IdlRow, bridgeName: string, warn: Warn): IfaceConfig {
   const options = rowMap(row, 'options');
   const request = rowNumber(row, 'ofport_request');
   const usable = request !== null && request >= 1 && request <= OFPORT_MAX;
+  const wantedMac = row.get<string | null>('mac');
+  const mac = parseMac(wantedMac);
+  if (wantedMac && !mac) warn(`interface ${name}: mac '${wantedMac}' is no address, ignored`);
   return {
     uuid: row.uuid,
     name,
     type: name === bridgeName ? 'internal' : type === '' ? 'system' : type,
     ofportRequest: usable ? request : null,
-    mac: parseMac(row.get<string | null>('mac')),
+    mac,
     mtuRequest: rowNumber(row, 'mtu_request'),
     queues: {
       ...readQueueSettings(options, rowMap(row, 'other_config'), (m) =>

@@ -7,7 +7,7 @@
  */
 import type { Policing, Shaping, ShapingClass } from '../netdev/index.js';
 import type { IdlRow } from '../ovsdb/idl/index.js';
-import { rowMap, rowNumber, rowRefs, rowString } from './row-values.js';
+import { rowMap, rowNumber, rowRefs, rowString, type Warn } from './row-values.js';
 
 type Details = ReadonlyMap<string, string>;
 
@@ -38,13 +38,15 @@ const POLICING_BURST_KBIT = 8000;
 const POLICING_BURST_KPKTS = 16;
 /** Queue numbers that HTB's classes are made for, as in Open vSwitch. */
 const KERNEL_QUEUES_MAX = 0xf000;
+const QOS_NUMBERS = ['max-rate', 'cir', 'cbs'] as const;
+const QUEUE_NUMBERS = ['min-rate', 'max-rate', 'burst', 'priority'] as const;
 
 export function isQosType(type: string): boolean {
   return (QOS_TYPES as readonly string[]).includes(type);
 }
 
-/** The QoS row of a Port row, or null. */
-export function readQos(port: IdlRow): QosConfig | null {
+/** The QoS row of a Port row, or null. Rates that are no numbers are told of, and as if not there. */
+export function readQos(port: IdlRow, warn: Warn): QosConfig | null {
   const [row] = rowRefs(port, 'qos');
   const type = row ? rowString(row, 'type') : '';
   if (!row || type === '') return null;
@@ -52,11 +54,24 @@ export function readQos(port: IdlRow): QosConfig | null {
   const rows = row.get<Map<number, IdlRow>>('queues');
   const dscp = new Map<number, number>();
   for (const [id, queue] of rows) {
-    queues.set(Number(id), rowMap(queue, 'other_config'));
+    const details = rowMap(queue, 'other_config');
+    warnOfNonNumbers(details, QUEUE_NUMBERS, (message) => warn(`queue ${id}: ${message}`));
+    queues.set(Number(id), details);
     const value = rowNumber(queue, 'dscp');
     if (value !== null && value !== undefined) dscp.set(Number(id), value);
   }
-  return { type, details: rowMap(row, 'other_config'), queues, dscp };
+  const details = rowMap(row, 'other_config');
+  warnOfNonNumbers(details, QOS_NUMBERS, (message) => warn(`QoS ${type}: ${message}`));
+  return { type, details, queues, dscp };
+}
+
+function warnOfNonNumbers(details: Details, keys: readonly string[], warn: Warn): void {
+  for (const key of keys) {
+    const text = details.get(key);
+    if (text !== undefined && !/^\d{1,15}$/.test(text)) {
+      warn(`${key}: '${text}' is not a number, ignored`);
+    }
+  }
 }
 
 /** Ingress policing of an Interface row, or null. */

@@ -72,6 +72,8 @@ export class Vswitch implements BridgeHost {
   private appliedCfg = 0;
   private datapathSettings: DatapathSettings = readDatapathSettings(new Map(), () => {});
   private opening: BridgeConfig | null = null;
+  /** Why bridges that are wanted are not there, by name. */
+  private readonly failures = new Map<string, string>();
   private isReady = false;
   private toldReady = false;
   private mtuDirty = false;
@@ -266,6 +268,7 @@ export class Vswitch implements BridgeHost {
 
   private removeUnwanted(config: SwitchConfig): void {
     const wanted = new Map(config.bridges.map((bridge) => [bridge.name, bridge]));
+    for (const name of this.failures.keys()) if (!wanted.has(name)) this.failures.delete(name);
     for (const bridge of [...this.bridges.values()]) {
       const next = wanted.get(bridge.name);
       if (next && bridge.isSettled(next)) continue;
@@ -282,8 +285,14 @@ export class Vswitch implements BridgeHost {
     try {
       const bridge = this.bridges.get(config.name) ?? this.openBridge(config);
       if (!bridge.isSettled(config)) bridge.apply(config);
+      this.failures.delete(config.name);
     } catch (error) {
-      log.err(`failed to create bridge ${config.name}: ${errorMessage(error)}`);
+      const message = errorMessage(error);
+      // Said once for each new failure: it is tried again at every reconfiguration.
+      if (this.failures.get(config.name) !== message) {
+        log.err(`failed to create bridge ${config.name}: ${message}`);
+      }
+      this.failures.set(config.name, message);
     } finally {
       this.opening = null;
     }
