@@ -261,7 +261,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   protected detach(port: PortEntry<QueuedDevice>, stays = false): void {
     this.reopening.forget(port);
-    this.kernel?.portDel(port.portNo);
+    this.kernel?.portDel(port.portNo, true);
     for (const worker of this.slots.handles) worker.post({ type: 'portDel', portNo: port.portNo });
     // The descriptors' numbers may be another file's as soon as they are closed: no worker may know
     // them any more by then. Workers answer between two batches.

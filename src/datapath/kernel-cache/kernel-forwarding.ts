@@ -99,13 +99,19 @@ export class KernelForwarding {
     if (this.cpus !== null) this.steer(port);
   }
 
-  portDel(portNo: number): void {
+  /**
+   * Takes the port's flows back.
+   * @param closing its queues are closed next, and the programs go with them: each change of programs
+   *     waits until all CPUs have seen it, some 10 ms
+   */
+  portDel(portNo: number, closing = false): void {
     const port = this.ports.get(portNo);
     if (!port) return;
     this.ports.delete(portNo);
     port.unsubscribe();
     if (this.cpus !== null) this.steer(port, null);
     this.cache.portDel(portNo, this.now());
+    if (closing) return;
     try {
       port.device.setKernelPrograms(null);
     } catch (error) {
