@@ -125,6 +125,8 @@ export interface DatapathSettings {
   flowLimit: number;
   /** Whether the kernel forwards what it can: where that goes unnoticed, unless told. */
   kernelForwarding: KernelMode;
+  /** CPUs that share what the kernel forwards, or null. */
+  kernelCpus: number[] | null;
   /** Rounds without a frame before a worker sleeps. */
   spinRounds: number;
 }
@@ -137,13 +139,14 @@ export function readDatapathSettings(
   const limit = mapInt(other, 'vlan-limit', { min: 0, max: 2, fallback: 1 }, warn);
   return {
     vlanLimit: limit === 0 ? 2 : limit,
-    pmdCpus: readPmdCpus(other.get('pmd-cpu-mask'), warn),
+    pmdCpus: readCpus('pmd-cpu-mask', other, warn),
     rxAssign: readRxAssign(other.get('pmd-rxq-assign'), warn),
     rxIsolate: mapBool(other, 'pmd-rxq-isolate', true),
     perfMetrics: mapBool(other, 'pmd-perf-metrics', false),
     autoLb: readAutoLb(other, warn),
     flowLimit: readUdpifSettings(other, warn).flowLimit,
     kernelForwarding: readKernelMode(other.get('hw-offload')),
+    kernelCpus: readCpus('kernel-cpu-mask', other, warn),
     spinRounds: readSpinRounds(other.get('pmd-sleep-max') ?? other.get('pmd-maxsleep')),
   };
 }
@@ -171,10 +174,11 @@ function readAutoLb(other: ReadonlyMap<string, string>, warn: Warn): AutoLbSetti
   };
 }
 
-function readPmdCpus(text: string | undefined, warn: Warn): number[] | null {
+function readCpus(key: string, other: ReadonlyMap<string, string>, warn: Warn): number[] | null {
+  const text = other.get(key);
   if (text === undefined) return null;
   const cpus = parseCpuMask(text);
-  if (cpus === null) warn(`pmd-cpu-mask '${text}' is not a hexadecimal mask, ignored`);
+  if (cpus === null) warn(`${key} '${text}' is not a hexadecimal mask, ignored`);
   return cpus?.length ? cpus : null;
 }
 
