@@ -125,6 +125,7 @@ export function formatFlagsMasked(names: readonly string[], value: number, mask:
 
 export function formatTcpFlagsField(value: number, mask: number): string {
   if ((mask & 0xfff) === 0xfff) return formatFlags(TCP_FLAG_NAMES, value);
+  if ((mask & 0xfff) === 0) return '0/0';
   return formatFlagsMasked(TCP_FLAG_NAMES, value, mask);
 }
 
