@@ -48,6 +48,9 @@ const ROOT_CLASS = QDISC | 0xfffe;
 const BAND_PRIORITIES = [6, 0, 2];
 /** What may go at once at least, as time at the rate: timers of busy machines come late. */
 const BURST_SEC = 0.01;
+/** What waits in a socket at the port's rate: as long as a worker may take to fill it again. */
+const SOCKET_SEC = 0.02;
+const SOCKET_BYTES_MAX = 4 * 2 ** 20;
 const QUANTUM_MIN = 1000;
 const QUANTUM_MAX = 200_000;
 
@@ -101,7 +104,7 @@ export class KernelClasses {
     }
     try {
       this.setUp(kind, shaping);
-      const fds = this.openSockets(shaping.classes, workers);
+      const fds = this.openSockets(shaping, workers);
       this.refusal = '';
       return { fds, counters: () => this.counters() };
     } catch (error) {
@@ -206,8 +209,10 @@ export class KernelClasses {
     this.ask({ type: RTM_NEWTCLASS, flags, handle, parent, kind, options });
   }
 
-  private openSockets(classes: readonly ShapingClass[], workers: number): number[][][] {
-    const { native, ifname, sndBufBytes } = this.options;
+  private openSockets({ classes, maxRate }: Shaping, workers: number): number[][][] {
+    const { native, ifname } = this.options;
+    const wanted = Math.max(this.options.sndBufBytes, Math.ceil(maxRate * SOCKET_SEC));
+    const sndBufBytes = Math.min(wanted, SOCKET_BYTES_MAX);
     const old = new Map(this.sockets);
     this.sockets.clear();
     const open = (worker: number, queueId: number, band: number): number => {

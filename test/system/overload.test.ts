@@ -12,7 +12,7 @@ import { type Host, Lab } from '../support/lab.js';
 import { projectRoot, type Switch } from '../support/switch.js';
 
 const SECONDS = Number(process.env.TAPSWITCH_OVERLOAD_SECONDS ?? 4);
-const RATE = 5_000_000;
+const RATE = 2_500_000;
 const MIB = 2 ** 20;
 
 let lab: Lab;
