@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { COMMANDS, type CommandEntry, commandForProgram } from './commands.js';
 import { type CliCommand, type CliIo, printError, processIo } from './io.js';
+import { runAsJson, takeJsonFlag } from './json-output.js';
 import { loadPart } from './load-part.js';
 import { tapswitchVersion } from './version.js';
 
@@ -38,7 +39,9 @@ export async function run(
   if (entry) {
     const io = makeIo(entry.program);
     io.hints = true;
-    return runCommand(entry, rest, io);
+    const plain = takeJsonFlag(entry.name, rest);
+    if (plain === null) return runCommand(entry, rest, io);
+    return runAsJson(entry.name, plain, io, (args, asked) => runCommand(entry, args, asked));
   }
   const subject = first === 'help' ? commandNamed(rest[0]) : undefined;
   if (subject) return runCommand(subject, ['--help'], makeIo(subject.program));
@@ -79,6 +82,7 @@ async function runTop(argv: string[], io: CliIo): Promise<number> {
     .description('An OpenFlow switch on real interfaces, with the tools of Open vSwitch.')
     .version(tapswitchVersion(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help; COMMAND --help shows that of a command')
+    .option('--json', 'behind a COMMAND: what it prints, as JSON')
     .helpCommand('help [command]', 'show this help')
     .usage('COMMAND [ARG...]')
     .showSuggestionAfterError()

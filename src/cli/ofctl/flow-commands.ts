@@ -11,6 +11,7 @@ import { parseFlowStatsRequest } from '../../openflow/syntax/flow-parse.js';
 import { NO_NAMES } from '../../openflow/syntax/names.js';
 import { hexDump } from '../../openflow/syntax/packet-format.js';
 import { fieldGet, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js';
+import { Progress } from '../progress.js';
 import { transactBundle } from './bundle-commands.js';
 import { connectForFlows } from './flow-connection.js';
 import {
@@ -96,10 +97,13 @@ async function sendFlows(s: Session, name: string, flows: FlowMod[], usable: num
   }
   const sw = await connectForFlows(s, name, usable);
   const { verbosity } = s.options;
-  for (const flow of flows) {
+  const progress = new Progress(s.io, flows.length, 'flows');
+  for (const [done, flow] of flows.entries()) {
     if (verbosity >= 5) printFrame(s, sw, flow);
     await sw.transact([flow]);
+    progress.step(done + 1);
   }
+  progress.end();
   sw.close();
 }
 
