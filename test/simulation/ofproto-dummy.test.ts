@@ -197,18 +197,18 @@ describe('the OpenFlow layer on the dummy datapath', () => {
     add(br, 'in_port=1', [{ type: 'resubmit', table: 1 }]);
     add(br, '', [output(2)], { table: 1, priority: 1 });
     sw.settle();
+    const everything = {
+      type: 'flow_stats_request' as const,
+      aggregate: false,
+      table: 255,
+      match: matchAny(),
+      outPort: OFPP.NONE,
+      outGroup: 0xffffffff,
+      cookie: 0n,
+      cookieMask: 0n,
+    };
     const rules = () =>
-      br
-        .flowStats({
-          type: 'flow_stats_request',
-          aggregate: false,
-          table: 255,
-          match: matchAny(),
-          outPort: OFPP.NONE,
-          outGroup: 0xffffffff,
-          cookie: 0n,
-          cookieMask: 0n,
-        })
+      [...br.flowStats(everything)]
         .filter((rule) => rule.priority > 0)
         .map((rule) => [rule.tableId, rule.packets, rule.bytes]);
     for (let i = 0; i < 5; i++) sw.send('p1', frame({ src: H1, dst: H2 }));

@@ -85,7 +85,7 @@ test('a new bridge concerns no other, nor does what the switch itself writes', a
   expect(await change(update('Interface', 'br0p', { ofport: 7, mtu: 1500 }))).toEqual([]);
 });
 
-test('settings of the whole switch concern no bridge, rows that several may share all', async () => {
+test('settings of the switch concern no bridge, rows that several may share all', async () => {
   const other = ['map', [['max-idle', '1000']]];
   const root = { op: 'update', table: 'Open_vSwitch', where: [], row: { other_config: other } };
   expect(await change(root)).toEqual([]);
