@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../common/clock.js';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
+import type { TlsFiles } from '../common/tls.js';
 import { assemble } from './console.js';
 import { accessRules } from './http/access.js';
 import { buildServer } from './http/server.js';
@@ -26,6 +27,8 @@ export interface WebOptions {
   logDir: string;
   /** Remotes of the database. */
   database: readonly string[];
+  /** Keys for those at ssl:HOST:PORT. */
+  tls?: TlsFiles;
   /** The control socket, or the name of the daemon. */
   control: string;
   /** Folder of the built page. */

@@ -23,6 +23,8 @@ const CLOSE_BYTES = 16 * 1024 * 1024;
 /** A client that has taken nothing for so long is closed. */
 const STUCK_MS = 20_000;
 const SUBSCRIPTIONS_MAX = 64;
+/** Different topics and parameters of all clients together. */
+const CHANNELS_MAX = 1024;
 /** What has not changed is said again after this. */
 const REPEAT_MS = 5000;
 /** Least time between two readings of a channel, also when the database changes. */
@@ -114,6 +116,9 @@ export class Live {
     const key = `${resource.topic} ${JSON.stringify(sorted)}`;
     let channel = this.channels.get(key);
     if (!channel) {
+      if (this.channels.size >= CHANNELS_MAX) {
+        throw new TapswitchError('E_WEB_LIMIT', 'too many different topics are being watched');
+      }
       const ended = () => this.channels.delete(key);
       channel = new Channel({ subject: this.subject, resource, query, ended });
       this.channels.set(key, channel);

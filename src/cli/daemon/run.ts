@@ -101,7 +101,7 @@ async function checkWeb(flags: SwitchFlags): Promise<void> {
 
 /** The switch and its console, which comes up after the switch and goes with it. */
 async function withWeb(
-  { web, daemon: { dirs, unixctl, program }, database }: SwitchFlags,
+  { web, daemon: { dirs, unixctl, program }, database, ssl }: SwitchFlags,
   clock: Clock,
   daemon: RunningDaemon,
 ): Promise<RunningDaemon> {
@@ -111,6 +111,7 @@ async function withWeb(
     flags: web,
     clock,
     runDir: dirs.runDir,
+    ssl,
     database: database.kind === 'embedded' ? `unix:${database.socket}` : database.remotes.join(','),
     control: unixctl ?? join(dirs.runDir, `${program}.${process.pid}.ctl`),
   });

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../common/clock.js';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
+import type { SslFiles } from '../../vswitchd/daemon-types.js';
 import { accessRules } from '../../web/http/access.js';
 import { parseListen, readToken } from '../web/options.js';
 
@@ -37,6 +38,8 @@ export interface WebChildOptions {
   runDir: string;
   /** Remotes of the database. */
   database: string;
+  /** Keys for those at ssl:HOST:PORT. */
+  ssl: SslFiles;
   /** Path of the control socket. */
   control: string;
 }
@@ -124,12 +127,20 @@ export class WebChild {
   }
 
   private arguments(): string[] {
-    const { flags, runDir, database, control } = this.options;
+    const { flags, runDir, database, control, ssl } = this.options;
+    const keys = {
+      'private-key': ssl.privateKey,
+      certificate: ssl.certificate,
+      'ca-cert': ssl.caCert,
+      'bootstrap-ca-cert': ssl.bootstrapCaCert,
+    };
+    const given = Object.entries(keys).filter(([, file]) => file !== undefined);
     return [
       ...['--child', `--listen=${flags.listen}`, `--rundir=${runDir}`],
       ...[`--db=${database}`, `--control=${control}`],
       ...(flags.write ? ['--write'] : []),
       ...(flags.tokenFile === null ? [] : [`--token-file=${flags.tokenFile}`]),
+      ...given.map(([name, file]) => `--${name}=${file}`),
       ...flags.allowHosts.map((name) => `--allow-host=${name}`),
     ];
   }

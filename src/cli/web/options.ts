@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
+import type { TlsFiles } from '../../common/tls.js';
 import { directories } from '../daemon/dirs.js';
 import { getopt, LOG_OPTIONS, type OptionSpec, UsageError } from '../getopt.js';
 import { SWITCH_TARGET } from '../switch-hint.js';
@@ -18,6 +19,8 @@ export interface WebCommandOptions {
   tokenFile: string | null;
   write: boolean;
   allowHosts: string[];
+  /** Keys for a database at ssl:HOST:PORT. */
+  tls: TlsFiles;
   verbosity: (string | null)[];
   /** The process whose child this is: the console ends with it. */
   child: boolean;
@@ -32,6 +35,10 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'token-file', arg: 'required' },
   { name: 'allow-host', arg: 'required' },
   { name: 'child', arg: 'none' },
+  { name: 'private-key', short: 'p', arg: 'required' },
+  { name: 'certificate', short: 'c', arg: 'required' },
+  { name: 'ca-cert', short: 'C', arg: 'required' },
+  { name: 'bootstrap-ca-cert', arg: 'required' },
   { name: 'help', short: 'h', arg: 'none' },
   ...LOG_OPTIONS,
 ];
@@ -56,6 +63,12 @@ export function parseWeb(argv: string[], env: NodeJS.ProcessEnv): WebCommandOpti
     tokenFile: last('token-file') ?? null,
     write: has('write'),
     allowHosts: hosts.map(({ value }) => value ?? ''),
+    tls: {
+      privateKey: last('private-key'),
+      certificate: last('certificate'),
+      caCert: last('ca-cert') ?? last('bootstrap-ca-cert'),
+      bootstrap: last('bootstrap-ca-cert') !== undefined,
+    },
     verbosity: verbose.map(({ value }) => (value ? value : null)),
     child: has('child'),
   };
@@ -104,6 +117,8 @@ usage: ${program} web [OPTIONS]
   -l, --listen=ADDR:PORT   where to listen (${DEFAULT_LISTEN})
       --rundir=DIR         sockets of the switch
       --db=REMOTE          its database (unix:RUNDIR/db.sock)
+  -p, --private-key=FILE, -c, --certificate=FILE, -C, --ca-cert=FILE, --bootstrap-ca-cert=FILE
+                           keys for a database at ssl:HOST:PORT
       --control=TARGET     its control socket or name (${SWITCH_TARGET})
       --token-file=FILE    the token that clients must show; needed with --write, and to listen
                            elsewhere than on loopback

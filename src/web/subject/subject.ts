@@ -9,6 +9,7 @@
 import type { Clock } from '../../common/clock.js';
 import { TapswitchError } from '../../common/errors.js';
 import { PollLoop } from '../../common/poll-loop.js';
+import type { TlsFiles } from '../../common/tls.js';
 import { type Changes, Idl, type IdlRow, type IdlTable } from '../../ovsdb/idl/index.js';
 import type { Capabilities } from '../api/index.js';
 import { ControlSocket } from './control.js';
@@ -19,6 +20,8 @@ export interface SubjectOptions {
   runDir: string;
   /** Remotes of the database. */
   database: readonly string[];
+  /** Keys for those at ssl:HOST:PORT. */
+  tls?: TlsFiles;
   /** The control socket: its path, or the program whose pid file names it. */
   control: string;
 }
@@ -55,6 +58,7 @@ export class Subject {
       clock,
       backoffMs: { min: 200, max: 2000 },
       leaderOnly: false,
+      tls: options.tls,
       onChange: (changes) => this.changed(changes),
       onWake: () => this.loop.wake(),
     });
