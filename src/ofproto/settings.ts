@@ -181,6 +181,19 @@ export interface ControllerSettings {
   maxBackoffMs: number;
   inactivityProbeMs: number;
   role?: string;
+  /** What it is told unasked; nothing is limited, and all is told, unless said otherwise. */
+  async?: AsyncSettings;
+}
+
+/** Limits of what a controller is told without having asked. */
+export interface AsyncSettings {
+  /** It hears nothing unless it says what it wants. */
+  enabled: boolean;
+  /** Packets a second, and at once; 0: no limit, a quarter of the rate. */
+  ratePps: number;
+  burst: number;
+  /** Packets that it may leave unread; 0: as many as 1 MiB holds. */
+  queueMax: number;
 }
 
 /** What the configuration layer writes back for one controller row. */
@@ -192,6 +205,8 @@ export interface ControllerStatus {
   state: string;
   secSinceConnect: number | null;
   secSinceDisconnect: number | null;
+  /** Counters of limited packets, by their names in the database. */
+  packetIns: ReadonlyMap<string, number>;
 }
 
 export interface MacTableSettings {

@@ -35,6 +35,7 @@ import {
   rowRefs,
   rowString,
   rowStrings,
+  rowValue,
   type Warn,
 } from './row-values.js';
 
@@ -274,6 +275,12 @@ function readController(row: IdlRow, warn: Warn): ControllerSettings {
     connectionMode: 'out-of-band',
     maxBackoffMs: rowNumber(row, 'max_backoff') ?? 8000,
     inactivityProbeMs: rowNumber(row, 'inactivity_probe') ?? 5000,
+    async: {
+      enabled: rowValue<boolean>(row, 'enable_async_messages') !== false,
+      ratePps: rowNumber(row, 'controller_rate_limit') ?? 0,
+      burst: rowNumber(row, 'controller_burst_limit') ?? 0,
+      queueMax: rowNumber(row, 'controller_queue_size') ?? 0,
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import type { IdlRow, RowAtom } from '../ovsdb/idl/index.js';
 export type Warn = (message: string) => void;
 
 /** A column of a server with an earlier schema may be missing: then it is empty. */
-function rowValue<T>(row: IdlRow, column: string): T | null {
+export function rowValue<T>(row: IdlRow, column: string): T | null {
   return row.table.has(column) ? row.get<T | null>(column) : null;
 }
 

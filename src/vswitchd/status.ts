@@ -248,6 +248,7 @@ export class StatusWriter {
       if (status.secSinceDisconnect !== null) {
         map.set('sec_since_disconnect', String(status.secSinceDisconnect));
       }
+      for (const [name, count] of status.packetIns) map.set(name, String(count));
       setIfDifferent(txn, row, 'status', map);
     }
   }

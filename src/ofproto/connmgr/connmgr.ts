@@ -73,6 +73,8 @@ export class Connmgr {
   private readonly conns = new Set<OfConn>();
   private readonly controllers = new Map<string, Controller>();
   private readonly listeners = new Map<string, OfListener>();
+  /** What the configuration says of who connects to a target. */
+  private readonly passive = new Map<string, ControllerSettings['async']>();
   private mgmt: OfListener | null = null;
   private snoops: OfListener | null = null;
   /** How to end each. */
@@ -169,6 +171,7 @@ export class Connmgr {
       controller.close();
     }
     this.closeListeners((target) => !wanted.has(target));
+    for (const target of this.passive.keys()) if (!wanted.has(target)) this.passive.delete(target);
     for (const settings of wanted.values()) this.ensureController(settings);
     if (had !== this.hasControllers) this.ofproto.flushFlows();
   }
@@ -177,7 +180,7 @@ export class Connmgr {
     const { target } = settings;
     const known = this.controllers.get(target);
     if (known !== undefined) known.settings = settings;
-    else if (isPassive(target)) this.listen(target);
+    else if (isPassive(target)) this.listenFor(settings);
     else {
       const changed = (): void => this.connectionsChanged();
       const [versions, tls] = [() => this.versions, () => this.tls];
@@ -186,9 +189,17 @@ export class Connmgr {
     }
   }
 
+  /** Who connects there gets these settings, and who is connected already. */
+  private listenFor({ target, async }: ControllerSettings): void {
+    this.passive.set(target, async);
+    this.listen(target);
+    if (async === undefined) return;
+    for (const conn of this.conns) if (conn.acceptedAt === target) conn.configure(async);
+  }
+
   private listen(target: string): void {
     if (this.listeners.has(target)) return;
-    const listener = new OfListener(target, (socket) => this.accept(socket), this.tls);
+    const listener = new OfListener(target, (socket) => this.accept(socket, target), this.tls);
     this.listeners.set(target, listener);
     listener.open().catch((error: unknown) => {
       log.warn(`${this.ofproto.name}: cannot listen on ${target}: ${errorMessage(error)}`);
@@ -222,7 +233,7 @@ export class Connmgr {
 
   // Connections.
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket, at = ''): void {
     this.nConns += 1;
     const vconnName = peerName(socket, this.nConns);
     const conn = new OfConn(this.ofproto, socket, {
@@ -236,6 +247,9 @@ export class Connmgr {
         this.connectionsChanged();
       },
     });
+    conn.acceptedAt = at;
+    const async = this.passive.get(at);
+    if (async !== undefined) conn.configure(async);
     this.conns.add(conn);
   }
 
@@ -316,7 +330,7 @@ export class Connmgr {
       if (implicitMiss && conn.version >= OF13) continue;
       const reason = wireReason(state, conn.version);
       if (!conn.wants('packetIn', reason)) continue;
-      conn.sendAsync({
+      const msg: OfMessage = {
         type: 'packet_in',
         bufferId: 0xffffffff,
         totalLen: data.length,
@@ -329,7 +343,8 @@ export class Connmgr {
         userdata: state.userdata,
         continuation: continuationOf(state),
         format: conn.packetInFormat,
-      });
+      };
+      conn.sendPacketIn(msg, flow[W_IN_PORT], state.miss !== 'none');
     }
   }
 

@@ -44,7 +44,7 @@ export class Controller {
 
   constructor(
     private readonly ofproto: Ofproto,
-    public settings: ControllerSettings,
+    private current: ControllerSettings,
     private readonly versions: () => readonly number[],
     private readonly tls: () => TlsFiles,
     /** Called when the connection opens and when it is lost. */
@@ -52,6 +52,15 @@ export class Controller {
   ) {
     this.createdMs = this.clock.now();
     this.stateSinceMs = this.createdMs;
+  }
+
+  get settings(): ControllerSettings {
+    return this.current;
+  }
+
+  set settings(settings: ControllerSettings) {
+    this.current = settings;
+    if (settings.async !== undefined) this.conn?.configure(settings.async);
   }
 
   private get clock(): Clock {
@@ -162,6 +171,7 @@ export class Controller {
       },
     });
     this.conn = conn;
+    if (this.settings.async !== undefined) conn.configure(this.settings.async);
     for (const tap of this.taps.keys()) conn.connection.taps.add(tap);
   }
 
@@ -212,6 +222,7 @@ export class Controller {
       state: this.state,
       secSinceConnect: since(this.connectedAtMs),
       secSinceDisconnect: since(this.disconnectedAtMs),
+      packetIns: this.conn?.packetInCounts ?? new Map(),
     };
   }
 

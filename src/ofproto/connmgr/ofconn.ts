@@ -18,11 +18,13 @@ import type { OfMessage } from '../../openflow/messages.js';
 import type { AsyncChange, Role } from '../../openflow/messages-control.js';
 import { OfConnection } from '../../openflow/vconn.js';
 import type { Ofproto } from '../ofproto.js';
+import type { AsyncSettings } from '../settings.js';
 import { Bundles } from './bundles.js';
 import { FlowModReport } from './flow-mod-report.js';
 import { FlowMonitors } from './flow-monitors.js';
 import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
 import { MultipartRequests } from './multipart.js';
+import { PacketInLimit } from './packet-in-limit.js';
 
 const log = getLogger('connmgr');
 const flowLog = getLogger('ofp_flow');
@@ -55,6 +57,8 @@ export interface AsyncMasks {
   requestForward?: [number, number];
 }
 
+const NOTHING: AsyncMasks = { packetIn: [0, 0], portStatus: [0, 0], flowRemoved: [0, 0] };
+
 export interface Request {
   msg: OfMessage;
   xid: number;
@@ -79,6 +83,8 @@ export class OfConn {
   missSendLen: number;
   packetInFormat: 'standard' | 'nxt_packet_in' | 'nxt_packet_in2' = 'standard';
   controllerId = 0;
+  /** The passive target that it connected to. */
+  acceptedAt = '';
   invalidTtlToController = false;
   /** Set by a controller; null: the version's default. */
   asyncMasks: AsyncMasks | null = null;
@@ -88,6 +94,12 @@ export class OfConn {
   readonly monitors = new FlowMonitors(this);
   readonly multipart = new MultipartRequests(this);
   readonly flowMods: FlowModReport;
+  private async: AsyncSettings | null = null;
+  /** Packets that matched nothing, and others, each with tokens of their own. */
+  private limits: { miss: PacketInLimit<OfMessage>; action: PacketInLimit<OfMessage> } | null =
+    null;
+  /** Where each packet that the peer has not read ends, in bytes since the beginning. */
+  private unreadEnds: number[] = [];
   private readonly queue: Request[] = [];
   private busy = false;
   private drainWaiters: (() => void)[] = [];
@@ -170,6 +182,54 @@ export class OfConn {
     }
   }
 
+  /** Takes what the configuration says of it over. */
+  configure(settings: AsyncSettings): void {
+    this.async = settings;
+    if (settings.ratePps <= 0) {
+      this.limits = null;
+      return;
+    }
+    const { clock } = this.ofproto;
+    const make = () => new PacketInLimit<OfMessage>(clock, (msg) => this.sendPacketInNow(msg));
+    this.limits ??= { miss: make(), action: make() };
+    for (const limit of Object.values(this.limits))
+      limit.configure(settings.ratePps, settings.burst);
+  }
+
+  /** Tells of a packet, as fast as its limit allows. @param port that it came from */
+  sendPacketIn(msg: OfMessage, port: number, miss: boolean): void {
+    const limit = this.limits?.[miss ? 'miss' : 'action'];
+    if (limit === undefined) {
+      this.sendPacketInNow(msg);
+      return;
+    }
+    const before = limit.statistics.backlog;
+    limit.offer(port, msg);
+    if (before === 0 && limit.statistics.backlog > 0) this.ofproto.backer.wake();
+  }
+
+  private sendPacketInNow(msg: OfMessage): void {
+    const { connection } = this;
+    const most = this.async?.queueMax ?? 0;
+    if (most > 0) {
+      const taken = connection.bytesTaken;
+      this.unreadEnds = this.unreadEnds.filter((end) => end > taken);
+      if (this.unreadEnds.length >= most) return;
+    }
+    if (this.sendAsync(msg) && most > 0) this.unreadEnds.push(connection.bytesQueued);
+  }
+
+  /** Counters of limited packets, by their names in the database. */
+  get packetInCounts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const [name, limit] of Object.entries(this.limits ?? {})) {
+      for (const [what, n] of Object.entries(limit.statistics)) {
+        counts.set(`packet-in-${name}-${what}`, n);
+      }
+    }
+    return counts;
+  }
+
   /**
    * Sends what must not be lost.
    * @returns its length in bytes, or null when the peer has left so much unread that it is refused
@@ -195,6 +255,7 @@ export class OfConn {
   }
 
   defaultMasks(): AsyncMasks {
+    if (this.async?.enabled === false) return { ...NOTHING };
     // All reasons but invalid_ttl, which set_config asks for: those of 1.4 read 'action' before.
     const packetIn = 0b111011 | (this.invalidTtlToController ? 1 << 2 : 0);
     const flowRemoved = REMOVED_DEFAULT[this.version] ?? REMOVED_ALL;
@@ -276,10 +337,12 @@ export class OfConn {
     this.bundles.run(now);
     this.multipart.run(now);
     this.flowMods.run(now);
+    for (const limit of Object.values(this.limits ?? {})) limit.run();
   }
 
   nextWake(): number {
-    const parts = [this.bundles, this.multipart, this.flowMods];
+    const limits = Object.values(this.limits ?? {});
+    const parts = [this.bundles, this.multipart, this.flowMods, ...limits];
     return Math.min(...parts.map((part) => part.nextWake()));
   }
 
