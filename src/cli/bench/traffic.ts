@@ -149,7 +149,9 @@ export async function offer(subject: Subject, setup: TrafficSetup, load: Load): 
 /** Lets the switch learn where SINK_MAC is: a frame with it as source, from the sink's side. */
 export async function announceSink({ network }: Subject, { vlan }: TrafficSetup): Promise<void> {
   const tag = vlan === null ? '' : `8100${vlan.toString(16).padStart(4, '0')}`;
-  const frame = `ffffffffffff${SINK_MAC.replaceAll(':', '')}${tag}88b5`.padEnd(128, '0');
+  // Not a broadcast: a bond takes those by its active member alone.
+  const addresses = `${SOURCE_MAC}${SINK_MAC}`.replaceAll(':', '');
+  const frame = `${addresses}${tag}88b5`.padEnd(128, '0');
   const script = [
     'import socket',
     's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)',
