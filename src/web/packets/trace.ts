@@ -170,11 +170,11 @@ function lost(steps: readonly TraceStep[]): string[] {
 function withOutputs(passes: TracePass[], { names, bonds }: PortFacts): TraceAnswer {
   const outputs: TraceAnswer['outputs'] = [];
   for (const pass of passes) {
-    let queue: number | null = null;
+    // After a recirculation the packet still has the queue that was set before.
+    let queue = queueOf(/\bskb_priority=(0x[0-9a-f]+|\d+)/.exec(pass.flow)?.[1]);
     for (const action of topLevel(pass.datapathActions)) {
-      const priority = /^set\(skb_priority\((0x[0-9a-f]+|\d+)\)\)$/.exec(action)?.[1];
-      // The queue's number is in the lower half, counted from 1.
-      if (priority !== undefined) queue = Math.max(0, (Number(priority) & 0xffff) - 1);
+      queue = queueOf(/^set\(skb_priority\((0x[0-9a-f]+|\d+)\)\)$/.exec(action)?.[1]) ?? queue;
+      if (/^lb_output\(\d+\)$/.test(action)) pass.steps.push(HASHED);
       const port = action.replace(/^"(.*)"$/, '$1');
       if (!names.has(port)) continue;
       const bond = bonds.find(({ members }) => members.some(({ name }) => name === port));
@@ -185,23 +185,40 @@ function withOutputs(passes: TracePass[], { names, bonds }: PortFacts): TraceAns
   return { passes, outputs };
 }
 
+/** A queue as a priority: the number itself, or, of the kernel's datapath, a handle of tc's. */
+function queueOf(priority: string | undefined): number | null {
+  if (priority === undefined || Number(priority) === 0) return null;
+  const number = Number(priority);
+  return number < 0x10000 ? number : Math.max(0, (number & 0xffff) - 1);
+}
+
+const HASHED: TraceStep = {
+  kind: 'bond',
+  text: 'the datapath chooses a member of the bond by the hash of addresses and ports',
+  steps: [],
+};
+
 function outputStep(
   port: string,
   bond: Bonds[number] | undefined,
   queue: number | null,
 ): TraceStep {
   const steps: TraceStep[] = [];
-  if (bond) {
-    const why = bond.members.find(({ name }) => name === port)?.why;
-    const reason = why ? `: ${why}` : '';
-    steps.push({
-      kind: 'bond',
-      text: `${bond.name} (${bond.mode}) uses ${port}${reason}`,
-      steps: [],
-    });
-  }
+  if (bond) steps.push({ kind: 'bond', text: bondText(port, bond), steps: [] });
   if (queue !== null) steps.push({ kind: 'queue', text: `queue ${queue}`, steps: [] });
   return { kind: 'output', text: `out by ${port}`, port, steps };
+}
+
+/** Why this member. */
+function bondText(port: string, { name, mode, members }: Bonds[number]): string {
+  const why = members.find((member) => member.name === port)?.why ?? '';
+  const head = `${name} (${mode})`;
+  if (mode === 'active-backup') return `${head} uses ${port}${why === '' ? '' : `: ${why}`}`;
+  if (mode === 'balance-slb') {
+    return `${head} chooses by source address and VLAN: ${port} has that bucket`;
+  }
+  // A trace has no hash: only the datapath computes it.
+  return `${head} chooses by the hash of addresses and ports, which a trace takes for 0: ${port}`;
 }
 
 /** 'push_vlan(...),p1,p2' cut at commas outside of parentheses. */

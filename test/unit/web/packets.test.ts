@@ -101,6 +101,24 @@ describe('a trace', () => {
     ]);
   });
 
+  it('keeps the queue over a recirculation, and says how a bond chooses', () => {
+    const pass = (flow: string, actions: string) => ({
+      ...{ bridge: 'br0', recirculation: null, flow, steps: [], final_flow: null, megaflow: '' },
+      ...{ datapath_actions: actions, forwarded: true, error: null, slow_path: null, drops: [] },
+    });
+    const bonds = [{ ...FACTS.bonds[0], mode: 'balance-tcp' as const }];
+    const passes = [
+      pass('in_port=1', 'set(skb_priority(0x3)),hash(l4(0)),recirc(0x1)'),
+      pass('recirc_id=0x1,skb_priority=0x3,in_port=1', 'm1'),
+      pass('in_port=1', 'lb_output(1)'),
+    ];
+    const answer = traceFromJson(JSON.stringify({ passes }), { ...FACTS, bonds });
+    expect(answer.outputs).toEqual([{ port: 'm1', bond: 'bond0', queue: 3 }]);
+    const texts = JSON.stringify(answer.passes);
+    expect(texts).toContain('bond0 (balance-tcp) chooses by the hash');
+    expect(texts).toContain('the datapath chooses a member');
+  });
+
   it("of Open vSwitch is read from its text's indentation", () => {
     const text = `Flow: icmp,in_port=1
 
