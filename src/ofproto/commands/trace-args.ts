@@ -140,6 +140,7 @@ function parseWhere(
 function limitTags(flow: FlowWords, limit: number): void {
   if (limit > 1 || (flow[W_VLAN1] & VLAN_CFI) === 0) return;
   const tpid = flow[W_VLAN1] & 0xffff0000;
+  flow[W_VLAN1] = 0;
   flow.fill(0, W_DL_TYPE, W_DP_HASH);
   flow[W_DL_TYPE] = tpid;
 }
