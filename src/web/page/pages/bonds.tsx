@@ -71,7 +71,7 @@ function BondPanel({ bond, writable }: { bond: Bond; writable: boolean }) {
     >
       <div class="grid side bond">
         <div>
-          <Members bond={bond} total={total} writable={writable} />
+          <Members bond={bond} total={total} />
           {mode === 'active-backup' ? null : <Buckets members={members} />}
           {writable ? <ModeForm bond={bond} /> : null}
         </div>
@@ -81,7 +81,7 @@ function BondPanel({ bond, writable }: { bond: Bond; writable: boolean }) {
   );
 }
 
-function Members({ bond, total, writable }: { bond: Bond; total: number; writable: boolean }) {
+function Members({ bond, total }: { bond: Bond; total: number }) {
   const balanced = bond.mode !== 'active-backup';
   const hasLacp = bond.lacp !== 'off';
   return (
@@ -104,9 +104,6 @@ function Members({ bond, total, writable }: { bond: Bond; total: number; writabl
           </th>
           {hasLacp ? <th scope="col">LACP</th> : null}
           <th scope="col">Why</th>
-          <th scope="col">
-            <span class="sr-only">What can be done</span>
-          </th>
         </tr>
       </thead>
       <tbody>
@@ -129,11 +126,6 @@ function Members({ bond, total, writable }: { bond: Bond; total: number; writabl
             <td class="number">{bitRate(member.txBps)}</td>
             {hasLacp ? <td title={lacpHint(member)}>{lacpText(member)}</td> : null}
             <td>{member.why}</td>
-            <td>
-              {writable && member.enabled && !member.active ? (
-                <Activate bond={bond} member={member} />
-              ) : null}
-            </td>
           </tr>
         ))}
       </tbody>
@@ -197,28 +189,19 @@ function Events({ bond: { events } }: { bond: Bond }) {
   );
 }
 
-function Activate({ bond, member }: { bond: Bond; member: BondMember }) {
-  const task = useTask(() =>
-    api.patch(path('ports', bond.name), { active_member: member.name } satisfies PortChange),
-  );
-  return (
-    <>
-      <button type="button" disabled={task.busy} onClick={() => void task.run()}>
-        Activate<span class="sr-only"> {member.name}</span>
-      </button>
-      <Fault error={task.error} />
-    </>
-  );
-}
-
 function ModeForm({ bond }: { bond: Bond }) {
   const [mode, setMode] = useState<string>(bond.mode);
   const [lacp, setLacp] = useState('');
+  const [active, setActive] = useState('');
   const task = useTask(() => {
-    const change: PortChange = { bond_mode: mode as (typeof MODES)[number] };
+    const change: PortChange = {};
+    if (mode !== bond.mode) change.bond_mode = mode as (typeof MODES)[number];
+    if (active !== '') change.active_member = active;
     if (lacp !== '') change.lacp = lacp as 'off' | 'passive' | 'active';
     return api.patch(path('ports', bond.name), change);
   });
+  const changed = mode !== bond.mode || lacp !== '' || active !== '';
+  const others = bond.members.filter((m) => m.enabled && !m.active);
   return (
     <form
       class="bar inset"
@@ -246,7 +229,17 @@ function ModeForm({ bond }: { bond: Bond }) {
           ['passive', 'LACP passive'],
         ]}
       />
-      <button type="submit" disabled={task.busy || (mode === bond.mode && lacp === '')}>
+      <Choice
+        bare
+        label="Active member"
+        value={active}
+        onChange={setActive}
+        choices={[
+          ['', 'active member as it is'],
+          ...others.map(({ name }): [string, string] => [name, `${name} active`]),
+        ]}
+      />
+      <button type="submit" disabled={task.busy || !changed}>
         Set
       </button>
       <Fault error={task.error} />

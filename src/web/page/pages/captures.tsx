@@ -46,7 +46,7 @@ function Start({ port: wanted }: { port: string }) {
   return (
     <Panel title="Capture the packets of a port">
       <form
-        class="bar"
+        class="bar form-bar"
         onSubmit={(event) => {
           event.preventDefault();
           void task.run();

@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<LogLine>[] = [
     cell: ({ level }) => <Sign tone={TONES[level]}>{level}</Sign>,
   },
   { key: 'module', title: 'Module', width: '9rem', mono: true, cell: (line) => line.module },
-  { key: 'text', title: 'Message', head: true, cell: (line) => line.text },
+  { key: 'text', title: 'Message', cell: (line) => line.text },
 ];
 
 export function LogsPage() {

@@ -87,7 +87,7 @@ function Packet({ packet, port }: { packet: PacketRow; port: string }) {
   const ports = useTopic<Port[]>('ports').data ?? [];
   const bridge = ports.find(({ name }) => name === port)?.bridge ?? '';
   return (
-    <section class="packet" aria-label={`Packet ${packet.index}`}>
+    <section class="one-packet" aria-label={`Packet ${packet.index}`}>
       <div class="bar">
         <strong>{packet.summary}</strong>
         <span class="grow" />

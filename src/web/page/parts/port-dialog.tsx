@@ -163,7 +163,7 @@ function VlanForm({ port }: { port: Port }) {
       }}
     >
       <h2>VLANs of {port.bond === null ? 'this port' : `bond ${port.bond}`}</h2>
-      <div class="bar">
+      <div class="bar form-bar">
         <TextField label="Tag" value={tag} onChange={setTag} placeholder={UNKNOWN} />
         <TextField label="Trunks" value={trunks} onChange={setTrunks} placeholder="all" />
         <Choice label="Mode" value={mode} onChange={setMode} choices={choices} />

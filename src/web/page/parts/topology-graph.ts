@@ -16,9 +16,11 @@ const ZOOM_MAX = 1.6;
 /** Bits per second of a line of one pixel, and of the thickest. */
 const BPS_THIN = 1e3;
 const WIDTH_MAX = 6;
-/** Below, no number stands at the line. */
-const BPS_LABEL = 1e5;
+/** Below, no number stands at a port. */
+const BPS_LABEL = 1e4;
 const WIDTH_NODE_MAX = 150;
+/** Room for a rate. */
+const WIDTH_RATE = 80;
 /** Of a character in a node's name. */
 const CHAR_PX = 7.2;
 
@@ -65,7 +67,9 @@ export class TopologyGraph {
       return;
     }
     this.core.batch(() => {
-      for (const { data } of [...nodes.map(nodeElement), ...edges.map(edgeElement)]) {
+      const rates = ratesOf(edges);
+      const shown = nodes.map((node) => nodeElement(node, rates.get(node.id)));
+      for (const { data } of [...shown, ...edges.map(edgeElement)]) {
         this.core.getElementById(data.id ?? '').data(data);
       }
     });
@@ -95,25 +99,39 @@ export class TopologyGraph {
       edges,
       (id) => widths.get(id) ?? 0,
     );
+    const rates = ratesOf(edges);
     const ends = new Set(nodes.map(({ id }) => id));
     const known = edges.filter(({ from, to }) => ends.has(from) && ends.has(to));
     this.core.batch(() => {
       this.core.elements().remove();
-      this.core.add(nodes.map((node) => ({ ...nodeElement(node), position: places.get(node.id) })));
+      this.core.add(
+        nodes.map((node) => ({
+          ...nodeElement(node, rates.get(node.id)),
+          position: places.get(node.id),
+        })),
+      );
       this.core.add(known.map(edgeElement));
     });
     this.fit();
   }
 }
 
+/** What passes each port and bond: the bits of the line that leads to it. */
+function ratesOf(edges: readonly TopologyEdge[]): Map<string, number> {
+  const own = edges.filter(({ kind }) => kind === 'port' || kind === 'member');
+  return new Map(own.map(({ to, bps = 0 }) => [to, bps]));
+}
+
 /** As wide as its name needs. */
 function nodeWidth({ label, kind }: TopologyNode): number {
-  const least = kind === 'bridge' ? 76 : 58;
+  const least = kind === 'bridge' || kind === 'port' || kind === 'bond' ? WIDTH_RATE : 58;
   return Math.min(WIDTH_NODE_MAX, Math.max(least, label.length * CHAR_PX + 18));
 }
 
-function nodeElement(node: TopologyNode): ElementDefinition & { data: { id: string } } {
-  const { id, kind, label, state, active } = node;
+/** @param bps what passes it; a number stands there when it is worth it */
+function nodeElement(node: TopologyNode, bps = 0): ElementDefinition & { data: { id: string } } {
+  const { id, kind, state, active } = node;
+  const label = bps > BPS_LABEL ? `${node.label}\n${bitRate(bps)}` : node.label;
   const width = nodeWidth(node);
   return { data: { id, label, kind, state, width, active: active === true ? 'yes' : 'no', node } };
 }
@@ -122,8 +140,7 @@ function edgeElement(edge: TopologyEdge): ElementDefinition & { data: { id: stri
   const { id, from, to, kind, state, bps = 0 } = edge;
   const decades = Math.max(0, Math.log10(Math.max(bps, 1) / BPS_THIN));
   const width = Math.min(WIDTH_MAX, 1.25 + decades);
-  const label = bps > BPS_LABEL && (kind === 'port' || to.startsWith('port:')) ? bitRate(bps) : '';
-  return { data: { id, source: from, target: to, kind, state, width, label } };
+  return { data: { id, source: from, target: to, kind, state, width } };
 }
 
 function styles(): StylesheetJson {
@@ -140,9 +157,10 @@ function styles(): StylesheetJson {
         color: c('ink'),
         shape: 'round-rectangle',
         width: 'data(width)',
-        height: 30,
+        height: 38,
         'text-max-width': `${WIDTH_NODE_MAX - 12}px`,
-        'text-wrap': 'ellipsis',
+        'text-wrap': 'wrap',
+        'line-height': 1.1,
         'background-color': c('panel'),
         'border-width': 1.25,
         'border-color': c('line-strong'),
@@ -187,13 +205,6 @@ function styles(): StylesheetJson {
         width: 'data(width)',
         'line-color': c('line-strong'),
         'curve-style': 'straight',
-        label: 'data(label)',
-        'font-family': font,
-        'font-size': 11,
-        color: c('ink-soft'),
-        'text-background-color': c('panel'),
-        'text-background-opacity': 1,
-        'text-background-padding': '2px',
       },
     },
     { selector: 'edge[kind="patch"]', style: { 'line-color': c('accent') } },

@@ -18,8 +18,8 @@ export interface Point {
 }
 
 /** Between the sides of nodes. */
-const GAP_PX = 50;
-const ROW_PX = 52;
+const GAP_PX = 26;
+const ROW_PX = 56;
 const ROW_PX_MAX = 130;
 /** Width by height of the place where it is shown, about. */
 const SHAPE = 1.6;

@@ -21,13 +21,24 @@ export function topologyView({ nodes, edges }: Topology): Topology {
   }
   return {
     nodes: nodes.filter(({ id }) => !stand.has(id)),
-    edges: joined(edges, (id) => (stand.has(id) ? (stand.get(id) ?? null) : id)),
+    edges: joined(withBonds(edges), (id) => (stand.has(id) ? (stand.get(id) ?? null) : id)),
   };
 }
 
 /** A bridge's internal port that is down: every bridge has one, and most are never used. */
 function isIdle({ kind, type, state, label, bridge }: TopologyNode): boolean {
   return kind === 'port' && type === 'internal' && label === bridge && state !== 'up';
+}
+
+/** A bond carries what its members carry. */
+function withBonds(edges: readonly TopologyEdge[]): TopologyEdge[] {
+  const carried = (bond: string): number =>
+    edges
+      .filter(({ kind, from, to }) => kind === 'member' && (from === bond || to === bond))
+      .reduce((sum, { bps = 0 }) => sum + bps, 0);
+  return edges.map((edge) =>
+    edge.kind === 'port' && edge.to.startsWith('bond:') ? { ...edge, bps: carried(edge.to) } : edge,
+  );
 }
 
 /** Edges between what is left, each pair of ends once for each kind. */

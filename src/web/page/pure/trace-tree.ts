@@ -46,15 +46,15 @@ export interface TraceLayout {
   height: number;
 }
 
-export const CARD_WIDTH = 236;
-const SIDE_GAP = 20;
-const DOWN_GAP = 30;
+export const CARD_WIDTH = 196;
+const SIDE_GAP = 14;
+const DOWN_GAP = 26;
 const PADDING = 20;
 const TITLE_HEIGHT = 20;
 const LINE_HEIGHT = 17;
 /** Characters in a line of a card. */
-const TEXT_CHARS = 34;
-const CODE_CHARS = 28;
+const TEXT_CHARS = 26;
+const CODE_CHARS = 24;
 
 const EXPLAINS: ReadonlySet<string> = new Set(['detail', 'warning', 'error']);
 
