@@ -45,7 +45,7 @@ export function isQosType(type: string): boolean {
   return (QOS_TYPES as readonly string[]).includes(type);
 }
 
-/** The QoS row of a Port row, or null. Rates that are no numbers are told of, and as if not there. */
+/** A Port row's QoS row, or null. Rates that are no numbers are told of, and as if not there. */
 export function readQos(port: IdlRow, warn: Warn): QosConfig | null {
   const [row] = rowRefs(port, 'qos');
   const type = row ? rowString(row, 'type') : '';
