@@ -16,10 +16,14 @@ import { Snapshot } from './snapshot.js';
 
 const NUMBERS = ['table', 'priority', 'packets', 'bytes', 'pps', 'bps', 'duration'] as const;
 const ALL_TABLES = 255;
+/** More entries than these are counted, but not shown: what is shown stays in memory. */
+const ROWS_MAX = 300_000;
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
 export class FlowTables {
   private readonly bridges = new Map<string, Snapshot<FlowRow>>();
+  /** Entries of bridges that have more than are shown. */
+  private readonly totals = new Map<string, number>();
 
   constructor(private readonly subject: Subject) {
     subject.listeners.add(() => this.forget());
@@ -51,7 +55,8 @@ export class FlowTables {
         ? undefined
         : { name: `${table}`, passes: (row: FlowRow) => row.table === table };
     const page = await snapshot.page(query, only);
-    return { ...page, tables: tables(await snapshot.rows()) };
+    const total = Math.max(page.total, this.totals.get(bridge) ?? 0);
+    return { ...page, total, tables: tables(await snapshot.rows()) };
   }
 
   private of(bridge: string): Snapshot<FlowRow> {
@@ -73,6 +78,7 @@ export class FlowTables {
 
   private async read(bridge: string): Promise<FlowRow[]> {
     const rows: FlowRow[] = [];
+    let total = 0;
     const names = namesOf(this.subject, bridge);
     const request = {
       type: 'flow_stats_request',
@@ -86,8 +92,11 @@ export class FlowTables {
     } as const;
     await this.subject.openflow.stream(bridge, request, ({ msg }) => {
       if (msg.type !== 'flow_stats_reply') return;
-      for (const entry of msg.entries) rows.push(rowOf(entry, names));
+      total += msg.entries.length;
+      const room = ROWS_MAX - rows.length;
+      for (const entry of msg.entries.slice(0, room)) rows.push(rowOf(entry, names));
     });
+    this.totals.set(bridge, total);
     return rows;
   }
 
@@ -97,6 +106,7 @@ export class FlowTables {
       if (there.has(name)) continue;
       snapshot.close();
       this.bridges.delete(name);
+      this.totals.delete(name);
     }
   }
 }

@@ -37,8 +37,19 @@ export class OpenFlowSockets {
   /** As `request`; parts are handed on as they come. */
   async stream(bridge: string, message: OfMessage, onPart: (part: Reply) => void): Promise<void> {
     const connection = await this.connection(bridge);
-    const answer = connection.requestFrames(message, connection.nextXid(), onPart);
-    await this.guarded(bridge, connection, answer);
+    let heard = (): void => {};
+    const answer = connection.requestFrames(message, connection.nextXid(), (part) => {
+      heard();
+      onPart(part);
+    });
+    // A long answer may take its time, as long as it goes on.
+    const silence = new Promise<never>((_resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('no answer')), ANSWER_MS_MAX);
+      heard = () => timer.refresh();
+      const done = () => clearTimeout(timer);
+      answer.then(done, done);
+    });
+    await this.guarded(bridge, connection, Promise.race([answer, silence]));
   }
 
   /** Sends changes and waits until they are in force. @returns the switch's error, or null */
@@ -126,7 +137,7 @@ export class OpenFlowSockets {
 
   private async guarded<T>(bridge: string, connection: OfConnection, answer: Promise<T>) {
     try {
-      return await within(ANSWER_MS_MAX, answer);
+      return await answer;
     } catch (error) {
       connection.close();
       this.drop(bridge);
