@@ -5,6 +5,8 @@
 /** Printed as `PROGRAM: message`; the exit status is 1. */
 export class OfctlFatal extends Error {
   override readonly name = 'OfctlFatal';
+  /** Shown to people, not to programs that know ovs-ofctl. */
+  hint: string | null = null;
 }
 
 /** Ends with a status, all output having been written. */

@@ -10,7 +10,7 @@ import { P, P_ANY, protocolsToString } from '../../openflow/protocols.js';
 import { type ParseCommand, type ParsedFlow, parseFlow } from '../../openflow/syntax/flow-parse.js';
 import type { Names } from '../../openflow/syntax/names.js';
 import { FlowSyntaxError } from '../../openflow/syntax/scan.js';
-import { errorText, fatal } from './errors.js';
+import { errorText, fatal, OfctlFatal } from './errors.js';
 import { noteNormalization } from './notices.js';
 import type { Session, SwitchConnection } from './session.js';
 
@@ -30,7 +30,12 @@ export function syntaxOrFail<T>(parse: () => T, prefix = ''): T {
   try {
     return parse();
   } catch (e) {
-    if (e instanceof FlowSyntaxError) return fatal(prefix + e.message);
+    if (e instanceof FlowSyntaxError) {
+      const error = new OfctlFatal(prefix + e.message);
+      if (e.column !== null)
+        error.hint = `column ${e.column}: expected ${e.expected ?? 'actions='}`;
+      throw error;
+    }
     throw e;
   }
 }

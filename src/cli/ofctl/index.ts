@@ -94,6 +94,9 @@ export async function runOfctl(argv: string[], io: CliIo): Promise<number> {
     if (e instanceof OfctlFatal || e instanceof UsageError || e instanceof OfpError) {
       io.stderr.write(`${io.programName}: ${e.message}\n`);
       if (e instanceof OfctlNoSwitch) hintIfNotRunning(io);
+      if (io.hints === true && e instanceof OfctlFatal && e.hint !== null) {
+        io.stderr.write(`  hint: ${e.hint}\n`);
+      }
       if (io.hints === true && e instanceof OfctlUnknownCommand && e.suggestion !== null) {
         io.stderr.write(`${io.programName}: did you mean "${e.suggestion}"?\n`);
       }

@@ -27,6 +27,8 @@ import { exactProtocols } from './match-parse.js';
 import { type Names, parsePort, parseTable, portNames } from './names.js';
 import {
   atoi,
+  eachPair,
+  type FlowSyntaxError,
   KeyValueScanner,
   parseSubfield,
   parseU8,
@@ -380,6 +382,11 @@ function parseOne(key: string, value: string, ctx: Context): OfAction {
   return syntaxError(`unknown action ${key}`);
 }
 
+function expectedAction(key: string, { message }: FlowSyntaxError): string {
+  if (!message.startsWith('unknown action')) return `what ${key} takes: see ovs-actions(7)`;
+  return 'an action such as output:PORT, drop, set_field:VALUE->FIELD or resubmit(,TABLE)';
+}
+
 function parseList(
   text: string,
   ctx: Context,
@@ -390,16 +397,16 @@ function parseList(
   ctx.depth++;
   const actions: OfAction[] = [];
   let drop = false;
-  const scanner = new KeyValueScanner(text);
-  for (let kv = scanner.next(); kv !== null; kv = scanner.next()) {
-    if (kv.key.toLowerCase() === 'drop') {
+  const take = (key: string, value: string): void => {
+    if (key.toLowerCase() === 'drop') {
       drop = true;
-      continue;
+      return;
     }
-    const action = parseOne(kv.key, kv.value, ctx);
+    const action = parseOne(key, value, ctx);
     if (action.type === 'meter' && !instructions) ctx.usable &= P_OF15_UP;
     actions.push(action);
-  }
+  };
+  eachPair(text, take, expectedAction);
   if (drop && actions.length > 0) {
     syntaxError('"drop" must not be accompanied by any other action or instruction');
   }

@@ -3,6 +3,7 @@
  *
  * Errors are FlowSyntaxError in the words that ovs-ofctl uses. The reverse is flow-format.ts.
  */
+import { fieldByName } from '../../packet/fields.js';
 import * as L from '../../packet/flow-layout.js';
 import type { OfAction } from '../actions.js';
 import { OFPP } from '../actions.js';
@@ -22,14 +23,7 @@ import { parseInstructions } from './action-parse.js';
 import { DEFAULT_PRIORITY } from './match-format.js';
 import { matchFieldText, matchProtocol, matchSubfieldText } from './match-parse.js';
 import { type Names, parsePort, parseTable } from './names.js';
-import {
-  FlowSyntaxError,
-  KeyValueScanner,
-  parseU16,
-  parseU32,
-  parseU64,
-  syntaxError,
-} from './scan.js';
+import { eachPair, FlowSyntaxError, parseU16, parseU32, parseU64, syntaxError } from './scan.js';
 
 /**
  * Command of a flow mod; 'file' lets the text begin with one; 'request' is a statistics request.
@@ -91,6 +85,38 @@ function splitActions(text: string): [rest: string, actions: string] | null {
 /** Written by dump-flows, of no meaning for a flow mod. */
 const IGNORED = new Set(['duration', 'n_packets', 'n_bytes', 'idle_age', 'hard_age']);
 
+/** What a part of `text` from `offset` on is made of; what is wrong with it gets its column. */
+function placed(text: string, offset: number, parse: () => void): void {
+  try {
+    parse();
+  } catch (e) {
+    if (e instanceof FlowSyntaxError) e.within(text, offset);
+    throw e;
+  }
+}
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  table: 'a number from 0 to 254 or the name of a table',
+  priority: 'a number from 0 to 65535',
+  idle_timeout: 'seconds, from 0 to 65535',
+  hard_timeout: 'seconds, from 0 to 65535',
+  importance: 'a number from 0 to 65535',
+  cookie: 'a number of 64 bits, or COOKIE/MASK',
+  out_port: 'a number or name of a port',
+  out_group: 'a number of a group, or any',
+};
+
+/** What may stand where a key or its value is wrong. */
+function expectedValue(key: string): string {
+  const field = fieldByName(key);
+  if (field !== undefined) {
+    const mask = field.maskable ? ', with or without /MASK' : '';
+    return `${key}= and a value of ${field.nBits} bits${mask}`;
+  }
+  if (Object.hasOwn(SETTINGS, key)) return SETTINGS[key];
+  return 'a field, a protocol such as tcp, a setting such as priority=N, or actions=';
+}
+
 class FlowParser {
   usable = P_ANY;
   private readonly keys: Keys;
@@ -115,9 +141,9 @@ class FlowParser {
       if (split === null) syntaxError('must specify an action');
       [rest, actions] = split;
     }
-    const scanner = new KeyValueScanner(rest);
-    for (let kv = scanner.next(); kv !== null; kv = scanner.next()) this.key(kv.key, kv.value);
-    this.finish(actions);
+    const offset = text.length - (actions ?? '').length;
+    placed(text, 0, () => eachPair(rest, (key, value) => this.key(key, value), expectedValue));
+    placed(text, offset, () => this.finish(actions));
   }
 
   private key(key: string, value: string): void {
@@ -282,7 +308,13 @@ export function parseFlow(text: string, command: ParseCommand, names: Names): Pa
   else actual = command;
   const flow = emptyFlow(actual === 'request' ? 'add' : actual);
   const parser = new FlowParser(flow, actual, names);
-  parser.parse(rest);
+  try {
+    parser.parse(rest);
+  } catch (e) {
+    const before = text.length - rest.length;
+    if (e instanceof FlowSyntaxError) e.column = before + (e.column ?? rest.length + 1);
+    throw e;
+  }
   return { flow, usable: parser.usable };
 }
 

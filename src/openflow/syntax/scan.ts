@@ -9,6 +9,29 @@ import type { SubField } from '../actions.js';
 /** What is wrong with a flow, in the words that ovs-ofctl uses. */
 export class FlowSyntaxError extends Error {
   override readonly name = 'FlowSyntaxError';
+  /** Where in the text that was parsed, from 1 on; null where nobody knows. */
+  column: number | null = null;
+  /** What was expected there, as far as that can be said. */
+  expected: string | null = null;
+  private token: string | null = null;
+  private start = 0;
+
+  /**
+   * Says which part of a text is wrong: the innermost one tells what, the outermost one where.
+   * @param start where the part begins in the text that is being parsed
+   */
+  at(token: string, start: number, expected: string): void {
+    this.token ??= token;
+    this.expected ??= expected;
+    this.start = start;
+  }
+
+  /** The text that was being parsed begins at `offset` of `text`: finds the column. */
+  within(text: string, offset: number): void {
+    if (this.token === null || this.column !== null) return;
+    const found = text.indexOf(this.token, offset + this.start);
+    this.column = (found < 0 ? offset + this.start : found) + 1;
+  }
 }
 
 export function syntaxError(message: string): never {
@@ -28,8 +51,15 @@ export function withFieldErrors<T>(parse: () => T): T {
 /** Reads keys and values such as `key`, `key=value`, `key:value` and `key(value)`. */
 export class KeyValueScanner {
   private pos = 0;
+  /** Where the last pair begins. */
+  start = 0;
 
   constructor(private readonly text: string) {}
+
+  /** The last pair, as it is written. */
+  get pair(): string {
+    return this.text.slice(this.start, this.pos).replace(/[, \t\r\n]+$/, '');
+  }
 
   /** The next pair, or null at the end. `value` is empty when there is none. */
   next(): { key: string; value: string } | null {
@@ -38,6 +68,7 @@ export class KeyValueScanner {
     while (this.pos < text.length && isDelimiter(text[this.pos])) this.pos++;
     if (this.pos >= text.length) return null;
     const start = this.pos;
+    this.start = start;
     let end = start;
     while (end < text.length && !/[:=(, \t\r\n]/.test(text[end])) end++;
     const key = text.slice(start, end);
@@ -87,6 +118,26 @@ export class KeyValueScanner {
       } while (level > 0);
     }
     return n;
+  }
+}
+
+/**
+ * Takes each key and value of a text; what is wrong with one is told with its place.
+ * @param expected says what might stand there
+ */
+export function eachPair(
+  text: string,
+  take: (key: string, value: string) => void,
+  expected: (key: string, error: FlowSyntaxError) => string,
+): void {
+  const scanner = new KeyValueScanner(text);
+  for (let kv = scanner.next(); kv !== null; kv = scanner.next()) {
+    try {
+      take(kv.key, kv.value);
+    } catch (e) {
+      if (e instanceof FlowSyntaxError) e.at(scanner.pair, scanner.start, expected(kv.key, e));
+      throw e;
+    }
   }
 }
 
