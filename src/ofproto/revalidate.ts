@@ -98,6 +98,11 @@ export class Revalidator {
     return this.doneSeq !== this.seq || this.dirty.size > 0;
   }
 
+  /** Grows when something changes that any translation may read. */
+  get changes(): number {
+    return this.seq;
+  }
+
   /** The flow does what translating it now would give. */
   isCurrent(ukey: Ukey): boolean {
     return this.doneSeq === this.seq && !this.dirty.has(ukey);

@@ -136,6 +136,7 @@ export class Udpif {
   }
 
   private handleMiss(upcall: Upcall): void {
+    const { changes } = this.backer.revalidator;
     const out = this.translateKey(upcall.key, true, upcall.frame.data);
     if (out === null) {
       log.dbg(`received packet on unassociated datapath port ${upcall.key[W_IN_PORT]}`);
@@ -147,6 +148,8 @@ export class Udpif {
       this.backer.dpif.execute(upcall.frame, upcall.key, out.actions);
     }
     if (upcall.type === 'miss') this.install(upcall.key, out);
+    // The packet itself changed the tables (learn): what was installed may be of before.
+    if (this.backer.revalidator.changes !== changes) this.backer.tablesChanged();
   }
 
   /** Translates a datapath key, or null when its port belongs to no bridge. */

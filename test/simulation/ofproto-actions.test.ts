@@ -166,6 +166,16 @@ describe('OpenFlow actions on the dummy datapath', () => {
     expect(send(back, 64, 2)).toEqual([]);
   });
 
+  it('looks again at the first flow of all when its own packet changed the table', () => {
+    add(
+      'actions=load:3->NXM_NX_REG0[0..15],learn(table=0,priority=65535,NXM_OF_ETH_SRC[],' +
+        'output:NXM_NX_REG0[0..15]),output:2',
+    );
+    expect(send(udp(1))).toEqual([2]);
+    settle();
+    expect(send(udp(1))).toEqual([3]);
+  });
+
   it('goes on behind a clone that waits for what its label hides', () => {
     add('in_port=1,actions=push_mpls:0x8847,output:2');
     add('in_port=2,mpls,actions=clone(pop_mpls:0x0800,dec_ttl,output:3),output:4');
