@@ -227,10 +227,10 @@ function formatTransport(text: KeyText, proto: number, ipv6: boolean): void {
   if ((text.key[W_DL_TYPE] >>> 8) & NW_FRAG_LATER) return;
   if (proto === 6) {
     text.attr('tcp', formatPortsBody(text));
+    const flags = text.key[W_TCP_FLAGS] >>> 16;
     const mask = text.mask[W_TCP_FLAGS] >>> 16;
-    if (mask || text.verbose) {
-      text.attr('tcp_flags', formatTcpFlagsField(text.key[W_TCP_FLAGS] >>> 16, mask));
-    }
+    if (mask) text.attr('tcp_flags', formatTcpFlagsField(flags, mask));
+    else if (text.verbose && flags !== 0) text.attr('tcp_flags', '0/0');
   } else if (proto === 17) text.attr('udp', formatPortsBody(text));
   else if (proto === 132) text.attr('sctp', formatPortsBody(text));
   else if (proto === 1 && !ipv6) text.attr('icmp', formatIcmpBody(text));

@@ -93,8 +93,7 @@ export class UpcallRing {
     cookieAt: number,
   ): boolean {
     const port = key[W_IN_PORT] & (PORTS - 1);
-    const popped = Atomics.load(this.control, POPPED + port);
-    if (((this.pushed[port] - popped) | 0) >= WAITING_PER_PORT_MAX) return false;
+    if (this.waiting(port) >= WAITING_PER_PORT_MAX) return false;
     const need = AT_FRAME + ((len + 3) >>> 2);
     const start = this.reserve(need);
     if (start < 0) return false;
@@ -114,6 +113,12 @@ export class UpcallRing {
     else for (let i = 0; i < len; i++) bytes[to + i] = memory[off + i];
     Atomics.store(this.control, TAIL, this.advanced(this.control[TAIL], start, need));
     return true;
+  }
+
+  /** Writer: records of a port that the reader has not taken yet. */
+  waiting(port: number): number {
+    const at = port & (PORTS - 1);
+    return (this.pushed[at] - Atomics.load(this.control, POPPED + at)) | 0;
   }
 
   /** Takes the oldest record, or null. */

@@ -29,7 +29,8 @@ import {
   type SharedStats,
 } from './shared-stats.js';
 import type { ShaperTable } from './tx-shaper.js';
-import { type UpcallRecord, UpcallRing, upcallRingBuffer } from './upcall-ring.js';
+import { UpcallLanes, upcallLaneBuffers } from './upcall-lanes.js';
+import type { UpcallRecord } from './upcall-ring.js';
 import { isSampleCookie } from './userspace-cookie.js';
 import type { WorkerInit, WorkerReport } from './worker.js';
 import { CommandWriter, type WorkerMessage } from './worker-commands.js';
@@ -77,7 +78,7 @@ export class WorkerHandle {
   readonly cpu: number;
   readonly stats: SharedStats;
   readonly commands = new CommandWriter();
-  private readonly upcalls: UpcallRing;
+  private readonly upcalls: UpcallLanes;
   private readonly ring = CommandRing.create();
   /** Sequence number of the last message: what is in the ring must not overtake it. */
   private messageSeq = 0;
@@ -104,8 +105,8 @@ export class WorkerHandle {
     this.index = options.index;
     this.cpu = options.cpu;
     this.stats = options.stats;
-    const ring = upcallRingBuffer(options.upcallRingBytes);
-    this.upcalls = new UpcallRing(ring);
+    const upcalls = upcallLaneBuffers(options.upcallRingBytes);
+    this.upcalls = new UpcallLanes(upcalls);
     this.controlFd = native.eventfd();
     this.notifyFd = native.eventfd();
     const channel = new MessageChannel();
@@ -121,7 +122,7 @@ export class WorkerHandle {
       controlFd: this.controlFd,
       notifyFd: this.notifyFd,
       stats: this.stats.buffers,
-      upcalls: ring,
+      upcalls,
       commands: this.ring.buffer,
       settings: options.settings,
       meters: options.meters.buffer,

@@ -35,7 +35,7 @@ import {
   type SharedStatsBuffers,
 } from './shared-stats.js';
 import { ShaperTable } from './tx-shaper.js';
-import { UpcallRing } from './upcall-ring.js';
+import { type UpcallLaneBuffers, UpcallLanes } from './upcall-lanes.js';
 import { isSampleCookie } from './userspace-cookie.js';
 import { CommandReader, type WorkerMessage } from './worker-commands.js';
 import { CONTROL_TAG, WorkerLoop, WRITABLE_TAG } from './worker-loop.js';
@@ -59,7 +59,7 @@ export interface WorkerInit {
   meters: ArrayBufferLike;
   shaper: ArrayBufferLike;
   policer: ArrayBufferLike;
-  upcalls: ArrayBufferLike;
+  upcalls: UpcallLaneBuffers;
   commands: ArrayBufferLike;
   settings: DpifSettings;
 }
@@ -78,10 +78,13 @@ const SAMPLES_HELD_MAX = 256;
  */
 const WORKER_NICENESS = -3;
 
-/** This thread before others: what waits for the main thread must not hold up what does not. */
-function raisePriority(): void {
+/**
+ * This thread before others, or like them: what waits for the main thread must not hold up what
+ * does not. A worker that never sleeps would take the CPU from others for nothing.
+ */
+function setNiceness(niceness: number): void {
   try {
-    setPriority(0, WORKER_NICENESS);
+    setPriority(0, niceness);
   } catch {
     // Without the right to it, it goes without.
   }
@@ -100,7 +103,7 @@ class ForwardingWorker {
   private readonly loop: WorkerLoop;
   private readonly commands: CommandReader;
   private readonly commandRing: CommandRing;
-  private readonly upcalls: UpcallRing;
+  private readonly upcalls: UpcallLanes;
   /** Samples since the main thread was woken last. */
   private samplesHeld = 0;
 
@@ -108,9 +111,9 @@ class ForwardingWorker {
     const { native } = this;
     native.setThreadName(init.name);
     if (init.cpu >= 0) native.setAffinity([init.cpu]);
-    raisePriority();
+    setNiceness(WORKER_NICENESS);
     this.stats = new SharedStats(init.stats);
-    this.upcalls = new UpcallRing(init.upcalls);
+    this.upcalls = new UpcallLanes(init.upcalls);
     this.commandRing = new CommandRing(init.commands);
     const arena = native.arenaCreate(init.arenaBytes);
     this.memory = new FrameMemory(arena);
@@ -276,7 +279,10 @@ class ForwardingWorker {
 
   private apply(settings: DpifSettings): void {
     if (settings.vlanLimit !== undefined) this.engine.extractor.vlanLimit = settings.vlanLimit;
-    if (settings.spinRounds !== undefined) this.loop.spinRounds = settings.spinRounds;
+    if (settings.spinRounds !== undefined) {
+      this.loop.spinRounds = settings.spinRounds;
+      setNiceness(Number.isFinite(settings.spinRounds) ? WORKER_NICENESS : 0);
+    }
     if (settings.perfMetrics !== undefined) this.loop.setPerfMetrics(settings.perfMetrics);
   }
 
