@@ -39,13 +39,23 @@ export function BondsPage({ route }: { route: Route }) {
           key={`${bond.bridge}/${bond.name}`}
           bond={bond}
           writable={system?.write ?? false}
+          reasons={system?.capabilities.bondReasons ?? true}
         />
       ))}
     </>
   );
 }
 
-function BondPanel({ bond, writable }: { bond: Bond; writable: boolean }) {
+/** @param reasons the switch says why members are used or not, and what happened */
+function BondPanel({
+  bond,
+  writable,
+  reasons,
+}: {
+  bond: Bond;
+  writable: boolean;
+  reasons: boolean;
+}) {
   const { name, bridge, mode, lacp, active, rebalanceMs, members } = bond;
   const total = members.reduce((sum, { load }) => sum + load, 0);
   const off = members.filter(({ enabled }) => !enabled).length;
@@ -69,19 +79,19 @@ function BondPanel({ bond, writable }: { bond: Bond; writable: boolean }) {
         </span>
       }
     >
-      <div class="grid side bond">
+      <div class={reasons ? 'grid side bond' : 'grid bond'}>
         <div>
-          <Members bond={bond} total={total} />
+          <Members bond={bond} total={total} reasons={reasons} />
           {mode === 'active-backup' ? null : <Buckets members={members} />}
           {writable ? <ModeForm bond={bond} /> : null}
         </div>
-        <Events bond={bond} />
+        {reasons ? <Events bond={bond} /> : null}
       </div>
     </Panel>
   );
 }
 
-function Members({ bond, total }: { bond: Bond; total: number }) {
+function Members({ bond, total, reasons }: { bond: Bond; total: number; reasons: boolean }) {
   const balanced = bond.mode !== 'active-backup';
   const hasLacp = bond.lacp !== 'off';
   return (
@@ -103,7 +113,7 @@ function Members({ bond, total }: { bond: Bond; total: number }) {
             Out
           </th>
           {hasLacp ? <th scope="col">LACP</th> : null}
-          <th scope="col">Why</th>
+          {reasons ? <th scope="col">Why</th> : null}
         </tr>
       </thead>
       <tbody>
@@ -125,7 +135,7 @@ function Members({ bond, total }: { bond: Bond; total: number }) {
             <td class="number">{bitRate(member.rxBps)}</td>
             <td class="number">{bitRate(member.txBps)}</td>
             {hasLacp ? <td title={lacpHint(member)}>{lacpText(member)}</td> : null}
-            <td>{member.why}</td>
+            {reasons ? <td>{member.why}</td> : null}
           </tr>
         ))}
       </tbody>

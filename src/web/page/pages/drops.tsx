@@ -57,14 +57,16 @@ function Reasons({
       title="Reasons"
       flush
       tools={
-        <label class="soft">
-          <input
-            type="checkbox"
-            checked={all}
-            onChange={(event) => setAll(event.currentTarget.checked)}
-          />{' '}
-          and the {silent} that counted nothing
-        </label>
+        silent === 0 ? undefined : (
+          <label class="soft">
+            <input
+              type="checkbox"
+              checked={all}
+              onChange={(event) => setAll(event.currentTarget.checked)}
+            />{' '}
+            and the {silent} that counted nothing
+          </label>
+        )
       }
     >
       <table>

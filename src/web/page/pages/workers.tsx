@@ -25,7 +25,13 @@ export function WorkersPage() {
         <History workers={workers.data} />
       </Panel>
       <Panel title="Transmit queues" flush>
-        {queues.data === null ? <Waiting error={queues.error} /> : <TxQueues ports={queues.data} />}
+        {capable?.queues === false ? (
+          <Empty>This switch does not tell about its transmit queues.</Empty>
+        ) : queues.data === null ? (
+          <Waiting error={queues.error} />
+        ) : (
+          <TxQueues ports={queues.data} />
+        )}
       </Panel>
     </>
   );
