@@ -82,6 +82,9 @@ export function parseSwitchOptions(
 ): SwitchRequest {
   const specs = command === 'start' ? [...OPTIONS, ...START_OPTIONS] : OPTIONS;
   const { options, args } = getopt(argv, specs, true);
+  const web = options.find(({ name, value }) => name === 'web' && !value);
+  // `start` takes no other argument: '--web ADDR:PORT' means the same as with '='.
+  if (command === 'start' && web && args.length === 1) web.value = args.pop();
   if (options.some(({ name }) => name === 'help')) return { kind: 'help' };
   if (options.some(({ name }) => name === 'version')) return { kind: 'version' };
   const daemon = defaultFlags(SWITCH_PROGRAM, env);

@@ -106,6 +106,16 @@ describe('parseSwitchOptions', () => {
     });
   });
 
+  it.each([
+    [['--web'], '127.0.0.1:8480'],
+    [['--web=0.0.0.0:80'], '0.0.0.0:80'],
+    [['--web', '0.0.0.0:80'], '0.0.0.0:80'],
+    [['--web-write'], '127.0.0.1:8480'],
+  ])('%j asks for the console', (options, listen) => {
+    expect(flagsOf('start', ...options).web).toMatchObject({ listen });
+    expect(flagsOf('start').web).toBeNull();
+  });
+
   it('refuses what makes no sense', () => {
     expect(() => flagsOf('vswitchd', 'a', 'b')).toThrow('at most one non-option argument');
     expect(() => flagsOf('start', 'a')).toThrow('start takes no arguments beside options');
