@@ -282,10 +282,7 @@ export class Subtable<R extends ClassifierRule> {
   *covered(target: Match): Generator<R> {
     const { store } = this;
     const shared = store.sharedWords(target.mask);
-    for (let slot = 0; slot < store.rules.length; slot++) {
-      const rule = store.rules[slot];
-      if (rule !== null && store.agrees(slot, target, shared)) yield rule;
-    }
+    yield* store.matching((slot) => store.agrees(slot, target, shared));
   }
 
   /** A rule of that priority that some packet could match together with `match`, or null. */

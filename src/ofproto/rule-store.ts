@@ -5,11 +5,13 @@
  *
  *     slot   rules     hashes   values (the mask's words alone, in the subtable's order)
  *     0      Rule      h        in_port | type | source | destination | ports
- *     1      null                (free: next[] leads to the next free slot)
+ *     1      null                (gone: closed up when there is no room behind the last)
  *     2      Rule      h'       ...
  *
  * A rule inside needs no match of its own: it is made anew from its words when somebody asks. That
  * is 30 bytes in place of 500, and nothing for the garbage collector to look at.
+ *
+ * Slots are in the order in which rules came, which is that of dumps.
  *
  * Not for: stages and un-wildcarding (classifier-subtable.ts).
  */
@@ -44,6 +46,8 @@ export interface MatchStore {
 }
 
 const SLOTS_MIN = 4;
+/** Where fewer slots are in use than this share, they are closed up before there are more. */
+const FULL_SHARE = 0.75;
 const NONE = -1;
 /** Matches that are made anew share buffers: allocating those is what costs. */
 const FLOWS_PER_BUFFER = 8;
@@ -68,7 +72,8 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
   private hashes = new Int32Array(SLOTS_MIN);
   private next = new Int32Array(SLOTS_MIN);
   private heads = new Int32Array(SLOTS_MIN).fill(NONE);
-  private free = NONE;
+  /** Where those are that go through all slots, perhaps over many turns of the main loop. */
+  private readonly cursors = new Set<Cursor>();
   private readonly nWords: number;
 
   /**
@@ -186,25 +191,45 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     rule.moved?.(null, 0);
     this.unlink(slot);
     this.rules[slot] = null;
-    this.next[slot] = this.free;
-    this.free = slot;
     this.size -= 1;
   }
 
   private takeSlot(): number {
-    const slot = this.free;
-    if (slot !== NONE) {
-      this.free = this.next[slot];
-      return slot;
-    }
-    const fresh = this.rules.length;
-    if (fresh === this.next.length) {
-      this.values = widened(this.values);
-      this.hashes = widened(this.hashes);
-      this.next = widened(this.next);
+    if (this.rules.length === this.next.length) {
+      if (this.size < this.next.length * FULL_SHARE) this.closeUp();
+      else {
+        this.values = widened(this.values);
+        this.hashes = widened(this.hashes);
+        this.next = widened(this.next);
+      }
     }
     this.rules.push(null);
-    return fresh;
+    return this.rules.length - 1;
+  }
+
+  /** Moves all rules to the first slots, in their order. */
+  private closeUp(): void {
+    const { rules, values, hashes, next, heads, nWords } = this;
+    // For slots of rules, their new ones; for others, that of the next rule.
+    const moved = new Int32Array(rules.length + 1);
+    for (let slot = 0, to = 0; slot < rules.length; slot++) {
+      moved[slot] = to;
+      if (rules[slot] !== null) to += 1;
+      moved[slot + 1] = to;
+    }
+    for (let slot = 0; slot < rules.length; slot++) {
+      const rule = rules[slot];
+      if (rule === null) continue;
+      const to = moved[slot];
+      values.copyWithin(to * nWords, slot * nWords, (slot + 1) * nWords);
+      hashes[to] = hashes[slot];
+      next[to] = next[slot] === NONE ? NONE : moved[next[slot]];
+      rules[to] = rule;
+      rule.moved?.(this, to);
+    }
+    rules.length = this.size;
+    for (let i = 0; i < heads.length; i++) if (heads[i] !== NONE) heads[i] = moved[heads[i]];
+    for (const cursor of this.cursors) cursor.slot = moved[Math.min(cursor.slot, moved.length - 1)];
   }
 
   private link(slot: number, priority: number): void {
@@ -262,11 +287,28 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
 
   /** Every rule. Those that come or go meanwhile may be among them or not. */
   *all(): Generator<R> {
-    for (let slot = 0; slot < this.rules.length; slot++) {
-      const rule = this.rules[slot];
-      if (rule !== null) yield rule;
+    yield* this.matching(() => true);
+  }
+
+  /** Every rule that some condition on its slot holds for. */
+  *matching(condition: (slot: number) => boolean): Generator<R> {
+    const cursor: Cursor = { slot: 0 };
+    this.cursors.add(cursor);
+    try {
+      while (cursor.slot < this.rules.length) {
+        const rule = this.rules[cursor.slot];
+        cursor.slot += 1;
+        if (rule !== null && condition(cursor.slot - 1)) yield rule;
+      }
+    } finally {
+      this.cursors.delete(cursor);
     }
   }
+}
+
+/** The slot that is looked at next. */
+interface Cursor {
+  slot: number;
 }
 
 /** What is not used yet takes no memory: the kernel gives pages when they are written. */

@@ -186,6 +186,48 @@ describe('a table of many masks', () => {
   });
 });
 
+it('goes on through a table that changes, and lists in the order in which entries came', () => {
+  const change = fc.record({ after: fc.nat(60), remove: fc.nat(60), add: fc.nat(40) });
+  fc.assert(
+    fc.property(fc.nat(200), fc.array(change, { maxLength: 12 }), (count, changes) => {
+      const cls = new Classifier<Rule>();
+      let held: Rule[] = [];
+      let made = 0;
+      const add = (): void => {
+        const match = matchAny();
+        match.mask[W_TP] = -1;
+        match.flow[W_TP] = made;
+        made += 1;
+        const rule = ruleOf(match, 1);
+        cls.insert(rule);
+        held.push(rule);
+      };
+      for (let i = 0; i < count; i++) add();
+      const all = new Set(held);
+      const seen: Rule[] = [];
+      const walk = cls.rules();
+      for (const { after, remove, add: more } of changes) {
+        for (let i = 0; i < after; i++) {
+          const next = walk.next();
+          if (next.done !== true) seen.push(next.value);
+        }
+        const gone = new Set(held.filter((_, i) => i % 3 === 0).slice(0, remove));
+        for (const rule of gone) cls.remove(rule);
+        held = held.filter((rule) => !gone.has(rule));
+        for (const rule of gone) all.delete(rule);
+        for (let i = 0; i < more; i++) add();
+      }
+      for (const rule of walk) seen.push(rule);
+      expect(new Set(seen).size).toBe(seen.length);
+      // Whoever was there all the time was seen.
+      const listed = new Set(seen);
+      expect([...all].every((rule) => listed.has(rule))).toBe(true);
+      expect([...cls.rules()]).toEqual(held);
+      for (const rule of held) expect(cls.find(rule.match, 1)).toBe(rule);
+    }),
+  );
+});
+
 it('counts hashes as a map does, also those that fall on one place', () => {
   // Multiples of a large power of two fall together in small tables.
   const hash = fc.oneof(

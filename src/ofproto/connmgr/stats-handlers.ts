@@ -179,6 +179,7 @@ function sendAggregate(conn: OfConn, msg: FlowStatsRequest, xid: number): Promis
   const rest = async (): Promise<void> => {
     do await setImmediate();
     while (conn.open && more());
+    rules.return(undefined);
     if (conn.open) end();
   };
   return rest();
@@ -224,6 +225,13 @@ function sendFlows(conn: OfConn, msg: FlowStatsRequest, xid: number): Promise<vo
   };
   if (!send()) return null;
   const rest = async (): Promise<void> => {
+    try {
+      await sendRest();
+    } finally {
+      rules.return(undefined);
+    }
+  };
+  const sendRest = async (): Promise<void> => {
     for (let parts = 1; ; parts++) {
       // A peer that reads fast must not keep others from having their turn either.
       if (parts % PARTS_PER_TURN === 0) await setImmediate();
