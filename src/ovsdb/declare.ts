@@ -45,13 +45,16 @@ export function oneOf<const T extends string>(...values: T[]): Base<T> {
   return { base: { type: 'string', enum: ['set', values] } };
 }
 
+/** The UUID of a row of table `T`. */
+export type Ref<T extends string> = string & { readonly refTable?: T };
+
 /** A row of `table`, which lives as long as it is referred to. */
-export function ref(table: string): Base<string> {
+export function ref<const T extends string>(table: T): Base<Ref<T>> {
   return { base: { type: 'uuid', refTable: table } };
 }
 
 /** A row of `table`; the reference goes when the row goes. */
-export function weakRef(table: string): Base<string> {
+export function weakRef<const T extends string>(table: T): Base<Ref<T>> {
   return { base: { type: 'uuid', refTable: table, refType: 'weak' } };
 }
 

@@ -12,7 +12,7 @@ export {
 } from './database.js';
 export { type DatabaseFileOptions, openDatabaseFile } from './database-file.js';
 export { Datum } from './datum.js';
-export type { RowOf } from './declare.js';
+export type { Ref, RowOf } from './declare.js';
 export * as declare from './declare.js';
 export { OvsdbError } from './error.js';
 export {
@@ -47,6 +47,11 @@ export {
   openVSwitchDocs,
   type TableDoc,
 } from './open-vswitch-docs.js';
+export {
+  type OpenVSwitchIdlRow,
+  type OpenVSwitchIdlTable,
+  openVSwitchTable,
+} from './open-vswitch-rows.js';
 export {
   type OpenVSwitchRow,
   type OpenVSwitchTables,

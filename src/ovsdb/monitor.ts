@@ -6,9 +6,9 @@
  *     version 2   update2   { "initial" | "insert" | "modify" | "delete": ... }, with conditions
  *     version 3   update3   the same, with the id of the last transaction
  *
- * While a client takes what it is sent, the commits of one turn of the event loop become one
- * update, whose text serves all clients that watch the same. While it does not, commits are merged
- * into one change per row, so a slow client costs no more than the database's size.
+ * While a client takes what it is sent, each commit becomes one update, whose text serves all clients
+ * that watch the same. While it does not, or while many watch, commits are merged into one change per
+ * row: a slow client costs no more than the database's size.
  *
  * Not for: sending (session.ts).
  */
@@ -26,6 +26,14 @@ import type { Row, Table } from './table.js';
 type JsonObject = { [key: string]: JsonValue };
 export type MonitorVersion = 1 | 2 | 3;
 
+/** `<table-updates>` as text, and the last transaction that they tell of. */
+export interface Update {
+  readonly transactionId: string;
+  readonly text: string;
+}
+
+/** Commits that become updates of their own. */
+const SEPARATE_MAX = 8;
 /** Commits that wait as they are; more are merged. */
 const COMMITS_MAX = 64;
 
@@ -37,7 +45,7 @@ interface Change {
   readonly current: Row | null;
 }
 
-/** Texts of updates that are the same for several clients; those of the latest commit only. */
+/** Texts of updates that are the same for several clients, until the next commit. */
 export class UpdateCache {
   private sequence = -1;
   private readonly texts = new Map<string, string | null>();
@@ -142,21 +150,38 @@ export class Monitor {
     }
   }
 
-  /** Text of `<table-updates>` with everything noted so far; null when there is nothing to say. */
-  takeUpdate(): string | null {
+  /**
+   * Everything noted so far.
+   *
+   * @param together one update for all of it; else one for each commit, when they are few
+   */
+  takeUpdates(together: boolean): Update[] {
     const { commits, merged } = this;
-    if (commits.length === 0 && merged === null) return null;
-    const changes = () =>
-      commits.length === 1 && merged === null ? commits[0].changes : this.mergeCommits().values();
-    const compose = () => this.compose(changes(), false);
-    const key = `${commits[0]?.sequence} ${this.specification}`;
-    const text =
-      this.conditional || merged !== null
-        ? compose()
-        : this.cache.get(commits[commits.length - 1].sequence, key, compose);
-    this.commits = [];
+    const updates: Update[] = [];
+    const take = (transactionId: string, text: string | null): void => {
+      if (text !== null) updates.push({ transactionId, text });
+    };
+    const composeAll = () => this.compose(this.mergeCommits().values(), false);
+    if (merged !== null) {
+      take(this.database.lastTransactionId, composeAll());
+    } else if (commits.length > (together ? 1 : SEPARATE_MAX)) {
+      take(this.database.lastTransactionId, this.shared(commits, composeAll));
+    } else {
+      for (const commit of commits) {
+        const text = this.shared([commit], () => this.compose(commit.changes, false));
+        take(commit.transactionId, text);
+      }
+    }
+    if (merged !== null || commits.length > 0) this.commits = [];
     this.merged = null;
-    return text;
+    return updates;
+  }
+
+  /** The text of an update, which is composed once for all who watch the same. */
+  private shared(commits: readonly Commit[], compose: () => string | null): string | null {
+    if (this.conditional) return compose();
+    const key = `${commits[0].sequence} ${commits.length} ${this.specification}`;
+    return this.cache.get(this.database.sequence, key, compose);
   }
 
   /**

@@ -8,7 +8,7 @@
  *
  * A hundred watchers cost more than the transaction that they are told of. After a round that took
  * long there is a pause, in which transactions go on and news add up; with few watchers there is
- * none.
+ * none, and each of them is told of each transaction.
  *
  * Not for: what the news are (monitor.ts).
  */
@@ -17,12 +17,14 @@ import { afterAnswers } from '../common/turn-end.js';
 
 /** A client that watches. */
 export interface Watcher {
-  /** Sends what has been noted, at once. */
-  tellNews(): void;
+  /** Sends what has been noted, at once. @param together as one update, else one for each commit */
+  tellNews(together: boolean): void;
 }
 
 /** A round that takes longer is followed by a pause, milliseconds. */
 const SHORT_ROUND_MS = 0.2;
+/** Fewer watchers are never kept waiting. */
+const WATCHERS_MIN = 16;
 const PAUSE_MS = 1;
 
 export class News {
@@ -37,25 +39,27 @@ export class News {
     this.watchers.add(watcher);
     if (this.scheduled || this.pause !== null) return;
     this.scheduled = true;
-    afterAnswers(this.tell);
+    afterAnswers(this.tellSoon);
   }
 
-  private readonly tell = (): void => {
+  private readonly tellSoon = (): void => this.tell(false);
+
+  private tell(together: boolean): void {
     this.scheduled = false;
     const { watchers } = this;
     if (watchers.size === 0) return;
     this.watchers = new Set();
     const start = this.clock.now();
-    for (const watcher of watchers) watcher.tellNews();
-    if (this.clock.now() - start < SHORT_ROUND_MS) return;
+    for (const watcher of watchers) watcher.tellNews(together);
+    if (watchers.size < WATCHERS_MIN || this.clock.now() - start < SHORT_ROUND_MS) return;
     this.pause = setTimeout(() => this.tellNow(), PAUSE_MS);
     this.pause.unref();
-  };
+  }
 
   /** Tells what there is, pause or not: what it is about goes away. */
   tellNow(): void {
     if (this.pause !== null) clearTimeout(this.pause);
     this.pause = null;
-    this.tell();
+    this.tell(true);
   }
 }

@@ -3,7 +3,7 @@
  *
  * Updates go to the client that caused them before the answer to its transaction, as RFC 7047 wants
  * it, and to others after the answers (news.ts). They go out only while the client takes them:
- * otherwise its monitors merge what they have to say, as they do with what one turn brings.
+ * otherwise its monitors merge what they have to say.
  *
  * Not for: listening (server.ts), what monitors and transactions are (monitor.ts, trigger.ts).
  */
@@ -11,7 +11,13 @@ import { type JsonValue, stringifyJson } from '../common/json.js';
 import { JsonRpcConnection, type JsonRpcOptions, type RpcSocket } from '../common/jsonrpc.js';
 import type { Commit, Database } from './database.js';
 import { OvsdbError, sortedText, syntaxError } from './error.js';
-import { checkTransactionId, Monitor, type MonitorVersion, type UpdateCache } from './monitor.js';
+import {
+  checkTransactionId,
+  Monitor,
+  type MonitorVersion,
+  type Update,
+  type UpdateCache,
+} from './monitor.js';
 import type { News, Watcher } from './news.js';
 import { isId } from './object-parser.js';
 import { DatabaseSchema } from './schema.js';
@@ -72,7 +78,7 @@ export class Session implements LockHolder, TriggerOwner, Watcher {
         onNotify: (method, params) => {
           if (method === 'cancel') this.cancel(params);
         },
-        onDrain: () => this.flushMonitors(),
+        onDrain: () => this.flushMonitors(true),
         onClose: (error) => this.closed(error),
       },
       options,
@@ -239,11 +245,14 @@ export class Session implements LockHolder, TriggerOwner, Watcher {
     if (newKey !== key && this.monitors.has(newKey)) {
       throw syntaxError(newId, 'duplicate monitor ID');
     }
-    this.sendUpdate(id, entry.monitor, entry.monitor.takeUpdate());
+    for (const update of entry.monitor.takeUpdates(false)) {
+      this.sendUpdate(id, entry.monitor, update);
+    }
     const text = entry.monitor.changeConditions(requests);
     this.monitors.delete(key);
     this.monitors.set(newKey, { id: newId, monitor: entry.monitor });
-    this.sendUpdate(newId, entry.monitor, text);
+    const transactionId = entry.monitor.database.lastTransactionId;
+    if (text !== null) this.sendUpdate(newId, entry.monitor, { transactionId, text });
     return {};
   }
 
@@ -256,22 +265,21 @@ export class Session implements LockHolder, TriggerOwner, Watcher {
     this.host.news.for(this);
   }
 
-  tellNews(): void {
+  tellNews(together: boolean): void {
     if (this.connection.backlogBytes > UPDATE_BACKLOG_BYTES) return;
-    this.flushMonitors();
+    this.flushMonitors(together);
     this.connection.flush();
   }
 
-  private flushMonitors(): void {
+  private flushMonitors(together = false): void {
     for (const { id, monitor } of this.monitors.values()) {
-      this.sendUpdate(id, monitor, monitor.takeUpdate());
+      for (const update of monitor.takeUpdates(together)) this.sendUpdate(id, monitor, update);
     }
   }
 
-  private sendUpdate(id: JsonValue, monitor: Monitor, text: string | null): void {
-    if (text === null) return;
+  private sendUpdate(id: JsonValue, monitor: Monitor, { transactionId, text }: Update): void {
     const params = [stringifyJson(id)];
-    if (monitor.version === 3) params.push(stringifyJson(monitor.database.lastTransactionId));
+    if (monitor.version === 3) params.push(stringifyJson(transactionId));
     params.push(text);
     const method = UPDATE_METHOD[monitor.version];
     this.connection.sendText(`{"id":null,"method":"${method}","params":[${params}]}`);

@@ -124,13 +124,15 @@ test('integrity holds; watchers, late watchers and the file all know the same ro
         );
         if (failed) expect(contents(database)).toEqual(before);
         checkIntegrity(database);
-        if (i % (laziness + 1) === 0) replica.update(monitor.takeUpdate());
+        if (i % (laziness + 1) === 0) {
+          for (const { text } of monitor.takeUpdates(i % 2 === 0)) replica.update(text);
+        }
         if (i === 5) {
           late.update(monitor.initialText());
           resumeAt = database.lastTransactionId;
         }
       });
-      replica.update(monitor.takeUpdate());
+      for (const { text } of monitor.takeUpdates(true)) replica.update(text);
       expect(contents(replica.database)).toEqual(contents(database));
       if (resumeAt !== ZERO_UUID) {
         late.update(monitor.textSince(resumeAt));

@@ -167,7 +167,7 @@ test('a client that comes back gets only what it missed, while that is remembere
   expect(late).toMatchObject([false, database.lastTransactionId, { Room: { [hall]: {} } }]);
 });
 
-test('what one turn brings is one update, the same text for all who watch the same', async () => {
+test('much that one turn brings is one update, for all who watch the same', async () => {
   const { database, client } = house();
   const request = { Room: [{ columns: ['name', 'area'] }] };
   const watchers = [client(), client()];
@@ -180,11 +180,11 @@ test('what one turn brings is one update, the same text for all who watch the sa
   const update = ['update2', ['m', { Room: { [hall]: { insert: { name: 'hall', area: 100 } } } }]];
   for (const watcher of watchers) expect(watcher.take()).toEqual([update]);
   expect(guest).not.toBe(hall);
-  // A few are kept as they are, and merged once for both.
+  // A few are updates of their own.
   for (const area of [1, 2]) run(database, updateRoom('hall', { area }));
   await settle();
-  const second = ['update2', ['m', { Room: { [hall]: { modify: { area: 2 } } } }]];
-  for (const watcher of watchers) expect(watcher.take()).toEqual([second]);
+  const told = (area: number) => ['update2', ['m', { Room: { [hall]: { modify: { area } } } }]];
+  for (const watcher of watchers) expect(watcher.take()).toEqual([told(1), told(2)]);
 });
 
 test('a client hears of its own change before it has the answer', async () => {

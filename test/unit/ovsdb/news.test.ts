@@ -15,7 +15,11 @@ function slowWatcher(roundMs: number) {
       clock.advance(roundMs);
     },
   };
-  return { news, watcher, told: () => told };
+  const crowd = Array.from({ length: 20 }, () => ({ tellNews: () => {} }));
+  const tellAll = () => {
+    for (const each of [watcher, ...crowd]) news.for(each);
+  };
+  return { news, watcher, tellAll, told: () => told };
 }
 
 test('a watcher is told once for all that one turn brings', async () => {
@@ -30,19 +34,28 @@ test('a watcher is told once for all that one turn brings', async () => {
 });
 
 test('after a round that took long, news add up for a while and come then', async () => {
-  const { news, watcher, told } = slowWatcher(1);
-  news.for(watcher);
+  const { tellAll, told } = slowWatcher(1);
+  tellAll();
   await turn();
   expect(told()).toBe(1);
-  for (let i = 0; i < 3; i++) news.for(watcher);
+  for (let i = 0; i < 3; i++) tellAll();
   await expect.poll(told).toBe(2);
 });
 
-test('what goes away is told of before, pause or not', async () => {
+test('few watchers are not kept waiting', async () => {
   const { news, watcher, told } = slowWatcher(1);
-  news.for(watcher);
+  for (let i = 1; i <= 3; i++) {
+    news.for(watcher);
+    await turn();
+    expect(told()).toBe(i);
+  }
+});
+
+test('what goes away is told of before, pause or not', async () => {
+  const { news, tellAll, told } = slowWatcher(1);
+  tellAll();
   await turn();
-  news.for(watcher);
+  tellAll();
   news.tellNow();
   expect(told()).toBe(2);
   await turn();
