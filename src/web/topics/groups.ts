@@ -1,7 +1,16 @@
 /** Topics `groups` and `meters`, over OpenFlow 1.3; an older bridge has neither. */
-import type { GroupStatsEntry, MeterStatsEntry } from '../../openflow/messages-groups.js';
-import { METER_FLAG, OFPG, OFPM } from '../../openflow/messages-groups.js';
+import type { OfMessage } from '../../openflow/messages.js';
+import {
+  type GroupDescEntry,
+  type GroupStatsEntry,
+  METER_FLAG,
+  type MeterConfig,
+  type MeterStatsEntry,
+  OFPG,
+  OFPM,
+} from '../../openflow/messages-groups.js';
 import { formatActions } from '../../openflow/syntax/action-format.js';
+import type { Names } from '../../openflow/syntax/names.js';
 import { type Group, Groups, type Meter, Meters } from '../api/index.js';
 import { namesOf } from '../subject/names.js';
 import type { Subject } from '../subject/subject.js';
@@ -22,36 +31,21 @@ export function groupsResource(subject: Subject): Resource {
     tables: [],
     async read(query) {
       const { bridge } = query as OfBridge;
-      subject.mustHaveBridge(bridge);
-      const { openflow } = subject;
-      if ((await openflow.version(bridge)) < OF13) return [];
-      const [descriptions, statistics] = await Promise.all([
-        openflow.request(bridge, { type: 'group_desc_request', group: OFPG.ALL }),
-        openflow.request(bridge, { type: 'group_stats_request', group: OFPG.ALL }),
-      ]);
-      const counts = new Map<number, GroupStatsEntry>();
-      for (const part of statistics) {
-        if (part.type !== 'group_stats_reply') continue;
-        for (const entry of part.entries) counts.set(entry.group, entry);
-      }
+      const [descriptions, statistics] = await askBoth(
+        subject,
+        bridge,
+        { type: 'group_desc_request', group: OFPG.ALL },
+        { type: 'group_stats_request', group: OFPG.ALL },
+      );
+      const counts = new Map(
+        statistics
+          .flatMap((part) => (part.type === 'group_stats_reply' ? part.entries : []))
+          .map((entry) => [entry.group, entry]),
+      );
       const names = namesOf(subject, bridge);
       return descriptions
         .flatMap((part) => (part.type === 'group_desc_reply' ? part.entries : []))
-        .map((entry): Group => {
-          const count = counts.get(entry.group);
-          return {
-            id: entry.group,
-            type: entry.groupType,
-            buckets: entry.buckets.map((bucket, i) => ({
-              text: `actions=${formatActions(bucket.actions, names)}`,
-              packets: Number(count?.buckets[i]?.packets ?? 0n),
-              bytes: Number(count?.buckets[i]?.bytes ?? 0n),
-            })),
-            packets: Number(count?.packets ?? 0n),
-            bytes: Number(count?.bytes ?? 0n),
-            duration: seconds(count?.durationSec),
-          };
-        })
+        .map((entry) => groupOf(entry, counts.get(entry.group), names))
         .sort((a, b) => a.id - b.id);
     },
   };
@@ -67,42 +61,67 @@ export function metersResource(subject: Subject): Resource {
     intervalMs: 1000,
     tables: [],
     async read(query) {
-      const { bridge } = query as OfBridge;
-      subject.mustHaveBridge(bridge);
-      const { openflow } = subject;
-      if ((await openflow.version(bridge)) < OF13) return [];
-      const [configs, statistics] = await Promise.all([
-        openflow.request(bridge, { type: 'meter_config_request', meter: OFPM.ALL }),
-        openflow.request(bridge, { type: 'meter_stats_request', meter: OFPM.ALL }),
-      ]);
-      const counts = new Map<number, MeterStatsEntry>();
-      for (const part of statistics) {
-        if (part.type !== 'meter_stats_reply') continue;
-        for (const entry of part.entries) counts.set(entry.meter, entry);
-      }
+      const [configs, statistics] = await askBoth(
+        subject,
+        (query as OfBridge).bridge,
+        { type: 'meter_config_request', meter: OFPM.ALL },
+        { type: 'meter_stats_request', meter: OFPM.ALL },
+      );
+      const counts = new Map(
+        statistics
+          .flatMap((part) => (part.type === 'meter_stats_reply' ? part.entries : []))
+          .map((entry) => [entry.meter, entry]),
+      );
       return configs
         .flatMap((part) => (part.type === 'meter_config_reply' ? part.entries : []))
-        .map(({ meter, flags, bands }): Meter => {
-          const count = counts.get(meter);
-          return {
-            id: meter,
-            flags: flagNames(flags),
-            bands: bands.map((band, i) => ({
-              type: band.type,
-              rate: band.rate,
-              burst: band.burstSize,
-              packets: Number(count?.bands[i]?.packets ?? 0n),
-              bytes: Number(count?.bands[i]?.bytes ?? 0n),
-            })),
-            flows: count?.flows ?? 0,
-            packets: Number(count?.packets ?? 0n),
-            bytes: Number(count?.bytes ?? 0n),
-            duration: seconds(count?.durationSec),
-          };
-        })
+        .map((config) => meterOf(config, counts.get(config.meter)))
         .sort((a, b) => a.id - b.id);
     },
   };
+}
+
+/** Two requests to a bridge at once; no answers of one that is too old for them. */
+async function askBoth(
+  subject: Subject,
+  bridge: string,
+  one: OfMessage,
+  other: OfMessage,
+): Promise<[OfMessage[], OfMessage[]]> {
+  subject.mustHaveBridge(bridge);
+  const { openflow } = subject;
+  if ((await openflow.version(bridge)) < OF13) return [[], []];
+  return Promise.all([openflow.request(bridge, one), openflow.request(bridge, other)]);
+}
+
+function groupOf(entry: GroupDescEntry, count: GroupStatsEntry | undefined, names: Names): Group {
+  return {
+    id: entry.group,
+    type: entry.groupType,
+    buckets: entry.buckets.map((bucket, i) => ({
+      text: `actions=${formatActions(bucket.actions, names)}`,
+      ...counters(count?.buckets[i]),
+    })),
+    ...counters(count),
+    duration: seconds(count?.durationSec),
+  };
+}
+
+function meterOf({ meter, flags, bands }: MeterConfig, count?: MeterStatsEntry): Meter {
+  return {
+    id: meter,
+    flags: flagNames(flags),
+    bands: bands.map(({ type, rate, burstSize }, i) => ({
+      ...{ type, rate, burst: burstSize },
+      ...counters(count?.bands[i]),
+    })),
+    flows: count?.flows ?? 0,
+    ...counters(count),
+    duration: seconds(count?.durationSec),
+  };
+}
+
+function counters(count?: { packets: bigint; bytes: bigint }): { packets: number; bytes: number } {
+  return { packets: Number(count?.packets ?? 0n), bytes: Number(count?.bytes ?? 0n) };
 }
 
 function flagNames(flags: number): string[] {
