@@ -1,6 +1,8 @@
 /** Topics `groups` and `meters`, over OpenFlow 1.3; an older bridge has neither. */
+import { OFPP } from '../../openflow/actions.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import {
+  type Bucket,
   type GroupDescEntry,
   type GroupStatsEntry,
   METER_FLAG,
@@ -10,7 +12,7 @@ import {
   OFPM,
 } from '../../openflow/messages-groups.js';
 import { formatActions } from '../../openflow/syntax/action-format.js';
-import type { Names } from '../../openflow/syntax/names.js';
+import { formatPort, type Names } from '../../openflow/syntax/names.js';
 import { type Group, Groups, type Meter, Meters } from '../api/index.js';
 import { namesOf } from '../subject/names.js';
 import type { Subject } from '../subject/subject.js';
@@ -98,12 +100,23 @@ function groupOf(entry: GroupDescEntry, count: GroupStatsEntry | undefined, name
     id: entry.group,
     type: entry.groupType,
     buckets: entry.buckets.map((bucket, i) => ({
-      text: `actions=${formatActions(bucket.actions, names)}`,
+      text: bucketText(bucket, entry.groupType, names),
       ...counters(count?.buckets[i]),
     })),
     ...counters(count),
     duration: seconds(count?.durationSec),
   };
+}
+
+/** 'weight:2,watch_port:p1,actions=output:p2': what is not as usual, and what is done. */
+function bucketText(bucket: Bucket, type: string, names: Names): string {
+  const { weight, watchPort, watchGroup, actions } = bucket;
+  const parts = [
+    weight === (type === 'select' ? 1 : 0) ? '' : `weight:${weight},`,
+    watchPort === OFPP.NONE ? '' : `watch_port:${formatPort(watchPort, names.ports)},`,
+    watchGroup === OFPG.ANY ? '' : `watch_group:${watchGroup},`,
+  ];
+  return `${parts.join('')}actions=${formatActions(actions, names)}`;
 }
 
 function meterOf({ meter, flags, bands }: MeterConfig, count?: MeterStatsEntry): Meter {
