@@ -82,7 +82,9 @@ function unknownAction(ctx: ActionContext, vendor: number, bytes: Uint8Array, at
 function warnOfAction(list: Reader, start: number, at: number, error: unknown): void {
   if (!(error instanceof OfpError)) return;
   codecWarning('ofp_actions', () => {
-    const all = hexDump(list.bytes.subarray(start, list.end), false);
+    const dump = hexDump(list.bytes.subarray(start, list.end), false);
+    // Half a line ends with the mark of its middle here.
+    const all = dump.replace(/^(\S+ {2}(?:\w\w ){7}\w\w)$/gm, '$1-');
     return `bad action at offset ${at - start} (${error.error}):\n${all}`;
   });
 }

@@ -6,7 +6,7 @@
 import { OFPP } from '../actions.js';
 import type { FlowMod, FlowStatsEntry } from '../messages.js';
 import { formatActions } from './action-format.js';
-import { formatMatch } from './match-format.js';
+import { DEFAULT_PRIORITY, formatMatch } from './match-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
 
 /** `12.345s`: milliseconds where they are exact, nothing after the point when it is zero. */
@@ -69,12 +69,17 @@ const COMMANDS: Record<FlowMod['command'], string> = {
 };
 
 /** What follows `OFPT_FLOW_MOD (xid=...):` in the printed form of a flow mod. */
-export function formatFlowMod(f: FlowMod, version: number, names: Names = NO_NAMES): string {
+export function formatFlowMod(
+  f: FlowMod,
+  version: number,
+  names: Names = NO_NAMES,
+  nxm: string | null = null,
+): string {
   let text = ` ${COMMANDS[f.command]}`;
   if (f.table !== 0 || names.tables?.nameOf(f.table) !== undefined) {
     text += ` table:${formatTable(f.table, names.tables)}`;
   }
-  const match = formatMatch(f.match, names.ports, f.priority);
+  const match = nxm ?? formatMatch(f.match, names.ports, f.priority);
   text += match === '' ? ' ' : ` ${match} `;
   const newCookie = f.command === 'add' ? (f.newCookie ?? f.cookie) : f.newCookie;
   // All ones is 'no cookie' on the wire.
@@ -87,6 +92,8 @@ export function formatFlowMod(f: FlowMod, version: number, names: Names = NO_NAM
   if (f.idleTimeout !== 0) text += `idle:${f.idleTimeout} `;
   if (f.hardTimeout !== 0) text += `hard:${f.hardTimeout} `;
   if (f.importance !== 0) text += `importance:${f.importance} `;
+  // A match in other words does not say it.
+  if (nxm !== null && f.priority !== DEFAULT_PRIORITY) text += `pri:${f.priority} `;
   if (f.bufferId !== 0xffffffff) text += `buf:0x${f.bufferId.toString(16)} `;
   if (f.outPort !== OFPP.NONE) text += `out_port:${formatPort(f.outPort, names.ports)} `;
   // Versions before 1.2 have no such flag: adding always resets.

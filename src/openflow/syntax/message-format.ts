@@ -50,6 +50,7 @@ import { formatMatch } from './match-format.js';
 import { placeName } from './message-names.js';
 import { formatMonitoring } from './monitor-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
+import { formatNxmText } from './nxm-text.js';
 import { formatPacket, hexDump } from './packet-format.js';
 import {
   bitNames,
@@ -252,6 +253,17 @@ function formatBundleControl(m: BundleControl): string {
   return `\n bundle_id=${hexNumber(m.bundle)} type=${ctrl} flags=${flags}`;
 }
 
+/** Nicira's flow mod: the length of its match, and the match, in the frame. */
+const isNxFlowMod = ({ cls, number }: MessagePlace): boolean => cls === 'nx' && number === 13;
+const NXM_LENGTH_AT = 40;
+const NXM_AT = 48;
+
+/** The match as it is on the wire. */
+function nxmText(frame: Uint8Array): string {
+  const length = (frame[NXM_LENGTH_AT] << 8) | frame[NXM_LENGTH_AT + 1];
+  return formatNxmText(frame.subarray(NXM_AT, NXM_AT + length));
+}
+
 /** Whether a bundle may have the message in it; says so in the log if not. */
 function isBundlable(frame: Uint8Array): boolean {
   const place = identifyMessage(frame);
@@ -444,7 +456,11 @@ export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbos
     return `${header(place, undefined)} ${problem}\n${hexDump(frame, true)}`;
   }
   const isHello = msg.type === 'hello';
-  const body = isHello ? formatHello(frame) : formatBody(msg, place.version, names, verbosity);
+  let body = isHello ? formatHello(frame) : formatBody(msg, place.version, names, verbosity);
+  const nxm = verbosity >= 3 && isNxFlowMod(place) ? nxmText(frame) : null;
+  if (msg.type === 'flow_mod' && nxm !== null) {
+    body = formatFlowMod(msg, place.version, names, nxm);
+  }
   const text = (head + body).replace(/ $/, '');
   if (verbosity < 5) return withNewline(text);
   return withNewline(text) + hexDump(frame, true);

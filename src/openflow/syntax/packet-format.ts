@@ -119,7 +119,7 @@ export function hexDump(data: Uint8Array, ascii: boolean): string {
     if (ascii) {
       const chars = Array.from(line, (c) => (c >= 32 && c < 127 ? String.fromCharCode(c) : '.'));
       text = `${text.padEnd(10 + 48)}|${chars.join('').padEnd(16)}|`;
-    } else text = text.replace(/ $/, '');
+    } else text = text.replace(/[ -]$/, '');
     out += `${text}\n`;
   }
   return out;
