@@ -1,8 +1,9 @@
 /** Small pure parts of the console's page. */
 import { describe, expect, it } from 'vitest';
-import type { Bond, FlowRow, LogLine, Port } from '../../../src/web/api/index.js';
+import type { Bond, FlowRow, History, LogLine, Port } from '../../../src/web/api/index.js';
 import { flowText, matchText } from '../../../src/web/page/pure/flow-text.js';
 import { hexDigits, hexDump } from '../../../src/web/page/pure/hex.js';
+import { mergeHistory } from '../../../src/web/page/pure/history.js';
 import { Keys } from '../../../src/web/page/pure/keys.js';
 import { atLeast, mergeLines } from '../../../src/web/page/pure/log-lines.js';
 import { EMPTY_FORM, fieldsOf, flowOf } from '../../../src/web/page/pure/packet-form.js';
@@ -141,6 +142,23 @@ describe('a sparkline', () => {
     expect(sparkPath([], box)).toBe('');
     expect(sparkPath([0, 5], box)).toBe('M90,19L100,1');
     expect(sparkPath([5, 50], { ...box, max: 5 }, true)).toBe('M90,1L100,1L100,20L90,20Z');
+  });
+});
+
+describe('a history', () => {
+  const history = (at: number, ...a: (number | null)[]): History => ({
+    ...{ at, stepMs: 1000, series: { a } },
+  });
+
+  it('grows by what is new, with gaps where nothing came', () => {
+    const grown = (kept: History, fresh: History) => mergeHistory(kept, fresh, 5).series.a;
+    expect(grown(history(9000, 1, 2, 3), history(11_000, 3, 4, 5))).toEqual([1, 2, 3, 4, 5]);
+    expect(grown(history(9000, 1, 2, 3), history(9010, 2, 3))).toEqual([1, 2, 3]);
+    expect(grown(history(9000, 1, 2), history(13_000, 8, 9))).toEqual([2, null, null, 8, 9]);
+    expect(grown(history(0), history(9000, 1))).toEqual([1]);
+    expect(grown(history(9000, 1), history(8000, 7))).toEqual([1]);
+    expect(grown(history(900_000, 1), history(8000, 7))).toEqual([7]);
+    expect(grown(history(9000, 1), history(900_000, 7))).toEqual([null, null, null, null, 7]);
   });
 });
 

@@ -46,6 +46,7 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 3000;
 /** Milliseconds that a topic without watchers goes on: pages that come back find it warm. */
 const LINGER_MS = 250;
+const ID_MAX = 1_000_000;
 /** Subscriptions in one message. */
 const SUBSCRIBE_MAX = 50;
 
@@ -54,7 +55,7 @@ export class LiveSocket {
   private readonly topics = new Map<string, Watched>();
   private readonly byId = new Map<number, Watched>();
   private readonly stateListeners = new Set<() => void>();
-  private nextId = 1;
+  private lastId = 0;
   private current: ConnectionState = { phase: 'connecting', heardAt: 0, attempts: 0 };
 
   constructor(private readonly url: () => string) {}
@@ -113,7 +114,7 @@ export class LiveSocket {
 
   private add(topic: Topic, params: Params): Watched {
     const entry: Watched = {
-      id: this.nextId++,
+      id: this.freeId(),
       topic,
       params,
       state: { data: null, at: 0, error: null },
@@ -123,6 +124,13 @@ export class LiveSocket {
     this.byId.set(entry.id, entry);
     this.send({ subscribe: [subscription(entry)] });
     return entry;
+  }
+
+  /** Ids are small numbers: a page that stays open for months begins again. */
+  private freeId(): number {
+    do this.lastId = (this.lastId % ID_MAX) + 1;
+    while (this.byId.has(this.lastId));
+    return this.lastId;
   }
 
   private release(entry: Watched): void {

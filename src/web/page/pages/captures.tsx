@@ -2,9 +2,10 @@
  * Captures: started here, looked at here, downloaded as pcapng.
  */
 import { useEffect, useState } from 'preact/hooks';
-import type { Capture, CaptureRequest, Packets, Port, System } from '../../api/index.js';
+import type { Capture, CaptureRequest, Packets, System } from '../../api/index.js';
 import { api, path } from '../live/api.js';
 import { useTask, useTopic } from '../live/hooks.js';
+import { usePorts } from '../live/ports.js';
 import { Choice, Filter, TextField } from '../parts/fields.js';
 import { PacketTable } from '../parts/packet-table.js';
 import { Panel } from '../parts/panel.js';
@@ -32,7 +33,7 @@ export function CapturesPage({ route }: { route: Route }) {
 }
 
 function Start({ port: wanted }: { port: string }) {
-  const ports = useTopic<Port[]>('ports').data ?? [];
+  const ports = usePorts().data ?? [];
   const [port, setPort] = useState(wanted);
   const [filter, setFilter] = useState('');
   const [seconds, setSeconds] = useState('10');

@@ -3,6 +3,7 @@
  */
 import type { Bond, Bridges, Controllers, Drops, Port, System, Workers } from '../../api/index.js';
 import { useTopic } from '../live/hooks.js';
+import { usePortHistories } from '../live/ports.js';
 import { BondLine } from '../parts/bond-line.js';
 import { Chart } from '../parts/chart.js';
 import { Panel } from '../parts/panel.js';
@@ -18,7 +19,7 @@ const PORTS_SHOWN = 10;
 export function OverviewPage() {
   const system = useTopic<System>('system');
   const capable = system.data?.capabilities;
-  const ports = useTopic<Port[]>('ports');
+  const ports = usePortHistories();
   const bonds = useTopic<Bond[]>('bonds').data ?? [];
   const bridges = useTopic<Bridges>('bridges').data ?? [];
   const controllers = useTopic<Controllers>('controllers').data ?? [];

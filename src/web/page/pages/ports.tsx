@@ -3,7 +3,7 @@
  */
 import { useState } from 'preact/hooks';
 import type { Port } from '../../api/index.js';
-import { useTopic } from '../live/hooks.js';
+import { usePortHistories } from '../live/ports.js';
 import { DataTable } from '../parts/data-table.js';
 import { Filter } from '../parts/fields.js';
 import { PortDialog, PortState, vlanText } from '../parts/port-dialog.js';
@@ -109,7 +109,7 @@ function textOf({ name, bridge, bond, type, mac, error, link, far, tag }: Port):
 
 export function PortsPage({ route }: { route: Route }) {
   const [filter, setFilter] = useState(route.query.filter ?? '');
-  const ports = useTopic<Port[]>('ports');
+  const ports = usePortHistories();
   if (ports.data === null) return <Waiting error={ports.error} />;
   const open = ports.data.find(({ name }) => name === route.path[0]);
   return (

@@ -2,9 +2,10 @@
  * Where does it go: a packet from a form, from text, or from a capture; its way as a picture.
  */
 import { useEffect, useState } from 'preact/hooks';
-import type { Port, TraceAnswer, TracePass, TraceRequest } from '../../api/index.js';
+import type { TraceAnswer, TracePass, TraceRequest } from '../../api/index.js';
 import { api } from '../live/api.js';
-import { useTask, useTopic } from '../live/hooks.js';
+import { useTask } from '../live/hooks.js';
+import { usePorts } from '../live/ports.js';
 import { useBridge } from '../parts/bridge-choice.js';
 import { Choice, Switcher, TextField } from '../parts/fields.js';
 import { FlowInput } from '../parts/flow-editor.js';
@@ -26,7 +27,7 @@ function wayOf({ hex, flow }: Record<string, string>): Way {
 export function TracePage({ route }: { route: Route }) {
   const { query } = route;
   const { bridge: first, bridges } = useBridge({ ...route, path: [] });
-  const ports = useTopic<Port[]>('ports').data ?? [];
+  const ports = usePorts().data ?? [];
   const [way, setWay] = useState<Way>(wayOf(query));
   const [chosen, setBridge] = useState(query.bridge ?? '');
   const [inPort, setInPort] = useState(query.in_port ?? '');

@@ -8,7 +8,7 @@ import { duration } from '../pure/format.js';
 import { Sign } from './signs.js';
 
 /** Milliseconds of silence on an open connection after which it is not called live. */
-const SILENCE_MS = 5000;
+const SILENCE_MS = 7000;
 
 /** True while the numbers may be old. */
 export function useStale(): boolean {

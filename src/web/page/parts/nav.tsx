@@ -1,8 +1,9 @@
 /**
  * The navigation: every page, how much there is of it, and the switches of the page itself.
  */
-import type { Bond, Bridges, Controllers, Drops, Port, System } from '../../api/index.js';
+import type { Bond, Bridges, Controllers, Drops, System } from '../../api/index.js';
 import { useTopic } from '../live/hooks.js';
+import { usePorts } from '../live/ports.js';
 import { PLACE_GROUPS } from '../places.js';
 import { packetRate, short } from '../pure/format.js';
 import { href } from '../pure/routes.js';
@@ -64,7 +65,7 @@ export function Nav({
 
 function useTallies(system: System | null): Record<string, string | undefined> {
   const bridges = useTopic<Bridges>('bridges').data;
-  const ports = useTopic<Port[]>('ports').data;
+  const ports = usePorts().data;
   const bonds = useTopic<Bond[]>('bonds').data;
   const controllers = useTopic<Controllers>('controllers').data;
   const drops = useTopic<Drops>(system?.capabilities.drops ? 'drops' : null).data;

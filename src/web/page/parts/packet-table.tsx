@@ -3,8 +3,8 @@
  * trace.
  */
 import { useState } from 'preact/hooks';
-import type { PacketRow, Port } from '../../api/index.js';
-import { useTopic } from '../live/hooks.js';
+import type { PacketRow } from '../../api/index.js';
+import { usePorts } from '../live/ports.js';
 import { timeOfDay } from '../pure/format.js';
 import { hexDump } from '../pure/hex.js';
 import { href } from '../pure/routes.js';
@@ -84,7 +84,7 @@ export function PacketTable({
 }
 
 function Packet({ packet, port }: { packet: PacketRow; port: string }) {
-  const ports = useTopic<Port[]>('ports').data ?? [];
+  const ports = usePorts().data ?? [];
   const bridge = ports.find(({ name }) => name === port)?.bridge ?? '';
   return (
     <section class="one-packet" aria-label={`Packet ${packet.index}`}>

@@ -2,12 +2,12 @@
  * The picture of a trace: cards in columns, lines between them. For screen readers it is a nested
  * list in the order of the steps.
  */
-import type { Port, TracePass } from '../../api/index.js';
-import { useTopic } from '../live/hooks.js';
+import type { TracePass } from '../../api/index.js';
+import { usePorts } from '../live/ports.js';
 import { type Card, layOut, type PlacedCard, traceTree } from '../pure/trace-tree.js';
 
 export function TracePicture({ pass }: { pass: TracePass }) {
-  const ports = useTopic<Port[]>('ports').data ?? [];
+  const ports = usePorts().data ?? [];
   const bridges = new Map(ports.map(({ name, bridge }) => [name, bridge]));
   const layout = layOut(traceTree(pass, (port) => bridges.get(port) ?? ''));
   const { cards, links, width, height } = layout;
