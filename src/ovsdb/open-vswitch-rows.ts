@@ -25,12 +25,11 @@ type Read<V> = V extends undefined
     ? Read<E>[]
     : V extends ReadonlyMap<infer K, infer E>
       ? Map<Read<K>, Read<E>>
-      : V extends Ref<infer T>
-        ? ReadRef<V, T>
+      : 'refTable' extends keyof V
+        ? ReadRef<V>
         : V;
 
-/** A plain string has no table: only what was declared with ref() is a row. */
-type ReadRef<V, T> = string extends V ? V : T extends TableName ? OpenVSwitchIdlRow<T> : V;
+type ReadRef<V> = V extends Ref<infer T> ? (T extends TableName ? OpenVSwitchIdlRow<T> : V) : V;
 
 export interface OpenVSwitchIdlRow<T extends TableName> extends Omit<IdlRow, 'get'> {
   get<C extends keyof OpenVSwitchRow<T> & string>(column: C): Read<OpenVSwitchRow<T>[C]>;
