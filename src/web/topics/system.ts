@@ -39,7 +39,7 @@ async function system(subject: Subject, facts: SystemFacts): Promise<System> {
     hostname: host,
     ...facts,
     subject: kind,
-    subjectVersion: row?.get<string | null>('ovs_version') ?? '',
+    subjectVersion: row?.get<string | null>('ovs_version') || (await versionOf(subject)),
     ...(pid === undefined ? {} : { pid }),
     now: clock.wallNow(),
     connected: {
@@ -49,4 +49,10 @@ async function system(subject: Subject, facts: SystemFacts): Promise<System> {
     },
     capabilities,
   };
+}
+
+/** What the daemon says of itself, where the database has nothing: '3.1.0'. */
+async function versionOf({ control }: Subject): Promise<string> {
+  const text = await control.ask('version').catch(() => '');
+  return /\b(\d+\.\d+\.\d+\S*)/.exec(text)?.[1] ?? '';
 }

@@ -113,7 +113,7 @@ export class WorkerWatch {
       isolated: worker.isolated,
       load: busy !== null && total ? rounded(Math.min(1, busy / total)) : null,
       pps: pps === null ? null : rounded(pps),
-      cyclesPerPacket: busy !== null && received ? rounded(busy / received) : null,
+      cyclesPerPacket: busy && received ? rounded(busy / received) : null,
       hits:
         passes > 0
           ? { cache: share(cache), megaflow: share(megaflow), upcall: share(upcall) }
