@@ -1,12 +1,12 @@
 /**
- * Counts how wide megaflows are, beside Open vSwitch's for the same tables and the same packets: how
- * many flows the packets of each case install, and how many bits these compare.
+ * Counts how wide megaflows are, beside Open vSwitch's for the same tables and the same packets:
+ * how many flows the packets of each case install, and how many bits these compare.
  *
  *     node scripts/megaflow-width.mjs [--cases=25] [--kinds=acl,routes] [--dist=DIRECTORY] [--show]
  *
- * Both daemons run on dummy devices, so that no root is needed; --cases for each of the nine kinds of
- * tables (lib/megaflow-cases.mjs). Bits: of every field in `dpctl/dump-flows -m`, those under its
- * mask. --show prints the flows of cases where ours compare more. Status 1 when they do in sum.
+ * Both daemons run on dummy devices, so that no root is needed; --cases for each of the nine kinds
+ * of tables (lib/megaflow-cases.mjs). Bits: of every field in `dpctl/dump-flows -m`, those under
+ * its mask. --show prints the flows of cases where ours compare more. Status 1 when they do in sum.
  */
 import { execFile, spawn } from 'node:child_process';
 import * as fs from 'node:fs';

@@ -220,7 +220,15 @@ const KINDS = {
 
 export const KIND_NAMES = Object.keys(KINDS);
 
+/** Which of two entries that overlap applies is not said where their priorities are equal. */
+function ranked(flows) {
+  return flows.map((flow, i) =>
+    flow.replace(/priority=(\d+)/, (_, n) => `priority=${Number(n) === 0 ? 0 : n * 100 + i}`),
+  );
+}
+
 export function makeCase(kind, seed) {
-  const made = KINDS[kind](generator(seed * 7919 + KIND_NAMES.indexOf(kind)));
-  return { groups: [], ...made };
+  const made = { groups: [], ...KINDS[kind](generator(seed * 7919 + KIND_NAMES.indexOf(kind))) };
+  // The clauses of a conjunction have one priority.
+  return kind === 'conjunctions' ? made : { ...made, flows: ranked(made.flows) };
 }

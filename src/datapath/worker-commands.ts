@@ -31,7 +31,7 @@ const CMD_FLOW_DEL = 3;
 const CMD_EXECUTE = 4;
 const CMD_REINJECT = 5;
 const VNET_WORDS = 3;
-const FIRST_WORDS = 1024;
+const FIRST_WORDS = 256;
 /** A larger buffer is not kept for the next batch. */
 const WORDS_KEPT = 1 << 17;
 /** Frames up to this length are copied byte by byte: a view for each costs more. */
