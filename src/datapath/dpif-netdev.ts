@@ -112,6 +112,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     this.kernelStart = new KernelStart({
       native: options.native,
       now: () => this.clock.now(),
+      settled: () => this.slots.settled(),
       begin: (kernel) => {
         for (const port of this.portTable) if (port) this.kernelPort(port);
         for (const flow of this.flowRegistry) kernel.flowChanged(flow);
@@ -163,14 +164,16 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   override flowStats(flow: DpFlow): DpFlowStats {
     const stats = super.flowStats(flow);
-    if (!(flow instanceof InstalledFlow) || flow.final || !this.kernel) return stats;
-    const { packets, bytes, usedNs, tcpFlags } = this.kernel.cache.flowStats(flow.slot);
+    if (!(flow instanceof InstalledFlow) || flow.final) return stats;
+    const inKernel = this.kernel?.flowStats(flow);
+    if (!inKernel) return stats;
+    const { packets, bytes, usedNs, tcpFlags } = inKernel;
     const usedMs = packets > 0 ? this.toClockMs(Math.floor(usedNs / 1e6) % 2 ** 31) : 0;
     stats.packets += packets;
     stats.bytes += bytes;
     stats.usedMs = Math.max(stats.usedMs, usedMs);
     stats.tcpFlags |= tcpFlags;
-    stats.inKernel = this.kernel.cache.has(flow.slot);
+    stats.inKernel = this.kernel?.cache.has(flow.slot) ?? false;
     stats.offloaded = stats.inKernel && this.kernelStart.shown;
     return stats;
   }

@@ -83,6 +83,17 @@ export class WorkerSlots {
     return this.all.filter((slot) => slot.wanted).sort((a, b) => a.cpu - b.cpu);
   }
 
+  /** Every worker has done what it was told before, and has looked at its queues twice since. */
+  async settled(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      const answers = this.handles.map((worker) => {
+        worker.post({ type: 'setting', setting: {} });
+        return new Promise<void>((done) => worker.whenAcked(done));
+      });
+      await Promise.all(answers);
+    }
+  }
+
   /** Workers that run. */
   get handles(): WorkerHandle[] {
     return this.all.flatMap(({ handle }) => (handle?.alive ? [handle] : []));

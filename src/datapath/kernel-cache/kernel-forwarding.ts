@@ -1,7 +1,8 @@
 /**
  * When which flow goes to the kernel: between the datapath's list of flows and the kernel's table.
  *
- *     flow installed, changed ─> waiting ─ 20 ms later ─> KernelCache.put ─> the kernel forwards
+ *     flow installed, changed ─> waiting ─ 20 ms later, and when workers are done with what they had
+ *                                          ─> KernelCache.put ─> the kernel forwards
  *     flow or port removed    ─> KernelCache.remove, at once
  *
  * The wait lets the flow's first packets, which took the way through the main thread, go ahead of
@@ -16,10 +17,11 @@ import type { KernelPrograms } from '../../netdev/netdev.js';
 import type { DpPort, DpStats } from '../dpif.js';
 import { DROP_REASONS } from '../drop-reasons.js';
 import type { InstalledFlow } from '../flow-registry.js';
-import { KernelCache, type KernelPortStats } from './kernel-cache.js';
+import { KernelCache, type KernelFlowStats, type KernelPortStats } from './kernel-cache.js';
 
 const log = getLogger('dpif_netdev');
 
+/** A flow waits for one to two of these. */
 const WAIT_MS = 20;
 /** Flows that one turn hands over: the main loop has other work. */
 const TURN_FLOWS = 2000;
@@ -61,15 +63,19 @@ export class KernelForwarding {
   /** Ports that were ever here. */
   private readonly counted = new Set<number>();
   private readonly ports = new Map<number, ForwardingPort>();
-  private readonly waiting = new Set<InstalledFlow>();
+  /** By flow: the number of turns when it came. */
+  private readonly waiting = new Map<InstalledFlow, number>();
   /** The flow that the counters of a slot belong to. */
   private readonly seen: InstalledFlow[] = [];
   private timer: NodeJS.Timeout | null = null;
+  private turning = false;
+  private turns = 0;
 
   /** @throws TapswitchError E_KERNEL_CACHE */
   constructor(
     native: NativeBinding,
     private readonly now: () => number,
+    private readonly settled: () => Promise<void>,
   ) {
     this.cache = KernelCache.open(native);
   }
@@ -101,8 +107,8 @@ export class KernelForwarding {
 
   /**
    * Takes the port's flows back.
-   * @param closing its queues are closed next, and the programs go with them: each change of programs
-   *     waits until all CPUs have seen it, some 10 ms
+   * @param closing its queues are closed next, and the programs go with them: each change of
+   *     programs waits until all CPUs have seen it, some 10 ms
    */
   portDel(portNo: number, closing = false): void {
     const port = this.ports.get(portNo);
@@ -150,6 +156,11 @@ export class KernelForwarding {
     this.cache.remove(flow.slot, this.now());
   }
 
+  /** What the kernel forwarded of a flow; null when it never had it: the slot counted another. */
+  flowStats(flow: InstalledFlow): KernelFlowStats | null {
+    return this.seen[flow.slot] === flow ? this.cache.flowStats(flow.slot) : null;
+  }
+
   /** Adds what the kernel did to a datapath's statistics. */
   addStats(stats: DpStats): void {
     for (const portNo of this.counted) stats.hit += this.cache.portStats(portNo).rxPackets;
@@ -174,8 +185,8 @@ export class KernelForwarding {
   }
 
   private handOver(flow: InstalledFlow): void {
-    this.waiting.add(flow);
-    this.timer ??= setTimeout(() => this.turn(), WAIT_MS);
+    this.waiting.set(flow, this.turns);
+    this.wait();
   }
 
   /** Up or down, or another MTU: flows that send to it are looked at again. */
@@ -203,16 +214,28 @@ export class KernelForwarding {
     return stats;
   }
 
-  private turn(): void {
+  private wait(): void {
+    if (this.timer || this.turning || this.waiting.size === 0) return;
+    this.timer = setTimeout(() => void this.turn(), WAIT_MS);
+  }
+
+  /** Hands over what has waited, once what workers had before it is on its way. */
+  private async turn(): Promise<void> {
     this.timer = null;
+    this.turning = true;
+    const turn = ++this.turns;
+    await this.settled();
+    this.turning = false;
     const now = this.now();
     let left = TURN_FLOWS;
-    for (const flow of this.waiting) {
+    for (const [flow, came] of this.waiting) {
+      // Since the turn before at least; what changed meanwhile waits anew.
+      if (came > turn - 2) continue;
       if (left-- === 0) break;
       this.waiting.delete(flow);
-      if (!flow.deleted) this.cache.put(flow, now);
+      if (this.running && !flow.deleted) this.cache.put(flow, now);
     }
-    if (this.waiting.size > 0) this.timer = setTimeout(() => this.turn(), WAIT_MS);
+    this.wait();
   }
 }
 

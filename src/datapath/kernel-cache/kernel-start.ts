@@ -21,6 +21,8 @@ const AUTO_DELAY_MS = 500;
 export interface KernelStartOptions {
   native: NativeBinding;
   now: () => number;
+  /** Resolves once workers have done what they had to do. */
+  settled: () => Promise<void>;
   /** Hands over all ports and flows that there are. */
   begin: (kernel: KernelForwarding) => void;
 }
@@ -67,9 +69,9 @@ export class KernelStart {
 
   private begin(): void {
     this.timer = null;
-    const { native, now, begin } = this.options;
+    const { native, now, settled, begin } = this.options;
     try {
-      this.forwarding ??= new KernelForwarding(native, now);
+      this.forwarding ??= new KernelForwarding(native, now, settled);
     } catch (error) {
       this.refused = true;
       if (this.mode === 'on') log.warn(errorMessage(error));
