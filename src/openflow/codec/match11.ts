@@ -8,6 +8,7 @@ import { fail } from '../errors.js';
 import { type Match, matchAny } from '../match.js';
 import type { Reader, Writer } from './buffer.js';
 import { getOxmMatch, putOxmMatch } from './oxm.js';
+import { portExists } from './port-number.js';
 
 const FW = {
   IN_PORT: 1 << 0,
@@ -47,10 +48,11 @@ function getMatch11(r: Reader): Match {
   if (r.u16() !== STANDARD_LENGTH) fail('OFPBMC_BAD_LEN');
   const match = matchAny();
   const { flow, mask } = match;
-  const inPort = r.u32();
+  const inPort = r.u32() >>> 0;
   const wildcards = r.u32();
   const on = (bit: number): boolean => (wildcards & bit) === 0;
   if (on(FW.IN_PORT)) {
+    if (!portExists(inPort)) fail('OFPBMC_BAD_VALUE');
     flow[L.W_IN_PORT] = inPort;
     mask[L.W_IN_PORT] = -1;
   }
@@ -65,9 +67,11 @@ function getMatch11(r: Reader): Match {
   getVlan(match, on, r.u16(), r.u8());
   flow[L.W_DL_TYPE] = r.skip(1).u16() << 16;
   if (on(FW.DL_TYPE)) mask[L.W_DL_TYPE] = 0xffff << 16;
-  const [dscp, proto] = [r.u8(), r.u8()];
-  if (on(FW.NW_TOS) && dscp > 0x3f) fail('OFPBMC_BAD_VALUE');
-  flow[L.W_NW] = (proto << 24) | ((dscp & 0x3f) << 18);
+  // The DSCP stands where it stands in the header, as Open vSwitch has it.
+  const [tos, proto] = [r.u8(), r.u8()];
+  const isIp = on(FW.DL_TYPE) && flow[L.W_DL_TYPE] >>> 16 === L.ETH_TYPE_IP;
+  if (on(FW.NW_TOS) && isIp && (tos & 0x03) !== 0) fail('OFPBMC_BAD_VALUE');
+  flow[L.W_NW] = (proto << 24) | ((tos & 0xfc) << 16);
   mask[L.W_NW] = (on(FW.NW_PROTO) ? 0xff << 24 : 0) | (on(FW.NW_TOS) ? 0xfc << 16 : 0);
   flow[L.W_NW_SRC] = r.u32();
   mask[L.W_NW_SRC] = ~r.u32();
@@ -147,7 +151,7 @@ function putMatch11(w: Writer, { flow, mask }: Match): void {
     .u8(hasPcp ? tci >> 13 : 0)
     .zeros(1);
   w.u16(flow[L.W_DL_TYPE] >>> 16);
-  w.u8((flow[L.W_NW] >>> 18) & 0x3f).u8(flow[L.W_NW] >>> 24);
+  w.u8((flow[L.W_NW] >>> 16) & 0xfc).u8(flow[L.W_NW] >>> 24);
   w.u32(flow[L.W_NW_SRC]).u32(~mask[L.W_NW_SRC]);
   w.u32(flow[L.W_NW_DST]).u32(~mask[L.W_NW_DST]);
   w.u32(flow[L.W_TP]);

@@ -14,7 +14,8 @@ export type WarningModule =
   | 'ofp_actions'
   | 'ofp_connection'
   | 'ofp_bundle'
-  | 'ofp_util';
+  | 'ofp_util'
+  | 'ofp_port';
 
 type Sink = (module: WarningModule, text: () => string) => void;
 

@@ -6,6 +6,7 @@ import { getActions } from '../../../src/openflow/codec/actions.js';
 import { Reader } from '../../../src/openflow/codec/buffer.js';
 import { decodeMessage } from '../../../src/openflow/codec/index.js';
 import { logCodecWarnings } from '../../../src/openflow/codec/warnings.js';
+import { W_NW } from '../../../src/packet/flow-layout.js';
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex.replace(/ /g, ''), 'hex');
 
@@ -64,4 +65,27 @@ it('a peer cannot flood the log', () => {
   logCodecWarnings(stoppedClock());
   for (let i = 0; i < 100; i++) decodeMessage(0, bytes('0163 0008 00000001'));
   expect(lines).toHaveLength(5);
+});
+
+it('ports that cannot be, and the DSCP of OpenFlow 1.1 where it stands in the header', () => {
+  const head = '020e 0088 00000001 0000000000000000 0000000000000000 00 00 0000 0000 8000 ffffffff';
+  const rest = 'ffffffff ffffffff 0000 0000';
+  const mods = (
+    inPort: string,
+    wildcards: string,
+    tos: string,
+  ): ReturnType<typeof decodeMessage> => {
+    const ethernet = '000000000000ffffffffffff 000000000000ffffffffffff 0000 00 00 0800';
+    const ip = `${tos} 00 00000000ffffffff 00000000ffffffff 0000 0000 00000000 00 000000`;
+    const metadata = '0000000000000000ffffffffffffffff';
+    const match = `0000 0058 ${inPort} ${wildcards} ${ethernet} ${ip} ${metadata}`;
+    return decodeMessage(2, bytes(`${head} ${rest} ${match}`));
+  };
+  expect(mods('12345678', '000003f6', '00').error).toBe('OFPBMC_BAD_VALUE');
+  const range = '0 through 65279 or 0xffffff00 through 0xffffffff';
+  expect(lines).toEqual([`ofp_port|warn|port 305419896 is outside the supported range ${range}`]);
+  const { msg } = mods('00000000', '000003e7', 'fc');
+  expect(msg?.type === 'flow_mod' && msg.match.flow[W_NW] >>> 16).toBe(0xfc);
+  expect(mods('00000000', '000003e7', '04').error).toBeUndefined();
+  expect(mods('00000000', '000003e7', '03').error).toBe('OFPBMC_BAD_VALUE');
 });
