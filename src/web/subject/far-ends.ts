@@ -33,12 +33,18 @@ const INTERVAL_MS = 5000;
 const LINGER_MS = 10_000;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 const NAMESPACES_MAX = 64;
+/** A device may be given another name in its namespace. */
+const LOOK_AGAIN_MS = 30_000;
 
 export class FarEnds {
   private readonly sampled: Sampled<ReadonlyMap<string, FarEnd>>;
+  /** The near ends when namespaces were last looked into, and what was found. */
+  private wires = '';
+  private ends: ReadonlyMap<string, FarEnd> = new Map();
+  private lookAgainMs = 0;
 
   constructor(
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly ip: (args: string[]) => Promise<string> = runIp,
   ) {
     const take = () => this.take();
@@ -54,6 +60,17 @@ export class FarEnds {
     const links = (await this.list<LinkInfo>(['-d', '-j', 'link', 'show'])).filter(
       ({ linkinfo }) => linkinfo?.info_kind === 'veth',
     );
+    const wires = JSON.stringify(
+      links.map(({ ifname, ifindex, link_index: far, link_netnsid: id }) => [
+        ifname,
+        ifindex,
+        far,
+        id,
+      ]),
+    );
+    const now = this.clock.now();
+    // Looking into namespaces takes a process each: only where wires have changed, or now and then.
+    if (wires === this.wires && now < this.lookAgainMs) return this.ends;
     const ids = new Set(links.map(({ link_netnsid: id }) => id));
     const known = ids.size > 1 || !ids.has(undefined) ? await this.namespaces(ids) : new Map();
     const ends = new Map<string, FarEnd>();
@@ -61,6 +78,9 @@ export class FarEnds {
       const end = farEnd(link, known);
       if (link.ifname !== undefined && end) ends.set(link.ifname, end);
     }
+    this.wires = wires;
+    this.ends = ends;
+    this.lookAgainMs = now + LOOK_AGAIN_MS;
     return ends;
   }
 

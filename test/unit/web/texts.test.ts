@@ -175,6 +175,25 @@ describe('far ends of veth pairs', () => {
     ]);
   });
 
+  it('are looked for again only when wires have changed', async () => {
+    const asked: string[] = [];
+    const clock = stoppedClock();
+    let links = [{ ifname: 'v0', link_index: 2, link_netnsid: 0, linkinfo: { info_kind: 'veth' } }];
+    const far = new FarEnds(clock, async (args) => {
+      asked.push(args.includes('-d') ? 'links' : 'namespaces');
+      return args.includes('-d') ? JSON.stringify(links) : '[]';
+    });
+    const look = () => {
+      clock.advance(8000);
+      return far.get();
+    };
+    await look();
+    await look();
+    expect(asked).toEqual(['links', 'namespaces', 'links']);
+    links = [];
+    expect((await look()).size).toBe(0);
+  });
+
   it('are unknown where ip does not answer', async () => {
     const far = new FarEnds(stoppedClock(), () => Promise.reject(new Error('ENOENT')));
     expect((await far.get()).size).toBe(0);
