@@ -1,7 +1,7 @@
 /**
  * When which flow goes to the kernel: between the datapath's list of flows and the kernel's table.
  *
- *     flow installed, changed ─> waiting ─ 20 ms later, and when workers are done with what they had
+ *     flow installed, changed ─> waiting ─ 20 ms later, when workers are done with what they had
  *                                          ─> KernelCache.put ─> the kernel forwards
  *     flow or port removed    ─> KernelCache.remove, at once
  *
