@@ -8,7 +8,7 @@
 // hot path
 import type { TxBacklog } from './tx-backlog.js';
 import type { TxShaper } from './tx-port.js';
-import type { ShaperTable } from './tx-shaper.js';
+import { LATE_DEPTHS, type ShaperTable } from './tx-shaper.js';
 
 const QUEUE_IDS_MAX = 65_536;
 
@@ -104,7 +104,7 @@ export class PortClasses {
         this.deficit[i] += Math.max(this.quantum[i], bytes);
         continue;
       }
-      if (!shaper.take(port, slot, bytes, nowUs, borrow)) continue;
+      if (!shaper.take(port, slot, bytes, nowUs, borrow, LATE_DEPTHS)) continue;
       if (borrow) {
         this.deficit[i] -= bytes;
         // Its turn goes on while it has bytes left.

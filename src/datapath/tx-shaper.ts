@@ -28,6 +28,8 @@ const S_LAST = 7;
 
 /** Buckets hold at least what comes in while a worker is not running: 60 ms. */
 const DEPTH_US = 60_000;
+/** Frames that waited meanwhile are owed more, for 1 s: a busy machine's worker comes late. */
+export const LATE_DEPTHS = 16;
 /** Clocks wrap at 2^30 microseconds. */
 const CLOCK_MASK = 0x3fffffff;
 
@@ -87,7 +89,7 @@ export class ShaperTable {
     this.lock(port);
     const { words } = this;
     const at = port * STRIDE;
-    this.refill(at, nowUs);
+    this.refill(at, nowUs, 1);
     const passes =
       (words[at + S_RATE] === 0 || words[at + S_TOKENS] > 0) &&
       (words[at + S_OWN_RATE] === 0 || words[at + S_OWN_TOKENS] >= 1);
@@ -102,14 +104,22 @@ export class ShaperTable {
   /**
    * Takes `bytes` for a class, when it may send now.
    * @param borrow whether it may send what is beyond its own rate
+   * @param depths 1, or LATE_DEPTHS for frames that have waited
    */
-  take(port: number, slot: number, bytes: number, nowUs: number, borrow: boolean): boolean {
+  take(
+    port: number,
+    slot: number,
+    bytes: number,
+    nowUs: number,
+    borrow: boolean,
+    depths = 1,
+  ): boolean {
     this.lock(port);
     const { words } = this;
     const root = port * STRIDE;
     const at = slot * STRIDE;
-    this.refill(root, nowUs);
-    this.refill(at, nowUs);
+    this.refill(root, nowUs, depths);
+    this.refill(at, nowUs, depths);
     const own = words[at + S_OWN_TOKENS] > 0;
     const may = words[at + S_TOKENS] > 0 && (own || (borrow && words[root + S_TOKENS] > 0));
     if (may) {
@@ -131,7 +141,7 @@ export class ShaperTable {
     return Math.max(rate, Math.min(own, shared));
   }
 
-  private refill(at: number, nowUs: number): void {
+  private refill(at: number, nowUs: number, depths: number): void {
     const { words } = this;
     const last = words[at + S_LAST];
     words[at + S_LAST] = nowUs;
@@ -143,9 +153,9 @@ export class ShaperTable {
       return;
     }
     const tokens = words[at + S_TOKENS] + passed * words[at + S_RATE];
-    words[at + S_TOKENS] = Math.min(tokens, words[at + S_DEPTH]);
+    words[at + S_TOKENS] = Math.min(tokens, words[at + S_DEPTH] * depths);
     const own = words[at + S_OWN_TOKENS] + passed * words[at + S_OWN_RATE];
-    words[at + S_OWN_TOKENS] = Math.min(own, words[at + S_OWN_DEPTH]);
+    words[at + S_OWN_TOKENS] = Math.min(own, words[at + S_OWN_DEPTH] * depths);
   }
 
   private lock(port: number): void {

@@ -81,6 +81,10 @@ describe('classes of the kernel', () => {
     await qos('p2', 'linux-htb', ['max-rate=20000000'], TWO);
     const input = await sw.ofport('p1');
     await sw.ofctl('add-flow', 'br0', `in_port=${input},icmp,actions=set_queue:7,normal`);
+    await eventually('a ping in class 8', async () => {
+      await h1.ping('10.8.0.2', 1);
+      return ((await sent('p2')).get('8') ?? 0) > 0;
+    });
     const before = await sent('p2');
     expect(await h1.ping('10.8.0.2', 10, 0.05)).toBe(10);
     const after = await sent('p2');
