@@ -80,15 +80,15 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   ) {
     super(name, type, context);
     this.dpifType = type;
-    if (this.link.hwType !== ARPHRD_ETHER || this.link.flags & IFF_LOOPBACK) {
-      this.close();
-      throw openError(name, 'EINVAL');
-    }
     const { native, links } = context;
     const { ifindex } = this.link;
     // What waits beyond half of a port's waits in the worker, where it is counted and bounded.
     const sndBufBytes = sizes.sndBufBytes / 2;
     this.classes = new KernelClasses({ native, links, ifname: name, ifindex, sndBufBytes });
+    if (this.link.hwType !== ARPHRD_ETHER || this.link.flags & IFF_LOOPBACK) {
+      this.close();
+      throw openError(name, 'EINVAL');
+    }
   }
 
   openQueues(n: number): DatapathQueue[] {
