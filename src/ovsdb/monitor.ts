@@ -6,9 +6,9 @@
  *     version 2   update2   { "initial" | "insert" | "modify" | "delete": ... }, with conditions
  *     version 3   update3   the same, with the id of the last transaction
  *
- * While a client takes what it is sent, each commit becomes one update, whose text serves all clients
- * that watch the same. While it does not, or while many watch, commits are merged into one change per
- * row: a slow client costs no more than the database's size.
+ * While a client takes what it is sent, each commit becomes one update, whose text serves all
+ * clients that watch the same. While it does not, or while many watch, commits are merged into one
+ * change per row: a slow client costs no more than the database's size.
  *
  * Not for: sending (session.ts).
  */

@@ -190,8 +190,8 @@ const attached: Omit<{ [T in keyof OpenVSwitchTables]: TableDoc<T> }, keyof type
     columns: {
       dscp: acts('DSCP that packets of the queue are marked with, 0 to 63.'),
       other_config: acts(
-        'min-rate and max-rate, bit/s; burst, bits (linux-htb); priority, the smaller the earlier ' +
-          '(linux-htb).',
+        'min-rate and max-rate, bit/s; burst, bits (linux-htb); priority, the smaller the ' +
+          'earlier (linux-htb).',
       ),
       external_ids: externalIds,
     },
