@@ -24,7 +24,8 @@ const seconds = Number(option('seconds', 3));
 const flows = Number(option('flows', 64));
 const traffic = { frameBytes: [64], flows, burst: 32, vlan: null, ipv6: false };
 const measure = { seconds, traffic, tcpStreams: 1 };
-const KINDS = ['tapswitch', 'tapswitch-export'];
+/** Both by workers: with sFlow, packets have to be sampled there. */
+const KINDS = ['tapswitch-user', 'tapswitch-export'];
 
 /** CPU time so far of the main threads and of all others in a namespace, nanoseconds. */
 function cpuNs(namespace) {
