@@ -36,9 +36,11 @@ const traffic = {
 const measure = { seconds, traffic, tcpStreams: 1 };
 
 /** What the overview page watches. */
-const TOPICS = [...['system', 'bridges', 'ports', 'bonds', 'controllers', 'drops', 'workers']].map(
-  (topic, id) => ({ id, topic }),
-);
+const TOPICS = [
+  { topic: 'ports', params: { history: 0 } },
+  { topic: 'ports', params: { history: 5 } },
+  ...['system', 'bridges', 'bonds', 'controllers', 'drops', 'workers'].map((topic) => ({ topic })),
+].map((subscription, id) => ({ id, ...subscription }));
 
 /** CPU time so far of main threads and of all others, nanoseconds. */
 function cpuNs(pids) {
@@ -98,7 +100,7 @@ async function openConsole(url) {
   const heard = new Set();
   let messages = 0;
   socket.on('message', (data) => {
-    heard.add(JSON.parse(data).topic);
+    heard.add(JSON.parse(data).id);
     messages += 1;
   });
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));

@@ -88,7 +88,7 @@ describe('pages', () => {
     await page.keyboard.press('/');
     await page.keyboard.type('va');
     const table = page.getByRole('grid', { name: 'Ports' });
-    await page.keyboard.press('Escape');
+    await page.getByRole('row', { name: /^br0/ }).waitFor({ state: 'detached' });
     await table.focus();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
@@ -200,5 +200,24 @@ describe('what is watched goes away', () => {
     await page.getByText('Live', { exact: true }).waitFor({ timeout: PATIENCE_MS });
     await eventually('the title', async () => !/^not live/.test(await page.title()));
     await page.context().close();
+  });
+});
+
+describe('a console that needs its token', () => {
+  it('asks for it, and shows nothing before', async () => {
+    const open = await startConsole(sw, ['--listen=0.0.0.0:0'], lab.namespace);
+    const { port } = new URL(open.url);
+    const { page } = await openPage(browser, `http://127.0.0.1:${port}/`);
+    const field = page.getByRole('textbox', { name: 'Token' });
+    await field.fill('not the token at all');
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await page.getByText('That is not the token.').waitFor({ timeout: PATIENCE_MS });
+    expect(await page.getByText('Busiest ports').count()).toBe(0);
+    await field.fill(open.token);
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await page.getByText('Live', { exact: true }).waitFor({ timeout: PATIENCE_MS });
+    await page.getByText('Busiest ports').waitFor({ timeout: PATIENCE_MS });
+    await page.context().close();
+    await open.process.stop();
   });
 });

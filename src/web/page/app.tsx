@@ -4,7 +4,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { System } from '../api/index.js';
-import { useRoute, useTopic } from './live/hooks.js';
+import { useConnection, useRoute, useTopic } from './live/hooks.js';
 import { token } from './live/token.js';
 import { BondsPage } from './pages/bonds.js';
 import { CapturesPage } from './pages/captures.js';
@@ -67,7 +67,7 @@ export function App() {
 
   useEffect(() => token.onAsk(() => setAsking(true)), []);
 
-  const locked = system.error?.code.startsWith('E_WEB_TOKEN') === true && system.data === null;
+  const locked = useConnection().phase === 'refused';
   return (
     <div class={`frame${stale ? ' stale' : ''}`}>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -92,9 +92,7 @@ export function App() {
         </main>
       </div>
       {help ? <Help onClose={() => setHelp(false)} /> : null}
-      {asking || locked ? (
-        <TokenDialog reading={locked} error={system.error} onClose={() => setAsking(false)} />
-      ) : null}
+      {asking ? <TokenDialog reading={locked} onClose={() => setAsking(false)} /> : null}
     </div>
   );
 }

@@ -26,7 +26,8 @@ export interface TopicState<T> {
 }
 
 export interface ConnectionState {
-  phase: 'connecting' | 'open' | 'lost';
+  /** 'refused': the token is missing or wrong. */
+  phase: 'connecting' | 'open' | 'lost' | 'refused';
   /** Page clock, milliseconds, when something was heard last. */
   heardAt: number;
   /** Attempts since the connection was lost. */
@@ -47,6 +48,10 @@ const RETRY_MS_MAX = 3000;
 /** Milliseconds that a topic without watchers goes on: pages that come back find it warm. */
 const LINGER_MS = 250;
 const ID_MAX = 1_000_000;
+/** Milliseconds between messages to the switch at least. */
+const TELL_MS = 150;
+/** RFC 6455 section 7.4. */
+const CLOSE_POLICY = 1008;
 /** Subscriptions in one message. */
 const SUBSCRIBE_MAX = 50;
 
@@ -56,6 +61,11 @@ export class LiveSocket {
   private readonly byId = new Map<number, Watched>();
   private readonly stateListeners = new Set<() => void>();
   private lastId = 0;
+  /** Ids that the switch knows of. */
+  private readonly told = new Set<number>();
+  private toldAt = Number.NEGATIVE_INFINITY;
+  private telling: ReturnType<typeof setTimeout> | null = null;
+  private retry: ReturnType<typeof setTimeout> | undefined;
   private current: ConnectionState = { phase: 'connecting', heardAt: 0, attempts: 0 };
 
   constructor(private readonly url: () => string) {}
@@ -66,29 +76,30 @@ export class LiveSocket {
 
   /** Connects, and again whenever the connection is lost. */
   connect(): void {
+    clearTimeout(this.retry);
     const socket = new WebSocket(this.url());
     this.socket = socket;
     socket.onopen = () => {
       this.change({ phase: 'open', heardAt: performance.now(), attempts: 0 });
       const secret = token.get();
       if (secret !== null) this.send({ token: secret });
-      this.subscribeAll();
+      this.told.clear();
+      this.tell();
     };
     socket.onmessage = (event) => this.heard(String(event.data));
-    socket.onclose = () => this.lost(socket);
-  }
-
-  private subscribeAll(): void {
-    const all = [...this.topics.values()].map(subscription);
-    for (let i = 0; i < all.length; i += SUBSCRIBE_MAX) {
-      this.send({ subscribe: all.slice(i, i + SUBSCRIBE_MAX) });
-    }
+    socket.onclose = ({ code, reason }) => {
+      if (socket !== this.socket) return;
+      if (code === CLOSE_POLICY && reason.includes('token')) this.refused();
+      else this.lost();
+    };
   }
 
   /** Connects at once with what has changed (a token). */
   reconnect(): void {
     this.current.attempts = 0;
-    this.socket?.close();
+    const old = this.socket;
+    this.connect();
+    old?.close();
   }
 
   onState(listener: () => void): () => void {
@@ -122,7 +133,7 @@ export class LiveSocket {
     };
     this.topics.set(topicKey(topic, params), entry);
     this.byId.set(entry.id, entry);
-    this.send({ subscribe: [subscription(entry)] });
+    this.tellSoon();
     return entry;
   }
 
@@ -136,7 +147,32 @@ export class LiveSocket {
   private release(entry: Watched): void {
     if (entry.listeners.size > 0 || !this.byId.delete(entry.id)) return;
     this.topics.delete(topicKey(entry.topic, entry.params));
-    this.send({ unsubscribe: [entry.id] });
+    this.tellSoon();
+  }
+
+  /** Changes that come close together are one message: the switch takes ten of them a second. */
+  private tellSoon(): void {
+    if (this.telling !== null) return;
+    const restMs = this.toldAt + TELL_MS - performance.now();
+    this.telling = setTimeout(() => this.tell(), Math.max(0, restMs));
+  }
+
+  /** Tells the switch which topics have come and gone since it was told last. */
+  private tell(): void {
+    if (this.telling !== null) clearTimeout(this.telling);
+    this.telling = null;
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    this.toldAt = performance.now();
+    const come = [...this.byId.values()].filter(({ id }) => !this.told.has(id));
+    const gone = [...this.told].filter((id) => !this.byId.has(id));
+    for (const { id } of come) this.told.add(id);
+    for (const id of gone) this.told.delete(id);
+    while (come.length > 0 || gone.length > 0) {
+      this.send({
+        unsubscribe: gone.splice(0, SUBSCRIBE_MAX),
+        subscribe: come.splice(0, SUBSCRIBE_MAX).map(subscription),
+      });
+    }
   }
 
   private send(message: ClientMessage): void {
@@ -156,12 +192,17 @@ export class LiveSocket {
     for (const listener of entry.listeners) listener();
   }
 
-  private lost(socket: WebSocket): void {
-    if (socket !== this.socket) return;
+  private lost(): void {
     const { attempts, heardAt } = this.current;
     this.change({ phase: 'lost', heardAt, attempts: attempts + 1 });
     const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempts, 8));
-    setTimeout(() => this.connect(), delayMs);
+    this.retry = setTimeout(() => this.connect(), delayMs);
+  }
+
+  /** Not without the token: trying again makes sense when there is another. */
+  private refused(): void {
+    this.change({ ...this.current, phase: 'refused' });
+    token.ask();
   }
 
   private change(state: ConnectionState): void {

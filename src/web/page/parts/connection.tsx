@@ -3,18 +3,26 @@
  */
 import type { System } from '../../api/index.js';
 import { useConnection, useNow, useTopic } from '../live/hooks.js';
-import { live } from '../live/socket.js';
+import { type ConnectionState, live } from '../live/socket.js';
 import { duration } from '../pure/format.js';
 import { Sign } from './signs.js';
 
 /** Milliseconds of silence on an open connection after which it is not called live. */
 const SILENCE_MS = 7000;
 
+/** What is wrong when nothing is heard. */
+const SILENT: Record<ConnectionState['phase'], string> = {
+  connecting: 'Connecting.',
+  open: 'The console says nothing.',
+  lost: 'The console does not answer. Trying again.',
+  refused: 'The console answers only to those who have its token.',
+};
+
 /** True while the numbers may be old. */
 export function useStale(): boolean {
   const { phase, heardAt } = useConnection();
   const now = useNow(1000);
-  if (phase !== 'open') return heardAt > 0 || phase === 'lost';
+  if (phase !== 'open') return heardAt > 0 || phase !== 'connecting';
   return now - Math.max(heardAt, live.state.heardAt) > SILENCE_MS;
 }
 
@@ -38,11 +46,11 @@ export function ConnectionBanner() {
   const heardAt = live.state.heardAt;
   if (stale) {
     const since = heardAt === 0 ? '' : ` What you see is ${duration((now - heardAt) / 1000)} old.`;
-    const what = phase === 'open' ? 'The switch says nothing.' : 'The console does not answer.';
+    const what = SILENT[phase];
     return (
       <div class="banner" role="alert">
         {what}
-        {since} Trying again.
+        {since}
       </div>
     );
   }

@@ -4,16 +4,13 @@
 import { useState } from 'preact/hooks';
 import { token } from '../live/token.js';
 import { Dialog } from './panel.js';
-import type { FaultLike } from './signs.js';
 
 export function TokenDialog({
   reading,
-  error,
   onClose,
 }: {
   /** Even looking needs it here. */
   reading: boolean;
-  error: FaultLike | null;
   onClose: () => void;
 }) {
   const [value, setValue] = useState('');
@@ -31,7 +28,7 @@ export function TokenDialog({
           : 'Changes need the token that this console was started with.'}{' '}
         It is kept until this tab is closed.
       </p>
-      {reading && held && error !== null ? <p class="fault">{error.message}</p> : null}
+      {reading && held ? <p class="fault">That is not the token.</p> : null}
       <form class="bar" onSubmit={save}>
         <input
           type="password"

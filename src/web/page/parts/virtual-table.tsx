@@ -55,7 +55,13 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const { columns, total, onOpen, label } = props;
   const scroller = useRef<HTMLElement>(null);
   const [place, setPlace] = useState<Place>({ scrollTop: 0, viewport: VIEWPORT_PX });
-  const [current, setCurrent] = useState(-1);
+  // Keys may come faster than the table is drawn: what they move is here, what is drawn in the state.
+  const at = useRef(-1);
+  const [current, draw] = useState(-1);
+  const setCurrent = (index: number): void => {
+    at.current = index;
+    draw(index);
+  };
   const id = useId();
   const rowHeight = rowHeightPx();
   const input = { ...place, rowHeight, total };
@@ -88,12 +94,12 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   };
   const onKeyDown = (event: JSX.TargetedKeyboardEvent<HTMLElement>): void => {
     const page = Math.max(1, Math.floor(place.viewport / rowHeight) - 1);
-    const to = nextRow(event.key, current, page, total);
+    const to = nextRow(event.key, at.current, page, total);
     if (to !== null) {
       event.preventDefault();
       moveTo(to);
     } else if (event.key === 'Enter' && event.target === event.currentTarget) {
-      const row = props.rowAt(current);
+      const row = props.rowAt(at.current);
       if (row !== undefined) onOpen?.(row);
     }
   };
