@@ -6,6 +6,7 @@
  *     a: eth0 10.0.0.1 -- va [br0] bond0 { m1 == n1, m2 == n2 } bond1 [br1] vb -- b: 10.0.0.2
  */
 import { Value } from '@sinclair/typebox/value';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as api from '../../src/web/api/index.js';
 import { eventually } from '../support/command.js';
@@ -216,6 +217,33 @@ describe('a trace', () => {
     const { outputs, passes } = await client.trace({ bridge: 'br0', flow, inPort: 'va' });
     expect(outputs.map(({ bond }) => bond)).toContain('bond0');
     expect(JSON.stringify(passes[0].steps)).toContain('"kind":"normal"');
+  });
+});
+
+describe('any flow or packet', () => {
+  const pieces = fc.constantFrom(
+    ...['ip', 'tcp', 'arp', 'in_port=va', 'nw_src=1.2.3.4', 'dl_vlan=5', 'actions=', 'output:2'],
+    ...['resubmit(,1)', 'learn(table=1)', 'clone(', ')', '(', 'group:1', '--', '%s', '"', 'NORMAL'],
+  );
+  const flows = fc.array(pieces, { minLength: 1, maxLength: 6 }).map((parts) => parts.join(','));
+  const packets = fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes));
+
+  it('is traced or refused, and leaves the switch as it was', async () => {
+    const { pid } = sw;
+    for (const flow of fc.sample(flows, 40)) {
+      const status = await client.trace({ bridge: 'br0', flow }).then(
+        () => 200,
+        (error: api.ConsoleError) => error.status,
+      );
+      expect([200, 400, 422]).toContain(status);
+    }
+    for (const packet of fc.sample(packets, 40)) {
+      const packetHex = `ffffffffffff0200000000010800${packet.toString('hex')}`;
+      const answer = await client.trace({ bridge: 'br0', packetHex, inPort: 'va' });
+      expect(answer.passes.length).toBeGreaterThan(0);
+    }
+    expect(sw.pid).toBe(pid);
+    expect((await fetch(`${web.url}ready`)).status).toBe(200);
   });
 });
 
