@@ -18,6 +18,9 @@ const age = (used: number | null): string => (used === null ? 'never' : `${durat
 const shortMatch = (match: string): string =>
   match.replace(/^recirc_id\(0\),|packet_type\(ns=0,id=0\),/g, '');
 
+/** Without what only debugging wants. */
+const shortActions = (actions: string): string => actions.replace(/, dp-extra-info:.*$/, '');
+
 const number = (
   key: string,
   title: string,
@@ -40,7 +43,7 @@ const COLUMNS: readonly Column<DatapathFlowRow>[] = [
     mono: true,
     width: '14%',
     sortable: true,
-    cell: (f) => f.actions,
+    cell: (f) => shortActions(f.actions),
   },
   number('pps', 'Packets/s', '5.5rem', (f) => packetRate(f.pps)),
   number('bps', 'Rate', '6.5rem', (f) => bitRate(f.bps)),
