@@ -47,7 +47,7 @@ const ROOT_CLASS = QDISC | 0xfffe;
 /** SO_PRIORITY that pfifo_fast puts into its first, second and last band. */
 const BAND_PRIORITIES = [6, 0, 2];
 /** What may go at once at least, as time at the rate: timers of busy machines come late. */
-const BURST_SEC = 0.01;
+const BURST_SEC = 0.05;
 /** What waits in a socket at the port's rate: as long as a worker may take to fill it again. */
 const SOCKET_SEC = 0.02;
 const SOCKET_BYTES_MAX = 4 * 2 ** 20;
