@@ -39,9 +39,18 @@ export class SetupSwitch {
   async start() {
     await this.network();
     const inside = ['ip', 'netns', 'exec', this.namespace];
+    // As Open vSwitch's own start script has it; the same for both.
+    const nice = ['nice', '-n', '-10'];
     const { dist, command, until } = this.tools;
     if (this.name === 'ours') {
-      this.run([...inside, process.execPath, ...this.node, `${dist}/cli/main.js`, 'start']);
+      this.run([
+        ...inside,
+        ...nice,
+        process.execPath,
+        ...this.node,
+        `${dist}/cli/main.js`,
+        'start',
+      ]);
     } else {
       const database = path.join(this.directory, 'conf.db');
       const schema = '/usr/share/openvswitch/vswitch.ovsschema';
@@ -49,8 +58,6 @@ export class SetupSwitch {
       const socket = `${this.directory}/db.sock`;
       this.run(['ovsdb-server', `--remote=punix:${socket}`, '-vconsole:off', database]);
       await until('ovsdb-server', () => this.vsctl('--no-wait', 'show'));
-      // As its own start script does.
-      const nice = ['nice', '-n', '-10'];
       this.run([
         ...inside,
         ...nice,

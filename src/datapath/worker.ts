@@ -5,7 +5,7 @@
  * the control descriptor says so, and the main thread is woken through another descriptor.
  */
 import { randomInt } from 'node:crypto';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadNative, type NativeBinding } from '../native/binding.js';
 import { ArenaSpace } from './arena-space.js';
@@ -77,6 +77,8 @@ const SAMPLES_HELD_MAX = 256;
  * other work, too: with -10 (as Open vSwitch's start script has it) a frame took 5 us, not 2.3.
  */
 const WORKER_NICENESS = -3;
+/** What the daemon was started with. */
+const PROCESS_NICENESS = getPriority(0);
 
 /**
  * This thread before others, or like them: what waits for the main thread must not hold up what
@@ -84,7 +86,7 @@ const WORKER_NICENESS = -3;
  */
 function setNiceness(niceness: number): void {
   try {
-    setPriority(0, niceness);
+    setPriority(0, Math.max(PROCESS_NICENESS + niceness, -20));
   } catch {
     // Without the right to it, it goes without.
   }
