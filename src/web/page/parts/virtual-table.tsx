@@ -55,7 +55,8 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const { columns, total, onOpen, label } = props;
   const scroller = useRef<HTMLElement>(null);
   const [place, setPlace] = useState<Place>({ scrollTop: 0, viewport: VIEWPORT_PX });
-  // Keys may come faster than the table is drawn: what they move is here, what is drawn in the state.
+  // Keys may come faster than the table is drawn: what they move is here, what is drawn in the
+  // state.
   const at = useRef(-1);
   const [current, draw] = useState(-1);
   const setCurrent = (index: number): void => {
