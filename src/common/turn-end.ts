@@ -2,11 +2,12 @@
  * What is sent at the end of a turn of the event loop.
  *
  *     sockets are read:  request -> answer, request -> answer, ...      (composed, not yet sent)
- *     end of the turn:   1. senders hand on their text, in the order in which they had some
- *                        2. work that waits (news for others) is done, and its text handed on
+ *     end of the turn:   1. work that comes first (news for a few) is done, and its text handed on
+ *                        2. senders hand on their text, in the order in which they had some
+ *                        3. work that waits (news for many) is done, and its text handed on
  *
  * Answers of a turn are written one right after the other: a peer that is woken by one is still
- * awake for the next, which makes it cheaper to send. Whoever asked goes before those who only
+ * awake for the next, which makes it cheaper to send. Whoever asked goes before many who only
  * watch, and what they are told of a turn's transactions can be one message.
  *
  * Not for: anything but output; for work that is due at a time see poll-loop.ts.
@@ -18,6 +19,7 @@ export interface Sender {
 }
 
 let senders: Sender[] = [];
+let firstWork: (() => void)[] = [];
 let waitingWork: (() => void)[] = [];
 let isNear = false;
 let isDue = false;
@@ -36,6 +38,12 @@ export function receptionEnds(): void {
 /** Calls `sender.flush()` at the end of the turn. Ask once until then. */
 export function flushAtTurnEnd(sender: Sender): void {
   senders.push(sender);
+  schedule();
+}
+
+/** Calls `work`, which may send or put itself off, before this turn's answers are handed on. */
+export function beforeAnswers(work: () => void): void {
+  firstWork.push(work);
   schedule();
 }
 
@@ -58,6 +66,11 @@ function schedule(): void {
 function endTurn(): void {
   isNear = false;
   isDue = false;
+  const first = firstWork;
+  if (first.length > 0) {
+    firstWork = [];
+    for (const work of first) work();
+  }
   flushSenders();
   const works = waitingWork;
   if (works.length === 0) return;

@@ -2,8 +2,8 @@
  * One client's connection: dispatches its requests, and keeps its monitors, locks and transactions.
  *
  * Updates go to the client that caused them before the answer to its transaction, as RFC 7047 wants
- * it, and to others after the answers (news.ts). They go out only while the client takes them:
- * otherwise its monitors merge what they have to say.
+ * it, and to others before or after the answers (news.ts). They go out only while the client takes
+ * them: otherwise its monitors merge what they have to say.
  *
  * Not for: listening (server.ts), what monitors and transactions are (monitor.ts, trigger.ts).
  */
@@ -256,7 +256,7 @@ export class Session implements LockHolder, TriggerOwner, Watcher {
     return {};
   }
 
-  /** A database has changed. The client is told after those who wait for answers. */
+  /** A database has changed. The client is told at the end of the turn. */
   commit(commit: Commit): void {
     if (this.monitors.size === 0) return;
     for (const { monitor } of this.monitors.values()) {
