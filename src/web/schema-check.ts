@@ -21,9 +21,23 @@ export function checker(schema: TSchema, what: string, converts: boolean): Check
     if (check.Check(converted)) return converted;
     const [first] = check.Errors(converted);
     const where = `${what}${first?.path ?? ''}`;
-    const message = first?.message ?? 'it is not right';
+    const wanted = first === undefined ? null : expectation(first.schema);
+    const message = wanted === null ? (first?.message ?? 'it is not right') : `expected ${wanted}`;
     throw new TapswitchError('E_WEB_REQUEST', `${where}: ${message}`);
   };
+}
+
+/** What a choice of several is, in words: 'integer from 0 to 4095 or null'; null: no choice. */
+function expectation(schema: TSchema): string | null {
+  const choices = schema.anyOf as TSchema[] | undefined;
+  if (choices === undefined) return null;
+  const words = choices.map((choice) => {
+    const { const: value, type, minimum, maximum } = choice;
+    if (value !== undefined) return JSON.stringify(value);
+    if (minimum === undefined || maximum === undefined) return String(type ?? 'something else');
+    return `${type} from ${minimum} to ${maximum}`;
+  });
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 /** Checks parameters of topics as GET does those of path and query together. */

@@ -6,11 +6,12 @@
  * Not for: what a route answers (routes/, ../topics), the WebSocket (live.ts).
  */
 import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import type { TSchema } from '@sinclair/typebox';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TapswitchError } from '../../common/errors.js';
 import type { Console } from '../console.js';
 import { addCaptureRoutes } from '../routes/captures.js';
@@ -56,6 +57,12 @@ export async function buildServer(parts: Console, options: HttpOptions): Promise
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
     http: { maxHeaderSize: HEADER_BYTES_MAX },
     exposeHeadRoutes: true,
+    // An address that cannot be decoded meets neither hooks nor the error handler.
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const { status, body } = answerTo(error);
+      void reply.headers(SECURITY_HEADERS).code(status).send(body);
+    },
+    clientErrorHandler: refuseBytes,
   });
   app.server.maxConnections = 512;
   // JSON alone: a form of another site cannot send it.
@@ -116,6 +123,19 @@ function checkRequest(request: FastifyRequest, rules: AccessRules): void {
   const isApi = url.startsWith('/api/') || url.startsWith('/metrics');
   if (isApi || !reads) checkSite(headers, !reads);
   if (isApi && !routeOptions.config.open) checkReader(bearerOf(headers), rules);
+}
+
+/** What cannot be read as a request is answered, and the connection ended. */
+function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const large = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = large ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const message = large ? 'the headers are too long' : 'that is no HTTP request';
+  const body = JSON.stringify({ code: 'E_WEB_REQUEST', message });
+  const head = `Content-Type: application/json\r\nContent-Length: ${body.length}`;
+  if (socket.writable)
+    socket.write(`HTTP/1.1 ${status}\r\n${head}\r\nConnection: close\r\n\r\n${body}`);
+  socket.destroySoon();
 }
 
 function notFound({ url, method }: FastifyRequest): TapswitchError {

@@ -8,11 +8,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Type } from '@sinclair/typebox';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { WarpClock } from '../../../src/common/clock.js';
 import { type RunningWeb, startWeb } from '../../../src/web/index.js';
+import { checker } from '../../../src/web/schema-check.js';
 
 const RUNS = Number(process.env.TAPSWITCH_WEB_FUZZ ?? 300);
 const TOKEN = 'a-token-that-is-long-enough';
@@ -254,7 +256,20 @@ describe('too much', () => {
   });
 
   it('of headers is refused', async () => {
-    expect(status(await request(local, 'GET /health', { 'x-long': 'x'.repeat(20_000) }))).toBe(431);
+    const answer = await request(local, 'GET /health', { 'x-long': 'x'.repeat(20_000) });
+    expect(status(answer)).toBe(431);
+    expect(answer).toContain('"code":"E_WEB_REQUEST"');
+  });
+
+  it('of an address is refused with a code, and what a choice is told', async () => {
+    const answer = await request(local, 'GET /%ff%fe%', {});
+    expect(status(answer)).toBe(400);
+    expect(answer).toContain('"code":"E_WEB_REQUEST"');
+    const tag = Type.Union([Type.Integer({ minimum: 0, maximum: 4095 }), Type.Null()]);
+    const check = checker(Type.Object({ tag }), 'body', false);
+    const refused = 'body/tag: expected integer from 0 to 4095 or null';
+    expect(() => check({ tag: 5000 })).toThrow(refused);
+    expect(check({ tag: null })).toEqual({ tag: null });
   });
 
   it('of one message, of messages, or of nonsense ends the connection', async () => {
