@@ -238,14 +238,20 @@ export class Classifier<R extends ClassifierRule> {
     this.inOrder = true;
   }
 
-  /** Every rule, in no order that means anything. */
+  /** Every rule: masks by falling highest priority, of one mask in the order in which they came. */
   *rules(): Generator<R> {
-    for (const subtable of this.subtables) yield* subtable.store.all();
+    for (const subtable of this.orderedSubtables()) yield* subtable.store.all();
+  }
+
+  /** For those who go through them over many turns, in which there may be others. */
+  private orderedSubtables(): readonly Subtable<R>[] {
+    if (!this.inOrder) this.order();
+    return [...this.subtables];
   }
 
   /** Every rule whose packets `target` covers (a loose flow-mod's or a request's choice). */
   *covered(target: Match): Generator<R> {
-    for (const subtable of this.subtables) {
+    for (const subtable of this.orderedSubtables()) {
       if (maskWithin(target.mask, subtable.mask)) yield* subtable.covered(target);
     }
   }
