@@ -260,33 +260,39 @@ for (const [kind, make] of [
       },
     );
 
-    it.runIf(n === 4)('by hash, or within the class, what was not received', async () => {
-      const tcs = ['1@0', `${n - 1}@1`].join(',');
-      const map = `other_config:prio-tc-map="${CLASSES.classOf.join(',')}"`;
-      const rules = ['other_config:num-tc=2', map, `other_config:tc-queues="${tcs}"`];
-      const ranges = [
-        { count: 1, offset: 0 },
-        { count: n - 1, offset: 1 },
-      ];
-      for (const classes of [null, { ...CLASSES, ranges }]) {
-        await configure(sink, [NO_XPS, ...(classes ? rules : [])]);
-        const sent = frames(5).slice(0, 5);
-        const before = await sink.counts();
-        for (const frame of sent) {
-          const hex = Buffer.from(frame).toString('hex');
-          await sw.ofctl('packet-out', 'br0', `in_port=controller packet=${hex} actions=${output}`);
+    if (n === 4) {
+      it('by hash, or within the class, what was not received', async () => {
+        const tcs = ['1@0', `${n - 1}@1`].join(',');
+        const map = `other_config:prio-tc-map="${CLASSES.classOf.join(',')}"`;
+        const rules = ['other_config:num-tc=2', map, `other_config:tc-queues="${tcs}"`];
+        const ranges = [
+          { count: 1, offset: 0 },
+          { count: n - 1, offset: 1 },
+        ];
+        for (const classes of [null, { ...CLASSES, ranges }]) {
+          await configure(sink, [NO_XPS, ...(classes ? rules : [])]);
+          const sent = frames(5).slice(0, 5);
+          const before = await sink.counts();
+          for (const frame of sent) {
+            const hex = Buffer.from(frame).toString('hex');
+            await sw.ofctl(
+              'packet-out',
+              'br0',
+              `in_port=controller packet=${hex} actions=${output}`,
+            );
+          }
+          const expected = new Array<number>(n).fill(0);
+          for (const frame of sent) {
+            const port: ModelPort = { queues: n, xps: [], classes };
+            const choice = freshChoice(port, { hash: hashOf(frame), priority: 5, recorded: null });
+            expected[choice.queue] += 1;
+          }
+          await eventually(`the packets on ${sink.name}`, async () => {
+            const left = (await sink.counts()).map((count, queue) => count - before[queue]);
+            return left.join() === expected.join();
+          });
         }
-        const expected = new Array<number>(n).fill(0);
-        for (const frame of sent) {
-          const port: ModelPort = { queues: n, xps: [], classes };
-          const choice = freshChoice(port, { hash: hashOf(frame), priority: 5, recorded: null });
-          expected[choice.queue] += 1;
-        }
-        await eventually(`the packets on ${sink.name}`, async () => {
-          const left = (await sink.counts()).map((count, queue) => count - before[queue]);
-          return left.join() === expected.join();
-        });
-      }
-    });
+      });
+    }
   });
 }
