@@ -1,11 +1,10 @@
 /**
- * All bridges of a daemon: its datapaths, their turns, and the control socket's commands on them.
+ * All bridges of a daemon: their datapaths and turns.
  */
 import type { Clock } from '../common/clock.js';
 import { NEVER } from '../common/clock.js';
 import type { Dpif } from '../datapath/dpif.js';
 import { OfprotoBacker } from './backer.js';
-import { type OfprotoCommand, ofprotoCommands } from './commands/index.js';
 import { macLearningTotals } from './mac-learning.js';
 import type { Ofproto } from './ofproto.js';
 import { defaultUdpifSettings, type UdpifSettings } from './settings.js';
@@ -54,11 +53,6 @@ export class OfprotoRegistry {
   setUdpifSettings(settings: UdpifSettings): void {
     this.settings = { ...settings };
     for (const backer of this.backersByType.values()) backer.settings = { ...settings };
-  }
-
-  /** The control socket's commands on bridges, bonds, MAC tables and datapaths. */
-  commands(): OfprotoCommand[] {
-    return ofprotoCommands(this);
   }
 
   /** What memory/show counts of this layer, under Open vSwitch's names. */

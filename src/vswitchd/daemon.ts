@@ -13,7 +13,7 @@ import { OVS_INTERFACE_VERSION } from '../common/version.js';
 import { createDpif } from '../datapath/index.js';
 import { loadNative } from '../native/binding.js';
 import { NetdevRegistry } from '../netdev/index.js';
-import { OfprotoRegistry } from '../ofproto/index.js';
+import { OfprotoRegistry, ofprotoCommands } from '../ofproto/index.js';
 import type { Changes } from '../ovsdb/idl/index.js';
 import { Idl } from '../ovsdb/idl/index.js';
 import { registerBridgeCommands } from './bridge-commands.js';
@@ -106,7 +106,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
   }
   if (database) removals.push(loop.add(database.server), loop.add(database.remotes));
   removals.push(loop.add(idl), loop.add(netdevs), loop.add(registry), loop.add(running));
-  for (const command of registry.commands()) {
+  for (const command of ofprotoCommands(registry)) {
     unixctl.register(
       command.name,
       command.usage,

@@ -9,7 +9,7 @@ import type { OfMessage } from '../../openflow/messages.js';
 import { protocolsToString } from '../../openflow/protocols.js';
 import { formatMessage } from '../../openflow/syntax/message-format.js';
 import { parseFlowMonitor } from '../../openflow/syntax/monitor-parse.js';
-import { type Names, NO_NAMES } from '../../openflow/syntax/names.js';
+import { NO_NAMES } from '../../openflow/syntax/names.js';
 import { atoi } from '../../openflow/syntax/scan.js';
 import { isDetachedChild } from '../daemon/detach.js';
 import { runDaemon, type Service } from '../daemon/life.js';
@@ -18,6 +18,7 @@ import { detachWithOutput } from './background.js';
 import { fatal, OfctlExit } from './errors.js';
 import { syntaxOrFail } from './flow-source.js';
 import { registerMonitorCommands } from './monitor-control.js';
+import { MonitorOutput } from './monitor-output.js';
 import type { Session, SwitchConnection } from './session.js';
 import { fetchConfig } from './show-commands.js';
 
@@ -27,34 +28,6 @@ const NXT = 1;
 const MISS_SEND_LEN_MAX = 0xffff;
 /** Versions in which a switch can be asked for packets with invalid TTLs. */
 const INVALID_TTL_VERSIONS = [1, 2, 3];
-
-/** What is printed, and whether it is time to. */
-export class MonitorOutput {
-  /** Set-up is done: frames from now on are shown. */
-  printing = false;
-  /** Takes the text; standard error until a file is named. */
-  write: (text: string) => void;
-  names: Names = NO_NAMES;
-  /** Told of each frame shown. */
-  onShown: (frame: Uint8Array) => void = () => {};
-
-  constructor(readonly session: Session) {
-    this.write = (text) => void session.io.stderr.write(text);
-  }
-
-  show(frame: Uint8Array): void {
-    if (!this.printing) return;
-    const { options } = this.session;
-    const when = options.timestamp ? `${timestamp(new Date())}: ` : '';
-    this.write(when + formatMessage(frame, this.names, options.verbosity + 2));
-    this.onShown(frame);
-  }
-}
-
-/** `2024-01-31 12:34:56.789` */
-function timestamp(now: Date): string {
-  return now.toISOString().replace('T', ' ').replace('Z', '');
-}
 
 export async function monitor(s: Session, [name, ...args]: string[]): Promise<void> {
   if (args.includes('invalid_ttl')) limitToInvalidTtl(s);

@@ -9,7 +9,7 @@ import { parseHexBytes } from '../../openflow/syntax/action-parse-args.js';
 import { formatMessage } from '../../openflow/syntax/message-format.js';
 import { type UnixctlCommand, UnixctlError, type UnixctlServer } from '../../unixctl/server.js';
 import { errorText, OfctlFatal } from './errors.js';
-import type { MonitorOutput } from './monitor-commands.js';
+import type { MonitorOutput } from './monitor-output.js';
 import { parsePacketOut } from './packet-out.js';
 import type { Session, SwitchConnection } from './session.js';
 

@@ -7,7 +7,12 @@
 import { createDpif } from '../../datapath/index.js';
 import { loadNative } from '../../native/binding.js';
 import { NetdevRegistry } from '../../netdev/index.js';
-import { defaultBundleSettings, Ofproto, OfprotoRegistry } from '../../ofproto/index.js';
+import {
+  defaultBundleSettings,
+  Ofproto,
+  OfprotoRegistry,
+  ofprotoCommands,
+} from '../../ofproto/index.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { DaemonContext, Service } from '../daemon/life.js';
 import type { OpenflowdFlags } from './index.js';
@@ -57,7 +62,7 @@ export class StandaloneBridge implements Service {
       })),
     );
     this.removals.push(loop.add(this.netdevs), loop.add(this.registry));
-    for (const { name, usage, minArgs, maxArgs, run } of this.registry.commands()) {
+    for (const { name, usage, minArgs, maxArgs, run } of ofprotoCommands(this.registry)) {
       unixctl.register(name, usage, minArgs, maxArgs, (_name, args) => run(args));
     }
     await ofproto.listenMgmt(mgmtPath);

@@ -9,9 +9,13 @@
 
 import { Datum } from '../../ovsdb/datum.js';
 import type { DbSchema, IdlRow, IdlTxn, MonitorSpec, RowValue } from '../../ovsdb/idl/index.js';
+import type { CliIo } from '../io.js';
 import type { ConfigCache } from './config-cache.js';
 import type { SymbolTable } from './symbols.js';
 import type { RecordTable } from './table.js';
+
+/** Where output goes, and what is known of the world outside. */
+export type VsctlIo = Pick<CliIo, 'stdout' | 'stderr' | 'env' | 'programName' | 'hints'>;
 
 /** A command as typed: `[--option[=value]...] name [argument...]`. */
 export interface ParsedCommand {

@@ -19,17 +19,15 @@ import { openVSwitchSchema } from '../../ovsdb/open-vswitch-schema.js';
 import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
 import { directories } from '../daemon/dirs.js';
 import { UsageError } from '../getopt.js';
-import type { CliIo } from '../io.js';
 import { hintIfNotRunning } from '../switch-hint.js';
 import { versionText } from '../version.js';
 import { escapeArgs, parseCommands } from './command-line.js';
 import { COMMAND_TABLE, completionLine } from './commands.js';
+import type { VsctlIo } from './context.js';
 import { CtlError, CtlExit, DbConnectionError } from './errors.js';
 import { type GlobalOptions, parseOptions } from './options.js';
 import { VsctlRun } from './run.js';
 import { optionsText, usageText } from './usage.js';
-
-export type VsctlIo = Pick<CliIo, 'stdout' | 'stderr' | 'env' | 'programName' | 'hints'>;
 
 /** Sends warnings to the standard error while a command runs. */
 class StderrSink implements LogSink {

@@ -16,9 +16,14 @@ import { Idl, IdlTxn, type MonitorSpec, type TxnResult } from '../../ovsdb/idl/i
 import { directories } from '../daemon/dirs.js';
 import { escapeArgs } from './command-line.js';
 import { connectionErrorText, splitRemotes } from './connection.js';
-import { CommandContext, type ParsedCommand, type RunContext, type Warn } from './context.js';
+import {
+  CommandContext,
+  type ParsedCommand,
+  type RunContext,
+  type VsctlIo,
+  type Warn,
+} from './context.js';
 import { CtlError, DbConnectionError } from './errors.js';
-import type { VsctlIo } from './index.js';
 import type { GlobalOptions } from './options.js';
 import { SymbolTable } from './symbols.js';
 import { formatRecords } from './table.js';

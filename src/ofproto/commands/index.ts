@@ -17,6 +17,7 @@ import { upcallCommands } from './upcall-commands.js';
 
 export type { OfprotoCommand } from './command.js';
 
+/** The control socket's commands on bridges, bonds, MAC tables and datapaths. */
 export function ofprotoCommands(registry: OfprotoRegistry): OfprotoCommand[] {
   return [
     ...bondCommands(registry),

@@ -9,8 +9,8 @@
  */
 import { fail, NX_VENDOR_ID, type OfErrorName, OfpError, ONF_VENDOR_ID } from '../errors.js';
 import type { OfMessage } from '../messages.js';
-import { placeName } from '../syntax/message-names.js';
 import { Reader, Writer } from './buffer.js';
+import { type MessagePlace, placeName } from './message-names.js';
 import type { CodecOptions, MessageClass, MessageContext, MessageRow } from './message-row.js';
 import { ASYNC_ROWS } from './messages-async.js';
 import { BUNDLE_ROWS } from './messages-bundle.js';
@@ -29,6 +29,7 @@ import { forgetMask } from './oxm-write.js';
 import { PORT_ROWS } from './ports.js';
 import { codecWarning } from './warnings.js';
 
+export type { MessagePlace } from './message-names.js';
 export type { CodecOptions, MessageClass } from './message-row.js';
 
 export const HEADER_LENGTH = 8;
@@ -201,17 +202,6 @@ export function decodeMessage(
     if (e instanceof OfpError) return { error: e.error, xid };
     throw e;
   }
-}
-
-export interface MessagePlace {
-  cls: MessageClass;
-  number: number;
-  /** Statistics: another message of the same reply follows. */
-  more: boolean;
-  xid: number;
-  version: number;
-  /** As in the decoded message. */
-  type: OfMessage['type'];
 }
 
 /**

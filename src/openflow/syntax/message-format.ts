@@ -12,6 +12,7 @@ import {
   identifyMessage,
   type MessagePlace,
 } from '../codec/index.js';
+import { placeName } from '../codec/message-names.js';
 import { codecWarning } from '../codec/warnings.js';
 import { matchAny } from '../match.js';
 import type {
@@ -47,7 +48,6 @@ import {
 } from './group-format.js';
 import { formatHello } from './hello-format.js';
 import { formatMatch } from './match-format.js';
-import { placeName } from './message-names.js';
 import { formatMonitoring } from './monitor-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
 import { formatNxmText } from './nxm-text.js';

@@ -6,7 +6,28 @@
  *       emc hits: 100 ...
  *       port: p0    queue-id:  0 (enabled)   pmd usage:  3 %
  */
-import type { WorkerTotals } from './workers.js';
+import type { Worker } from '../api/index.js';
+
+/** Totals of one worker, whoever gave them. */
+export interface WorkerTotals {
+  cpu: number;
+  numa: number;
+  alive: boolean;
+  isolated: boolean;
+  counters: {
+    received: number;
+    recirculated: number;
+    cacheHits: number;
+    megaflowHits: number;
+    missed: number;
+    lost: number;
+    sent: number;
+    sendCalls: number;
+    busyCycles: number;
+    totalCycles: number;
+  };
+  queues: Worker['queues'];
+}
 
 export function parsePmds(stats: string, queues: string): WorkerTotals[] {
   const byThread = new Map(threads(queues));

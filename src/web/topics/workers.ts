@@ -6,30 +6,9 @@ import { type Worker, Workers } from '../api/index.js';
 import { RingHistory, rounded } from '../ring-history.js';
 import { Sampled } from '../sampled.js';
 import type { Subject } from '../subject/subject.js';
-import { parsePmds } from './pmd-text.js';
+import { parsePmds, type WorkerTotals } from './pmd-text.js';
 import { Rates } from './rates.js';
 import type { Resource } from './resource.js';
-
-/** Totals of one worker, whoever gave them. */
-export interface WorkerTotals {
-  cpu: number;
-  numa: number;
-  alive: boolean;
-  isolated: boolean;
-  counters: {
-    received: number;
-    recirculated: number;
-    cacheHits: number;
-    megaflowHits: number;
-    missed: number;
-    lost: number;
-    sent: number;
-    sendCalls: number;
-    busyCycles: number;
-    totalCycles: number;
-  };
-  queues: Worker['queues'];
-}
 
 interface DatapathWorkers {
   datapath: string;

@@ -1,6 +1,7 @@
 /** How a bond knows its links (carrier, miimon), its text, and what it says of its members. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bondReport } from '../../../src/ofproto/bond-status.js';
+import { ofprotoCommands } from '../../../src/ofproto/index.js';
 import type { Ofproto } from '../../../src/ofproto/ofproto.js';
 import {
   type BondSettings,
@@ -114,7 +115,7 @@ describe('a member says why', () => {
 describe('bridge/dump-flows', () => {
   it("shows the entries behind a balance-tcp bond's recirculation", () => {
     build({ mode: 'balance-tcp' });
-    const dump = sw.registry.commands().find(({ name }) => name === 'bridge/dump-flows');
+    const dump = ofprotoCommands(sw.registry).find(({ name }) => name === 'bridge/dump-flows');
     const text = String(dump?.run(['br1']));
     const counts = 'duration=0s, n_packets=0, n_bytes=0';
     const match = 'priority=20,recirc_id=0x1,dp_hash=0xff/0xff';

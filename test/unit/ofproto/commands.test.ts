@@ -1,5 +1,6 @@
 /** The control socket's commands: text as users of Open vSwitch know it. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ofprotoCommands } from '../../../src/ofproto/index.js';
 import type { Ofproto } from '../../../src/ofproto/ofproto.js';
 import { NO_FLAGS } from '../../../src/ofproto/rule.js';
 import { defaultBondSettings, defaultBundleSettings } from '../../../src/ofproto/settings.js';
@@ -28,7 +29,7 @@ describe('control socket commands', () => {
   });
 
   function run(name: string, ...args: string[]): string {
-    const command = sw.registry.commands().find((c) => c.name === name);
+    const command = ofprotoCommands(sw.registry).find((c) => c.name === name);
     if (command === undefined) throw new Error(`no command ${name}`);
     expect(args.length).toBeGreaterThanOrEqual(command.minArgs);
     expect(args.length).toBeLessThanOrEqual(command.maxArgs);

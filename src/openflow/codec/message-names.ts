@@ -1,8 +1,8 @@
 /**
  * Names of messages as ovs-ofctl prints them.
  */
-import type { MessagePlace } from '../codec/index.js';
 import type { OfMessage } from '../messages.js';
+import type { MessageClass } from './message-row.js';
 
 const STATS_NAMES = [
   ...['DESC', 'FLOW', 'AGGREGATE', 'TABLE', 'PORT', 'QUEUE', 'GROUP', 'GROUP_DESC'],
@@ -42,6 +42,18 @@ const NX_NAMES: Record<number, string> = {
 
 /** The ONF's number of flow monitors in OpenFlow 1.3. */
 const ONF_MONITOR = 1870;
+
+/** Which message a frame is, as its header and the start of its body tell. */
+export interface MessagePlace {
+  cls: MessageClass;
+  number: number;
+  /** Statistics: another message of the same reply follows. */
+  more: boolean;
+  xid: number;
+  version: number;
+  /** As in the decoded message. */
+  type: OfMessage['type'];
+}
 
 /** A message's name: `OFPT_HELLO`, `NXST_FLOW reply`. */
 export function placeName(place: MessagePlace, msg: OfMessage | undefined): string {
