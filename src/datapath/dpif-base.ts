@@ -11,7 +11,6 @@ import { flowClass } from '../packet/extract.js';
 import { type FlowWords, W_DL_TYPE } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { BondBuckets } from './bond-buckets.js';
-import { compileActions } from './compile-actions.js';
 import type {
   DpFlow,
   DpFlowStats,
@@ -30,6 +29,7 @@ import { FlowRegistry, InstalledFlow } from './flow-registry.js';
 import { type DpMeterConfig, type DpMeterStats, MeterTable } from './meter-table.js';
 import type { OdpAction } from './odp-actions.js';
 import { formatOdpActions, formatOdpKey, formatUfid } from './odp-format.js';
+import { SharedPrograms } from './shared-programs.js';
 import {
   C_CACHE_HIT,
   C_LOST,
@@ -89,6 +89,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   abstract readonly type: string;
   protected readonly portTable: (PortEntry<N> | undefined)[] = [];
   protected readonly flowRegistry: FlowRegistry;
+  protected readonly programs = new SharedPrograms();
   protected readonly meters = MeterTable.create();
   readonly bonds = new BondBuckets(() => this.workerStats());
   protected upcallHandler: (upcall: Upcall) => void = () => {};
@@ -161,14 +162,14 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   }
 
   flowPut(put: FlowPut, worker?: number): DpFlow {
-    const program = compileActions(put.actions);
+    const { actions, program } = this.programs.of(put.actions);
     const masked = this.flowRegistry.masked(put);
     let flow = this.flowRegistry.find(masked);
     if (flow) {
-      flow.actions = put.actions;
+      flow.actions = actions;
       this.replace(flow, program);
     } else {
-      flow = this.flowRegistry.add(put, masked);
+      flow = this.flowRegistry.add(put, masked, actions);
       for (const stats of this.workerStats()) stats.clearFlow(flow.slot);
     }
     for (let w = 0; w < this.workerStats().length; w++) {
@@ -189,8 +190,8 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
     );
   }
 
-  flowModify(flow: DpFlow, actions: readonly OdpAction[]): void {
-    const program = compileActions(actions);
+  flowModify(flow: DpFlow, wanted: readonly OdpAction[]): void {
+    const { actions, program } = this.programs.of(wanted);
     const installed = installedFlow(flow);
     if (installed.deleted) return;
     installed.actions = actions;

@@ -14,7 +14,6 @@ import { TapswitchError } from '../common/errors.js';
 import { dummyPortNumber } from '../netdev/dummy-netdev.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
-import { compileActions } from './compile-actions.js';
 import type { DpifSettings, DpNetdev, FrameBytes, Upcall } from './dpif.js';
 import { DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DropReason } from './drop-reasons.js';
@@ -103,7 +102,7 @@ export class DpifDummy extends DpifBase<DummyDevice> {
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
     const writer = new CommandWriter();
-    writer.execute(frame, key, compileActions(actions));
+    writer.execute(frame, key, this.programs.of(actions).program);
     this.enqueue(() => this.command(writer));
   }
 
@@ -145,7 +144,8 @@ export class DpifDummy extends DpifBase<DummyDevice> {
   }
 
   protected install(flow: InstalledFlow, program: ActionProgram): void {
-    this.engine.flowPut(flow.slot, flow.masked, program);
+    const { words, masks, values } = flow.masked;
+    this.engine.flowPut(flow.slot, { words, masks, values: values.slice() }, program);
   }
 
   protected replace(flow: InstalledFlow, program: ActionProgram): void {

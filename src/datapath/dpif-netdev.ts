@@ -17,7 +17,6 @@ import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { AfterFlush } from './after-flush.js';
-import { compileActions } from './compile-actions.js';
 import type {
   DpFlow,
   DpFlowStats,
@@ -132,7 +131,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   }
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
-    const program = compileActions(actions);
+    const { program } = this.programs.of(actions);
     const worker = this.slots.first;
     if (!worker?.acceptsPackets) {
       // The worker owns its counters: nobody else may write them.
@@ -448,7 +447,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     for (const flow of this.flowRegistry) {
       if (missing && (flow.workers & (1 << index)) !== 0) continue;
       flow.workers |= 1 << index;
-      handle?.commands.flowPut(flow.slot, flow.masked, compileActions(flow.actions));
+      handle?.commands.flowPut(flow.slot, flow.masked, this.programs.of(flow.actions).program);
     }
     handle?.schedule();
   }

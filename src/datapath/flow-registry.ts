@@ -17,10 +17,10 @@ import { type MaskedKey, MegaflowTable } from './megaflow-table.js';
 import type { OdpAction } from './odp-actions.js';
 
 /** A mask that installed flows share, whole and as the words that it consults. */
-interface SharedMask {
+interface SharedMask extends MaskedKey {
   readonly whole: FlowWords;
-  readonly words: Int32Array;
-  readonly masks: Int32Array;
+  /** Of the flow that was asked for last. */
+  readonly values: Int32Array;
   flows: number;
 }
 
@@ -55,16 +55,20 @@ export class InstalledFlow implements DpFlow {
     this.keys.read(this.slot, into);
   }
 
+  /** Its masked key: good until that of another flow is asked for. */
   get masked(): MaskedKey {
-    const { words, masks } = this.shared;
     this.keys.read(this.slot, scratchKey);
-    const values = new Int32Array(words.length);
-    for (let i = 0; i < words.length; i++) values[i] = scratchKey[words[i]] & masks[i];
-    return { words, masks, values };
+    return maskKey(this.shared, scratchKey);
   }
 }
 
 const scratchKey = newFlow();
+
+function maskKey(shared: SharedMask, key: FlowWords): SharedMask {
+  const { words, masks, values } = shared;
+  for (let i = 0; i < words.length; i++) values[i] = key[words[i]] & masks[i];
+  return shared;
+}
 
 function maskHash(mask: FlowWords): number {
   let hash = 0;
@@ -87,6 +91,8 @@ export class FlowRegistry {
   private readonly keys = new KeyStore();
   /** By hash. */
   private readonly masks = new Map<number, SharedMask[]>();
+  /** Flows that follow each other mostly have the same. */
+  private recentMask: SharedMask | null = null;
   private readonly bySlot: (InstalledFlow | undefined)[] = [];
   private readonly freeSlots: number[] = [];
   private nextSlot = 0;
@@ -116,22 +122,21 @@ export class FlowRegistry {
     return slot < 0 ? undefined : this.bySlot[slot];
   }
 
-  /** The masked key of a put; what it shares with other flows is not copied. */
-  masked(put: FlowPut): MaskedKey {
-    const { words, masks } = this.sharedMask(put.mask);
-    const values = new Int32Array(words.length);
-    for (let i = 0; i < words.length; i++) values[i] = put.key[words[i]] & masks[i];
-    return { words, masks, values };
+  /** The masked key of a put: good until that of another flow is asked for. */
+  masked(put: FlowPut): SharedMask {
+    return maskKey(this.sharedMask(put.mask), put.key);
   }
 
   /**
    * Takes a slot for a new flow.
    * @param masked of this very put
+   * @param actions that do what the put's do
    * @throws TapswitchError E_FLOW_LIMIT when there is none
    */
-  add(put: FlowPut, masked: MaskedKey): InstalledFlow {
+  add(put: FlowPut, masked: SharedMask, actions: readonly OdpAction[]): InstalledFlow {
     const slot = this.freeSlots.pop() ?? this.nextSlot;
     if (slot >= this.flowSlots) {
+      if (masked.flows === 0) this.dropMask(masked);
       throw new TapswitchError(
         'E_FLOW_LIMIT',
         `the datapath holds ${this.flowSlots} flows already`,
@@ -139,10 +144,9 @@ export class FlowRegistry {
       );
     }
     if (slot === this.nextSlot) this.nextSlot++;
-    const shared = this.sharedMask(put.mask);
-    shared.flows++;
+    masked.flows++;
     this.keys.put(slot, put.key);
-    const flow = new InstalledFlow(this.nextId++, slot, this.keys, shared, put.actions);
+    const flow = new InstalledFlow(this.nextId++, slot, this.keys, masked, actions);
     this.bySlot[slot] = flow;
     this.table.insert(masked, slot);
     this.count++;
@@ -167,6 +171,13 @@ export class FlowRegistry {
   }
 
   private sharedMask(mask: FlowWords): SharedMask {
+    if (this.recentMask !== null && sameMask(this.recentMask.whole, mask)) return this.recentMask;
+    const shared = this.findMask(mask);
+    this.recentMask = shared;
+    return shared;
+  }
+
+  private findMask(mask: FlowWords): SharedMask {
     const hash = maskHash(mask);
     const list = this.masks.get(hash) ?? [];
     const known = list.find(({ whole }) => sameMask(whole, mask));
@@ -177,6 +188,7 @@ export class FlowRegistry {
       whole: mask.slice(),
       words: Int32Array.from(words),
       masks: Int32Array.from(words, (w) => mask[w]),
+      values: new Int32Array(words.length),
       flows: 0,
     };
     this.masks.set(hash, [...list, made]);
@@ -184,6 +196,7 @@ export class FlowRegistry {
   }
 
   private dropMask(mask: SharedMask): void {
+    if (this.recentMask === mask) this.recentMask = null;
     const hash = maskHash(mask.whole);
     const left = this.masks.get(hash)?.filter((other) => other !== mask) ?? [];
     if (left.length > 0) this.masks.set(hash, left);

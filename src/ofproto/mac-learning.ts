@@ -90,6 +90,8 @@ export class MacLearning<B extends object> {
   private readonly perBundle = new Map<B, BundleMacs<B>>();
   /** By number of entries. */
   private readonly byUsage = new MaxHeap<BundleMacs<B>>();
+  /** The last of all, and of its bundle; null when that one is gone. */
+  private newest: MacEntry<B> | null = null;
   private nStatic = 0;
   /** Monotonic seconds when the next gratuitous ARP lock ends. */
   private lockEnds = Number.POSITIVE_INFINITY;
@@ -230,6 +232,7 @@ export class MacLearning<B extends object> {
     table.set(macKey(mac, vlan), entry);
     this.lru.add(entry);
     this.addToBundle(entry, bundle);
+    this.newest = entry;
     if (learned) this.count('learned');
     return entry;
   }
@@ -247,6 +250,8 @@ export class MacLearning<B extends object> {
   }
 
   private touch(entry: MacEntry<B>): void {
+    if (entry === this.newest) return;
+    this.newest = entry;
     this.lru.delete(entry);
     this.lru.add(entry);
     const macs = this.perBundle.get(entry.bundle);
@@ -255,6 +260,7 @@ export class MacLearning<B extends object> {
   }
 
   private setBundle(entry: MacEntry<B>, bundle: B): void {
+    // The last of its new bundle it is in any case; of all, `touch` has made it.
     this.dropFromBundle(entry);
     entry.bundle = bundle;
     this.addToBundle(entry, bundle);
@@ -273,6 +279,7 @@ export class MacLearning<B extends object> {
 
   private remove(entry: MacEntry<B>): void {
     if (entry.expires === STATIC) this.nStatic -= 1;
+    if (entry === this.newest) this.newest = null;
     this.lru.delete(entry);
     this.byVlan.get(entry.vlan >> 4)?.delete(macKey(entry.mac, entry.vlan));
     this.dropFromBundle(entry);

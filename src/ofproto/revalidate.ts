@@ -14,12 +14,12 @@
  */
 import { NEVER } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
+import { odpActionsEqual } from '../datapath/odp-equal.js';
 import { formatDpifFlow } from '../datapath/odp-format.js';
 import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
 import type { OfprotoBacker } from './backer.js';
 import { giveFlow } from './flow-pool.js';
 import type { Udpif, Ukey } from './udpif.js';
-import { odpActionsEqual } from './xlate/commit.js';
 import { installed } from './xlate/slow-path.js';
 import { megaflowMask } from './xlate/translate.js';
 

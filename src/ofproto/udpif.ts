@@ -16,6 +16,7 @@ import { TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { DpFlow, Upcall } from '../datapath/dpif.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
+import { odpActionsEqual } from '../datapath/odp-equal.js';
 import {
   DP_FLOW_WORDS,
   type FlowWords,
@@ -29,8 +30,8 @@ import { giveFlow, takeFlowCopy } from './flow-pool.js';
 import { MacDependents } from './mac-dependents.js';
 import { logFailure } from './trace-run.js';
 import { pushStats, type XlateCacheEntry } from './xlate/cache.js';
-import { odpActionsEqual } from './xlate/commit.js';
 import type { XlateOut } from './xlate/context.js';
+import { SharedCaches } from './xlate/shared-caches.js';
 import { installed } from './xlate/slow-path.js';
 import { megaflowMask, translate } from './xlate/translate.js';
 
@@ -50,14 +51,18 @@ export class Ukey {
   tcpFlags = 0;
   usedMs: number;
 
-  /** @param serial grows from flow to flow */
+  /**
+   * @param cache of `out`
+   * @param serial grows from flow to flow
+   */
   constructor(
     readonly dpFlow: DpFlow,
     out: XlateOut,
+    cache: readonly XlateCacheEntry[],
     readonly serial: number,
     nowMs: number,
   ) {
-    this.cache = out.cache;
+    this.cache = cache;
     this.controllerIds = orNone(out.controllerIds);
     this.recircIds = orNone(out.recircIds);
     this.usedMs = nowMs;
@@ -76,6 +81,7 @@ function orNone(ids: readonly number[]): readonly number[] {
 export class Udpif {
   readonly ukeys = new Set<Ukey>();
   readonly macDependents = new MacDependents();
+  private readonly caches = new SharedCaches();
   /** Of the next flow; the set of ukeys is in their order. */
   nextSerial = 1;
   /** Deleted from the datapath; their last statistics come after `dpif.sync()`. */
@@ -108,12 +114,10 @@ export class Udpif {
       this.backer.sampled(cookie, upcall);
       return;
     }
-    if (upcall.type === 'miss') {
-      const known = this.lookup(upcall.key);
-      const valid = known !== null && this.backer.revalidator.isCurrent(known);
-      if (valid && this.runKnown(known, upcall)) return;
-    }
-    this.handleMiss(upcall);
+    const known = upcall.type === 'miss' ? this.lookup(upcall.key) : null;
+    const valid = known !== null && this.backer.revalidator.isCurrent(known);
+    if (valid && this.runKnown(known, upcall)) return;
+    this.handleMiss(upcall, known);
   }
 
   /** The installed flow that a packet's key matches, or null. */
@@ -129,25 +133,32 @@ export class Udpif {
     return true;
   }
 
-  private credit(cache: readonly XlateCacheEntry[], upcall: Upcall): void {
+  /** @param learned translation has learned from the packet */
+  private credit(cache: readonly XlateCacheEntry[], upcall: Upcall, learned = false): void {
     const usedMs = this.backer.clock.now();
     const tcpFlags = upcall.key[W_TCP_FLAGS] >>> 16;
-    pushStats(cache, { packets: 1, bytes: upcall.frame.data.length, usedMs, tcpFlags });
+    pushStats(cache, { packets: 1, bytes: upcall.frame.data.length, usedMs, tcpFlags }, learned);
   }
 
-  private handleMiss(upcall: Upcall): void {
+  /** @param known the flow that the packet's key matches now, if any */
+  private handleMiss(upcall: Upcall, known: Ukey | null): void {
     const { changes } = this.backer.revalidator;
+    const { nextSerial } = this;
     const out = this.translateKey(upcall.key, true, upcall.frame.data);
     if (out === null) {
       log.dbg(`received packet on unassociated datapath port ${upcall.key[W_IN_PORT]}`);
       return;
     }
     // A packet that an installed flow sent up is counted by that flow.
-    if (upcall.type === 'miss') this.credit(out.cache, upcall);
+    if (upcall.type === 'miss') this.credit(out.cache, upcall, true);
     if (out.actions.length > 0 || this.backer.dpif.showsDrops) {
       this.backer.dpif.execute(upcall.frame, upcall.key, out.actions);
     }
-    if (upcall.type === 'miss') this.install(upcall.key, out);
+    if (upcall.type === 'miss') {
+      // What others have installed meanwhile may match as well.
+      const old = nextSerial === this.nextSerial ? known : this.lookup(upcall.key);
+      this.install(upcall.key, out, old !== null && this.ukeys.has(old) ? old : null);
+    }
     // The packet itself changed the tables (learn): what was installed may be of before.
     if (this.backer.revalidator.changes !== changes) this.backer.tablesChanged();
   }
@@ -167,7 +178,8 @@ export class Udpif {
     return out;
   }
 
-  private install(key: FlowWords, out: XlateOut): void {
+  /** @param old the flow that matches the key, if any */
+  private install(key: FlowWords, out: XlateOut, old: Ukey | null): void {
     if (this.ukeys.size >= this.flowLimit) {
       if (!this.limitReported) log.warn(`flow limit ${this.ukeys.size} reached`);
       this.limitReported = true;
@@ -175,7 +187,6 @@ export class Udpif {
     }
     const mask = megaflowMask(out.wc, key);
     if (!this.megaflows) exactMask(mask);
-    const old = this.lookup(key);
     if (old !== null) {
       if (odpActionsEqual(old.dpFlow.actions, installed(out)) && masksEqual(old, mask)) return;
       this.remove(old);
@@ -184,7 +195,8 @@ export class Udpif {
       // The whole key, for the text of dumps: bits outside the mask do not count.
       const dpFlow = this.backer.dpif.flowPut({ key, mask, actions: installed(out) });
       giveFlow(mask);
-      const ukey = new Ukey(dpFlow, out, this.nextSerial++, this.backer.clock.now());
+      const nowMs = this.backer.clock.now();
+      const ukey = new Ukey(dpFlow, out, this.caches.of(out.cache), this.nextSerial++, nowMs);
       dpFlow.owner = ukey;
       this.backer.controllerActions.ref(ukey.controllerIds);
       this.backer.frozenStates.ref(ukey.recircIds);
@@ -232,7 +244,7 @@ export class Udpif {
     this.backer.frozenStates.unref(ukey.recircIds);
     this.backer.controllerActions.unref(ukey.controllerIds);
     this.macDependents.remove(ukey);
-    ukey.cache = out.cache;
+    ukey.cache = this.caches.of(out.cache);
     ukey.controllerIds = orNone(out.controllerIds);
     ukey.recircIds = orNone(out.recircIds);
     this.macDependents.add(ukey);

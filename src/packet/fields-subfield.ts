@@ -68,6 +68,18 @@ export function subfieldMatch(
   fieldSet(flow, maskWords, field, value, mask);
 }
 
+/**
+ * Where in a flow the bits `ofs..ofs+nBits-1` of a field begin, if they lie in one word and are
+ * stored as they are read (getRun, setRun): for who has no time to make arrays. Else -1.
+ */
+export function subfieldStart(field: Field, ofs: number, nBits: number): number {
+  const { special, layoutBits } = field;
+  // Fields that lie in more bits than they have clear the others when they are written.
+  if (special !== undefined || layoutBits !== field.nBits || ofs + nBits > layoutBits) return -1;
+  const start = field.startBit + layoutBits - ofs - nBits;
+  return start >> 5 === (start + nBits - 1) >> 5 ? start : -1;
+}
+
 /** A big-endian number of any width as a bigint (control plane only). */
 export function bytesToBigint(bytes: Uint8Array): bigint {
   let value = 0n;

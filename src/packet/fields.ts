@@ -66,13 +66,14 @@ export function fieldHeader(field: Field, ofVersion: number): FieldHeader | unde
 }
 
 /** Reads `count` <= 32 bits that begin at bit `start` and lie in one word. */
-function getRun(words: L.FlowWords, start: number, count: number): number {
+export function getRun(words: L.FlowWords, start: number, count: number): number {
   const word = words[start >> 5] >>> 0;
   const shift = 32 - (start & 31) - count;
   return count === 32 ? word : (word >>> shift) & ((1 << count) - 1);
 }
 
-function setRun(words: L.FlowWords, start: number, count: number, value: number): void {
+/** Writes such a run. */
+export function setRun(words: L.FlowWords, start: number, count: number, value: number): void {
   const shift = 32 - (start & 31) - count;
   const run = count === 32 ? -1 : ((1 << count) - 1) << shift;
   const index = start >> 5;
@@ -179,6 +180,18 @@ function everyRun(mask: L.FlowWords, field: Field, want: 0 | -1): boolean {
 export function fieldMaskExact(mask: L.FlowWords, field: Field): void {
   fillRun(mask, field);
   if (field.special === 'dl_vlan' || field.special === 'vlan_pcp') mask[L.W_VLAN0] |= L.VLAN_CFI;
+}
+
+/** Matches those bits of a field, stored as it is named, that are set in `bits`, besides others. */
+export function fieldMaskBits(mask: L.FlowWords, field: Field, bits: Uint8Array): void {
+  let left = field.layoutBits;
+  let end = field.startBit + field.layoutBits;
+  for (let i = field.nBytes - 1; left > 0 && i >= 0; i--) {
+    const n = Math.min(8, left);
+    setRun(mask, end - n, n, getRun(mask, end - n, n) | bits[i]);
+    end -= n;
+    left -= n;
+  }
 }
 
 function fillRun(mask: L.FlowWords, field: Field): void {

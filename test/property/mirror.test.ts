@@ -6,6 +6,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OdpAction } from '../../src/datapath/odp-actions.js';
+import { odpActionsEqual } from '../../src/datapath/odp-equal.js';
 import { formatOdpActions, formatOdpKey } from '../../src/datapath/odp-format.js';
 import type { Ofproto } from '../../src/ofproto/ofproto.js';
 import { NO_FLAGS } from '../../src/ofproto/rule.js';
@@ -15,7 +16,6 @@ import {
   type MirrorSettings,
   type VlanMode,
 } from '../../src/ofproto/settings.js';
-import { odpActionsEqual } from '../../src/ofproto/xlate/commit.js';
 import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import { matchAny } from '../../src/openflow/match.js';

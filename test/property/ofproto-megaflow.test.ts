@@ -6,6 +6,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { odpActionsEqual } from '../../src/datapath/odp-equal.js';
 import { formatOdpActions, formatOdpKey } from '../../src/datapath/odp-format.js';
 import type { Ofproto } from '../../src/ofproto/ofproto.js';
 import { NO_FLAGS } from '../../src/ofproto/rule.js';
@@ -14,7 +15,6 @@ import {
   defaultBundleSettings,
   type VlanMode,
 } from '../../src/ofproto/settings.js';
-import { odpActionsEqual } from '../../src/ofproto/xlate/commit.js';
 import { installed } from '../../src/ofproto/xlate/slow-path.js';
 import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import type { Match } from '../../src/openflow/match.js';

@@ -78,7 +78,8 @@ export function executeActions(ctx: XlateContext, actions: readonly OfAction[]):
     return;
   }
   const listLast = ctx.last;
-  for (const [i, action] of actions.entries()) {
+  for (let i = 0; i < actions.length; i++) {
+    const action = actions[i];
     if (ctx.error !== 'ok') break;
     ctx.last = listLast && i === actions.length - 1 && ctx.actionSet.length === 0;
     if (ctx.wasMpls && !ctx.exit && needsRecirculation(action)) triggerFreeze(ctx);
@@ -451,6 +452,7 @@ function reportActionSet(ctx: XlateContext, verb: 'was' | 'is'): void {
 
 /** At the end of a pipeline: what the action set holds. */
 export function runActionSet(ctx: XlateContext): void {
+  if (ctx.actionSet.length === 0) return;
   const list = orderActionSet(ctx.actionSet);
   ctx.actionSet = [];
   if (list.length === 0 || ctx.error !== 'ok') return;

@@ -44,8 +44,15 @@ export type XlateCacheEntry =
   | { type: 'fin_timeout'; rule: Rule; idle: number; hard: number }
   | { type: 'patch'; out: OfPort; in: OfPort };
 
-/** Credits `delta` to everything in the cache. */
-export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta): void {
+/**
+ * Credits `delta` to everything in the cache.
+ * @param learned what there is to learn of these packets was learned already
+ */
+export function pushStats(
+  cache: readonly XlateCacheEntry[],
+  delta: StatsDelta,
+  learned = false,
+): void {
   if (delta.packets === 0) return;
   for (const entry of cache) {
     switch (entry.type) {
@@ -57,7 +64,7 @@ export function pushStats(cache: readonly XlateCacheEntry[], delta: StatsDelta):
         else entry.table.nMissed += delta.packets;
         break;
       case 'normal':
-        entry.ofproto.learn({ ...entry.sighting, seenMs: delta.usedMs });
+        if (!learned) entry.ofproto.learn({ ...entry.sighting, seenMs: delta.usedMs });
         break;
       case 'group':
         entry.group.credit(entry.bucket, delta);

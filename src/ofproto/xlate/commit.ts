@@ -9,8 +9,9 @@
  *
  * Not for: deciding when (output.ts).
  */
-import type { OdpAction, OdpSetAttr } from '../../datapath/odp-actions.js';
+import type { OdpSetAttr } from '../../datapath/odp-actions.js';
 import {
+  DP_FLOW_WORDS,
   ETH_TYPE_ARP,
   ETH_TYPE_IP,
   ETH_TYPE_IPV6,
@@ -25,6 +26,7 @@ import {
   W_DL_DST,
   W_DL_DST_SRC,
   W_DL_SRC,
+  W_IN_PORT,
   W_IPV6_DST,
   W_IPV6_LABEL,
   W_IPV6_SRC,
@@ -223,6 +225,7 @@ function commitVlans(ctx: XlateContext): void {
 
 /** Emits every pending header change; `ctx.base` equals `ctx.flow` afterwards. */
 export function commitActions(ctx: XlateContext): void {
+  if (headersEqual(ctx.flow, ctx.base)) return;
   commitHeader(ctx, 'eth', ETH);
   // A packet must be no MPLS packet any more before what is behind the labels is changed.
   const popsAll = isMplsType(dlType(ctx.base)) && !isMplsType(dlType(ctx.flow));
@@ -235,32 +238,8 @@ export function commitActions(ctx: XlateContext): void {
   commitHeader(ctx, 'skb_mark', MARK, true);
 }
 
-/** True when the two lists do the same, compared by content. */
-export function odpActionsEqual(a: readonly OdpAction[], b: readonly OdpAction[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!odpActionEqual(a[i], b[i])) return false;
+/** Nothing that the datapath could change differs: so it is for most packets. */
+function headersEqual(flow: FlowWords, base: FlowWords): boolean {
+  for (let w = 0; w < DP_FLOW_WORDS; w++) if (flow[w] !== base[w] && w !== W_IN_PORT) return false;
   return true;
-}
-
-function odpActionEqual(a: OdpAction, b: OdpAction): boolean {
-  if (a.type !== b.type) return false;
-  if (a.type === 'output' && b.type === 'output') return a.port === b.port;
-  if (a.type === 'set' && b.type === 'set') {
-    return a.attr === b.attr && wordsEqual(a.value, b.value) && wordsEqual(a.mask, b.mask);
-  }
-  return deepEqual(a, b);
-}
-
-function wordsEqual(a: FlowWords, b: FlowWords): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-/** For the rare actions with nested lists and cookies: plain objects, arrays and numbers. */
-function deepEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const left = Object.entries(a);
-  if (left.length !== Object.keys(b).length) return false;
-  return left.every(([key, value]) => deepEqual(value, (b as Record<string, unknown>)[key]));
 }

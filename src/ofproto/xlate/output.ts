@@ -25,7 +25,7 @@ import { commitActions } from './commit.js';
 import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
 import { mirrorEgress, mirrorIngress, reportReserved } from './mirror.js';
 import { executeNormal } from './normal.js';
-import { combineOutputs, noteOutput, sampleOutput } from './sampling.js';
+import { beginOutputs, endOutputs, noteOutput, sampleOutput } from './sampling.js';
 import { metered } from './slow-path.js';
 import { processSpecial } from './special.js';
 
@@ -59,7 +59,9 @@ export function outputAction(
   maxLen: number,
   mayPacketIn: boolean,
 ): void {
-  combineOutputs(ctx, () => outputTo(ctx, port, maxLen, mayPacketIn));
+  const before = beginOutputs(ctx);
+  outputTo(ctx, port, maxLen, mayPacketIn);
+  endOutputs(ctx, before);
 }
 
 function outputTo(ctx: XlateContext, port: number, maxLen: number, mayPacketIn: boolean): void {

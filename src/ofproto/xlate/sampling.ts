@@ -123,12 +123,15 @@ export function noteOutput(ctx: XlateContext, port: OfPort): void {
   sampling.netflowOut = port.ofPort & 0xffff;
 }
 
-/** Runs an output action; afterwards NetFlow's output interface is that of all outputs so far. */
-export function combineOutputs(ctx: XlateContext, run: () => void): void {
-  const { sampling } = ctx;
+/** An output action begins. @returns what `endOutputs` is to be given */
+export function beginOutputs({ sampling }: XlateContext): number {
   const before = sampling.netflowOut;
   sampling.netflowOut = NF_OUT.DROP;
-  run();
+  return before;
+}
+
+/** It is over: NetFlow's output interface becomes that of all outputs so far. */
+export function endOutputs({ sampling }: XlateContext, before: number): void {
   if (before === NF_OUT.FLOOD) sampling.netflowOut = NF_OUT.FLOOD;
   else if (sampling.netflowOut === NF_OUT.DROP) sampling.netflowOut = before;
   else if (before !== NF_OUT.DROP && sampling.netflowOut !== NF_OUT.FLOOD) {

@@ -8,16 +8,18 @@ import type { OfAction, SubField } from '../../openflow/actions.js';
 import {
   type Field,
   fieldGet,
+  fieldMaskBits,
   fieldMaskExact,
   fieldPrereqsOk,
   fieldWrite,
+  getRun,
   mustField,
+  setRun,
 } from '../../packet/fields.js';
-import { bitwiseCopy, subfieldGet } from '../../packet/fields-subfield.js';
+import { bitwiseCopy, subfieldGet, subfieldStart } from '../../packet/fields-subfield.js';
 import {
   type FlowWords,
   NW_FRAG_LATER,
-  newFlow,
   VLAN_CFI,
   W_NW,
   W_TP,
@@ -78,9 +80,14 @@ export function unwildcardField(wc: FlowWords, field: Field, bits: Uint8Array | 
     fieldMaskExact(wc, field);
     return;
   }
-  const scratch = newFlow();
-  fieldWrite(scratch, field, bits);
-  for (let i = 0; i < scratch.length; i++) wc[i] |= scratch[i];
+  fieldMaskBits(wc, field, bits);
+}
+
+/** Bits of a field count as consulted. */
+function unwildcardSubfield(wc: FlowWords, field: Field, sub: SubField): void {
+  const start = subfieldStart(field, sub.ofs, sub.nBits);
+  if (start >= 0) setRun(wc, start, sub.nBits, -1);
+  else unwildcardField(wc, field, subfieldBits(field, sub));
 }
 
 /** Bits `ofs..ofs+nBits-1` set, as wide as the field. */
@@ -146,14 +153,25 @@ export function executeMove(ctx: XlateContext, action: Move): void {
   const dst = mustField(action.dst.field);
   const { flow, wc } = ctx;
   if (prereqsOk(dst, flow, wc) && prereqsOk(src, flow, wc)) {
-    unwildcardField(wc, src, subfieldBits(src, action.src));
-    unwildcardField(wc, dst, subfieldBits(dst, action.dst));
+    unwildcardSubfield(wc, src, action.src);
+    unwildcardSubfield(wc, dst, action.dst);
     if (writesTag(dst)) ctx.touchTags();
-    const value = fieldGet(flow, dst);
-    bitwiseCopy(fieldGet(flow, src), action.src.ofs, value, action.dst.ofs, action.src.nBits);
-    fieldWrite(flow, dst, value);
+    moveBits(flow, src, dst, action);
   }
   reportSubfield(ctx, action.dst);
+}
+
+function moveBits(flow: FlowWords, src: Field, dst: Field, action: Move): void {
+  const { nBits } = action.src;
+  const from = subfieldStart(src, action.src.ofs, nBits);
+  const to = subfieldStart(dst, action.dst.ofs, nBits);
+  if (from >= 0 && to >= 0) {
+    setRun(flow, to, nBits, getRun(flow, from, nBits));
+    return;
+  }
+  const value = fieldGet(flow, dst);
+  bitwiseCopy(fieldGet(flow, src), action.src.ofs, value, action.dst.ofs, nBits);
+  fieldWrite(flow, dst, value);
 }
 
 /** Adds 'NXM_NX_REG0[] is now 0x5' to the trace. */
@@ -164,7 +182,7 @@ export function reportSubfield(ctx: XlateContext, sub: SubField): void {
 /** Reads bits for an action that needs their value: they count as consulted. */
 export function readSubfield(ctx: XlateContext, sub: SubField): Uint8Array {
   const field = mustField(sub.field);
-  unwildcardField(ctx.wc, field, subfieldBits(field, sub));
+  unwildcardSubfield(ctx.wc, field, sub);
   return subfieldGet(ctx.flow, field, sub.ofs, sub.nBits);
 }
 
@@ -173,7 +191,7 @@ export function loadSubfield(ctx: XlateContext, sub: SubField, value: Uint8Array
   const field = mustField(sub.field);
   const padded = new Uint8Array(16);
   padded.set(value, 16 - value.length);
-  unwildcardField(ctx.wc, field, subfieldBits(field, sub));
+  unwildcardSubfield(ctx.wc, field, sub);
   if (writesTag(field)) ctx.touchTags();
   const whole = fieldGet(ctx.flow, field);
   bitwiseCopy(padded, 0, whole, sub.ofs, sub.nBits);
@@ -196,7 +214,7 @@ export function executeStackPop(ctx: XlateContext, sub: SubField): void {
     return;
   }
   const field = mustField(sub.field);
-  unwildcardField(ctx.wc, field, subfieldBits(field, sub));
+  unwildcardSubfield(ctx.wc, field, sub);
   if (writesTag(field)) ctx.touchTags();
   const value = fieldGet(ctx.flow, field);
   bitwiseCopy(bits, 0, value, sub.ofs, sub.nBits);

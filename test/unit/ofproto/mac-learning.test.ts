@@ -74,6 +74,25 @@ describe('MAC table', () => {
     expect(macs.statistics.evicted).toBe(41);
   });
 
+  it('takes what was seen least recently, whatever came twice in a row or moved', () => {
+    const { macs, see } = table();
+    macs.setMaxEntries(10);
+    for (let i = 0; i < 10; i++) see(A, 1000 + i * 2);
+    see(A, 1018);
+    see(A, 1000);
+    see(A, 1000);
+    see(A, 1002);
+    see(B, 1000);
+    macs.forget(1000, 0);
+    see(B, 1000);
+    see(A, 1004);
+    see(A, 2000);
+    see(A, 2002);
+    const order = [...macs.entries()].map(({ mac }) => mac);
+    expect(order).toEqual([1010, 1012, 1014, 1016, 1018, 1002, 1000, 1004, 2000, 2002]);
+    expect(macs.entriesOf(A).map(({ mac }) => mac)).toEqual(order.filter((mac) => mac !== 1000));
+  });
+
   it('does not believe gratuitous ARP from a bond while locked', () => {
     const { macs, time, see } = table();
     see(A, MAC, 0, { isGratuitousArp: true, isBond: false });

@@ -8,20 +8,24 @@ import {
   fieldGetMask,
   fieldHeader,
   fieldIsWild,
+  fieldMaskBits,
   fieldMaskExact,
   fieldPrereqsOk,
   fieldSet,
   fieldValueValid,
   fieldWrite,
+  getRun,
   mustField,
   portFrom16,
   portTo16,
+  setRun,
 } from '../../../src/packet/fields.js';
 import {
   bigintToBytes,
   bytesToBigint,
   subfieldGet,
   subfieldMatch,
+  subfieldStart,
   subfieldWrite,
 } from '../../../src/packet/fields-subfield.js';
 import * as L from '../../../src/packet/flow-layout.js';
@@ -167,5 +171,55 @@ describe('requirements', () => {
     expect(fieldPrereqsOk(field, flow, mask)).toBe(true);
     flow[L.W_CT_STATE] = 0x22 << 16;
     expect(fieldPrereqsOk(field, flow)).toBe(true);
+  });
+});
+
+describe('runs of bits in one word', () => {
+  /** A flow in which all bits differ from those of their neighbours, somewhere. */
+  const pattern = (): L.FlowWords => {
+    const flow = L.newFlow();
+    for (let i = 0; i < flow.length; i++) flow[i] = Math.imul(i + 1, 0x9e3779b1);
+    return flow;
+  };
+  const number = (value: Uint8Array): bigint => bytesToBigint(value);
+
+  it('are read and written as by way of arrays, wherever a field has them', () => {
+    let direct = 0;
+    for (const field of FIELDS) {
+      for (let ofs = 0; ofs < field.nBits; ofs += 3) {
+        for (const nBits of [1, 7, 16, 32, field.nBits]) {
+          if (ofs + nBits > field.nBits) continue;
+          const start = subfieldStart(field, ofs, nBits);
+          if (start < 0) continue;
+          direct += 1;
+          const flow = pattern();
+          const read = BigInt(getRun(flow, start, nBits) >>> 0);
+          expect(read, field.name).toBe(number(subfieldGet(flow, field, ofs, nBits)));
+          const value = bigintToBytes(0xa5c3_96f0n & ((1n << BigInt(nBits)) - 1n), 4);
+          const other = pattern();
+          setRun(flow, start, nBits, Number(number(value)) | 0);
+          subfieldWrite(other, field, ofs, nBits, value);
+          expect(flow, `${field.name}[${ofs}..${ofs + nBits - 1}]`).toEqual(other);
+        }
+      }
+    }
+    expect(direct).toBeGreaterThan(500);
+  });
+
+  it('are not offered where a field is stored otherwise than it is read', () => {
+    for (const name of ['in_port', 'nw_tos', 'dl_vlan', 'vlan_pcp'])
+      expect(subfieldStart(mustField(name), 0, 1), name).toBe(-1);
+    expect(subfieldStart(mustField('eth_src'), 0, 48)).toBe(-1);
+  });
+
+  it('of a mask add to what is matched', () => {
+    for (const field of FIELDS) {
+      if (field.special !== undefined) continue;
+      const bits = new Uint8Array(field.nBytes).map((_, i) => 0x5a ^ i);
+      const [mask, written, before] = [pattern(), L.newFlow(), pattern()];
+      fieldMaskBits(mask, field, bits);
+      fieldWrite(written, field, bits);
+      for (let i = 0; i < mask.length; i++) expect(mask[i]).toBe(before[i] | written[i]);
+    }
   });
 });
