@@ -1,6 +1,7 @@
 /** Mirrors through translation and a fake datapath: what is copied, how often, and where to. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { formatOdpKey } from '../../../src/datapath/odp-format.js';
+import { ofprotoCommands } from '../../../src/ofproto/index.js';
 import { MIRRORS_MAX } from '../../../src/ofproto/mirror.js';
 import type { Ofproto } from '../../../src/ofproto/ofproto.js';
 import {
@@ -43,8 +44,7 @@ function setMirrors(...all: Partial<MirrorSettings>[]): void {
 }
 
 const trace = (bridge: string, flow: string): string =>
-  sw.registry
-    .commands()
+  ofprotoCommands(sw.registry)
     .find(({ name }) => name === 'ofproto/trace')
     ?.run([bridge, flow]) as string;
 
