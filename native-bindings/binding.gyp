@@ -16,7 +16,8 @@
         "src/system_error.cc",
         "src/tap.cc",
         "src/tx_queue.cc",
-        "src/watcher.cc"
+        "src/watcher.cc",
+        "src/xsk.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "_GNU_SOURCE"],

@@ -23,6 +23,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   tapswitch::InitTap(env, exports);
   tapswitch::InitTxQueue(env, exports);
   tapswitch::InitWatcher(env, exports);
+  tapswitch::InitXsk(env, exports);
   return exports;
 }
 

@@ -18,5 +18,6 @@ void InitStream(Napi::Env env, Napi::Object exports);
 void InitTap(Napi::Env env, Napi::Object exports);
 void InitTxQueue(Napi::Env env, Napi::Object exports);
 void InitWatcher(Napi::Env env, Napi::Object exports);
+void InitXsk(Napi::Env env, Napi::Object exports);
 
 }  // namespace tapswitch

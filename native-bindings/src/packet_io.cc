@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <vector>
 
 #include "addon.h"
 #include "system_error.h"
+#include "xsk.h"
 
 namespace tapswitch {
 namespace {
@@ -54,6 +56,9 @@ class PacketIo : public Napi::ObjectWrap<PacketIo> {
                                             InstanceMethod("tapWrite", &PacketIo::TapWrite),
                                             InstanceMethod("tapRead", &PacketIo::TapRead),
                                             InstanceMethod("recvCopy", &PacketIo::RecvCopy),
+                                            InstanceMethod("xskReceive", &PacketIo::XskReceive),
+                                            InstanceMethod("xskRelease", &PacketIo::XskRelease),
+                                            InstanceMethod("xskSend", &PacketIo::XskSend),
                                             InstanceMethod("wait", &PacketIo::Wait),
                                             InstanceMethod("watch", &PacketIo::Watch),
                                             InstanceMethod("unwatch", &PacketIo::Unwatch),
@@ -205,6 +210,49 @@ class PacketIo : public Napi::ObjectWrap<PacketIo> {
     return got < kVnetHdrLen ? -EBADMSG : static_cast<int>(got - kVnetHdrLen);
   }
 
+  // The AF_XDP socket of a descriptor, or nothing when it is closed. It is looked for among all
+  // of the process once, and found here from then on.
+  std::shared_ptr<Xsk> XskAt(int fd) {
+    if (fd < 0) return nullptr;
+    size_t at = static_cast<size_t>(fd);
+    if (at >= xsks_.size()) xsks_.resize(at + 1);
+    std::shared_ptr<Xsk> socket = xsks_[at].lock();
+    if (!socket) {
+      socket = FindXsk(fd);
+      xsks_[at] = socket;
+    }
+    return socket;
+  }
+
+  Napi::Value XskReceive(const Napi::CallbackInfo& info) {
+    int start = Int(info, 3);
+    int budget = Int(info, 2);
+    if (!VectorsHold(start, budget)) return Result(info, -EINVAL);
+    std::shared_ptr<Xsk> socket = XskAt(Int(info, 0));
+    if (!socket) return Result(info, -EBADF);
+    return Result(info, socket->Receive(Int(info, 1), budget, offsets_ + start, lengths_ + start));
+  }
+
+  Napi::Value XskRelease(const Napi::CallbackInfo& info) {
+    std::shared_ptr<Xsk> socket = XskAt(Int(info, 0));
+    if (socket) socket->Release();
+    return Result(info, socket ? 0 : -EBADF);
+  }
+
+  Napi::Value XskSend(const Napi::CallbackInfo& info) {
+    return Result(info, XskSendFrames(Int(info, 0), Int(info, 1), Int(info, 2)));
+  }
+
+  int XskSendFrames(int fd, int start, int count) {
+    if (!VectorsHold(start, count)) return -EINVAL;
+    std::shared_ptr<Xsk> socket = XskAt(fd);
+    if (!socket) return -EBADF;
+    int batch = 0;
+    int wanted = std::min(count, kBatchMax);
+    while (batch < wanted && FrameAt(start + batch, &iovecs_[batch])) batch++;
+    return batch == 0 ? -EFAULT : socket->Send(iovecs_, batch);
+  }
+
   Napi::Value Wait(const Napi::CallbackInfo& info) { return Result(info, WaitFor(Int(info, 0))); }
 
   int WaitFor(int timeout_us) {
@@ -296,6 +344,7 @@ class PacketIo : public Napi::ObjectWrap<PacketIo> {
   size_t vector_length_ = 0;
   size_t ready_length_ = 0;
   int epoll_ = -1;
+  std::vector<std::weak_ptr<Xsk>> xsks_;  // by descriptor
   Napi::ObjectReference arena_ref_;
   Napi::ObjectReference offsets_ref_;
   Napi::ObjectReference lengths_ref_;

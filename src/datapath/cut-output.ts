@@ -2,9 +2,9 @@
  * Output of what must be cut before it is sent: truncated frames, and large ones that the kernel
  * does not cut itself (segment.ts).
  *
- *     frame                     to be truncated      with an MPLS label    otherwise
- *     one packet                its first bytes      whole                 whole
- *     large (gso_type != 0)     of each packet       its packets           whole
+ *     frame                    to be truncated    with an MPLS label, to AF_XDP    otherwise
+ *     one packet               its first bytes    whole                            whole
+ *     large (gso_type != 0)    of each packet     its packets                      whole
  *
  * The kernel refuses segmentation of a frame of type MPLS on a packet socket. A single packet's
  * unfinished checksum it does finish behind a label; only in a truncated one nobody can any more.
@@ -44,7 +44,8 @@ export class CutOutput {
     const gso = this.memory.view.getUint8(off + VNET_GSO_TYPE) !== 0;
     if (gso && segmenter.read(off, len)) {
       const cut = maxLen !== 0 && maxLen < segmenter.packetLen;
-      if (cut || segmenter.labelled) this.packets(packet, port, cut ? maxLen : len);
+      const apart = segmenter.labelled || this.egress.cuts[port] === 1;
+      if (cut || apart) this.packets(packet, port, cut ? maxLen : len);
       else this.egress.output(port, off, len);
     } else if (maxLen === 0 || maxLen >= len) {
       this.egress.output(port, off, len);

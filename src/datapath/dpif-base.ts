@@ -123,7 +123,8 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   portAdd(netdev: DpNetdev, wantedPortNo?: number): number {
     const portNo = this.freePortNo(wantedPortNo);
     const type = (netdev as { dpifType?: string }).dpifType ?? netdev.type;
-    const port: PortEntry<N> = { portNo, name: netdev.name, type, netdev: netdev as N };
+    const config = netdev.config?.bind(netdev);
+    const port: PortEntry<N> = { portNo, name: netdev.name, type, config, netdev: netdev as N };
     this.portBase.set(portNo, this.rawPortStats(portNo));
     this.attach(port);
     this.portTable[portNo] = port;

@@ -71,6 +71,8 @@ export interface DpPort {
   readonly name: string;
   /** As dpctl/show prints it: 'tap', 'system', 'dummy'... (nothing is printed for system). */
   readonly type: string;
+  /** What dpctl/show prints behind the type. */
+  config?(): Readonly<Record<string, string>>;
 }
 
 export interface DpPortStats {
@@ -203,4 +205,6 @@ export interface DpNetdev {
   readonly type: string;
   /** How its queues are to be; absent: the defaults. */
   readonly queueSettings?: PortQueueSettings;
+  /** Settings in force, as dpctl/show prints them. */
+  config?(): Readonly<Record<string, string>>;
 }

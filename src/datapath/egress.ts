@@ -32,6 +32,8 @@ export const TX_BATCH = 128;
 export const PORT_NONE = 0;
 export const PORT_PACKET = 1;
 export const PORT_TAP = 2;
+/** AF_XDP: nobody behind it cuts a frame. */
+export const PORT_XDP = 4;
 /** Each frame is looked at: several queues, a discipline with frames in it, classes. */
 export const PORT_QUEUED = 3;
 
@@ -79,9 +81,11 @@ export class Egress {
   /** PORT_*, by port number. */
   readonly kind: Int32Array;
   decider: EgressDecider | null = null;
-  /** By queue: its port; 1 for those whose device is a TAP; 1 for those that are counted. */
+  /** By port: 1 where large frames have to be cut before (cut-output.ts). */
+  readonly cuts: Uint8Array;
+  /** By queue: its port; what it sends by (PORT_*); 1 for those that are counted. */
   readonly portOf: Int32Array;
-  readonly isTap: Uint8Array;
+  private readonly way: Uint8Array;
   readonly counted: Uint8Array;
   readonly fd: Int32Array;
   private readonly count: Int32Array;
@@ -101,9 +105,10 @@ export class Egress {
     maxQueues = Math.max(maxPorts, Math.floor(offsets.length / TX_BATCH) - 1),
   ) {
     this.kind = new Int32Array(maxPorts);
+    this.cuts = new Uint8Array(maxPorts);
     this.fd = new Int32Array(maxQueues).fill(-1);
     this.portOf = new Int32Array(maxQueues);
-    this.isTap = new Uint8Array(maxQueues);
+    this.way = new Uint8Array(maxQueues);
     this.counted = new Uint8Array(maxQueues);
     this.count = new Int32Array(maxQueues);
     this.touched = new Int32Array(maxQueues);
@@ -111,6 +116,7 @@ export class Egress {
 
   portAdd(port: number, kind: number, fd: number): void {
     this.kind[port] = kind;
+    this.cuts[port] = kind === PORT_XDP ? 1 : 0;
     this.setQueue(port, port, kind, fd);
   }
 
@@ -118,12 +124,13 @@ export class Egress {
   setQueue(queue: number, port: number, kind: number, fd: number): void {
     this.fd[queue] = fd;
     this.portOf[queue] = port;
-    this.isTap[queue] = kind === PORT_TAP ? 1 : 0;
+    this.way[queue] = kind;
   }
 
   /** Forgets a port; frames that wait for it are dropped with it (flush before). */
   portDel(port: number): void {
     this.kind[port] = PORT_NONE;
+    this.cuts[port] = 0;
     this.fd[port] = -1;
     this.counted[port] = 0;
   }
@@ -131,8 +138,8 @@ export class Egress {
   /** Queues a frame for a port. Unknown ports are counted drops. */
   output(port: number, off: number, len: number): void {
     const kind = port >>> 0 < this.maxPorts ? this.kind[port] : PORT_NONE;
-    if (kind === PORT_PACKET || kind === PORT_TAP) this.push(port, off, len);
-    else if (kind === PORT_NONE) this.stats.drops[DropReason.invalidPort] += 1;
+    if (kind === PORT_NONE) this.stats.drops[DropReason.invalidPort] += 1;
+    else if (kind !== PORT_QUEUED) this.push(port, off, len);
     else if (this.decider !== null) this.decider.output(port, off, len);
   }
 
@@ -164,9 +171,11 @@ export class Egress {
   send(queue: number, start: number, count: number): number {
     this.stats.counters[C_TX_CALLS] += 1;
     const fd = this.fd[queue];
-    return this.isTap[queue] !== 0
+    const way = this.way[queue];
+    if (way === PORT_PACKET) return this.io.send(fd, start, count);
+    return way === PORT_TAP
       ? this.io.tapWrite(fd, start, count)
-      : this.io.send(fd, start, count);
+      : this.io.xskSend(fd, start, count);
   }
 
   private flushFull(queue: number): void {

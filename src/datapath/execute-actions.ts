@@ -269,7 +269,7 @@ export class ActionExecutor {
   private output(port: number): void {
     const maxLen = this.trunc;
     // Frames with MPLS labels, which may have to be cut, are of class OTHER.
-    if (maxLen === 0 && this.flow.cls !== CLASS_OTHER) {
+    if (maxLen === 0 && this.flow.cls !== CLASS_OTHER && this.egress.cuts[port] !== 1) {
       this.egress.output(port, this.off, this.len);
       return;
     }

@@ -31,6 +31,15 @@ export class MemoryIo implements PacketIo {
   tapRead(): number {
     return 0;
   }
+  xskReceive(): number {
+    return 0;
+  }
+  xskRelease(): number {
+    return 0;
+  }
+  xskSend(fd: number, start: number, count: number): number {
+    return this.send(fd, start, count);
+  }
   recvCopy(): number {
     return 0;
   }

@@ -19,8 +19,9 @@ export const LOAD_DOUBLES = 3;
 export interface WorkerQueue {
   portNo: number;
   rxq: number;
-  kind: 'packet' | 'tap';
+  kind: 'packet' | 'tap' | 'xdp';
   fd: number;
+  memoryFd?: number;
   ringBytes: number;
   slots: number;
   slotBytes: number;

@@ -173,10 +173,10 @@ export class PortQueues {
   }
 
   private tell({ portNo, rxq, queue, load }: RxQueue, slot: WorkerSlot): void {
-    const { kind, fd, ringBytes, slots, slotBytes } = queue;
-    const head = load[LOAD_HEAD];
-    const told = { portNo, rxq, kind, fd, ringBytes, slots, slotBytes, head, load: load.buffer };
-    slot.handle?.post({ type: 'queueAdd', queue: told });
+    const { kind, fd, memoryFd, ringBytes, slots, slotBytes } = queue;
+    const told = { portNo, rxq, kind, fd, memoryFd, ringBytes, slots, slotBytes };
+    const position = { head: load[LOAD_HEAD], load: load.buffer };
+    slot.handle?.post({ type: 'queueAdd', queue: { ...told, ...position } });
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Receiving: TPACKET_V2 rings that are read in place, and TAP descriptors that are read into the
- * slab.
+ * Receiving: TPACKET_V2 rings that are read in place, AF_XDP sockets whose memory is, and TAP
+ * descriptors that are read into the slab.
  *
  *     ring slot (slotBytes)
  *     | status | len | snaplen | mac(16) net(16) | sec | nsec | tci(16) tpid(16) | - |   32 bytes
@@ -23,6 +23,7 @@ import { TX_BATCH } from './egress.js';
 import type { Engine } from './engine.js';
 import { type FrameMemory, HEADROOM, MAX_FRAME_LEN } from './frame-memory.js';
 import { PORT_STATS_STRIDE, PS_RX_DROPPED, type SharedStats } from './shared-stats.js';
+import { markUnfinished } from './unfinished-checksum.js';
 import { pushVlan } from './vlan-edit.js';
 
 const TP_STATUS_USER = 1 << 0;
@@ -34,6 +35,10 @@ const SLOT_HEADER_BYTES = 32;
 
 export const KIND_RING = 1;
 export const KIND_TAP = 2;
+export const KIND_XDP = 3;
+
+/** XDP_PACKET_HEADROOM: before each frame in the memory of an AF_XDP socket. */
+const XDP_HEADROOM = 256;
 
 /** Memory order of ring slots needs a fence where loads and stores may pass each other. */
 const NEEDS_FENCE = process.arch !== 'x64';
@@ -81,12 +86,18 @@ export class Receiver {
 
   /** Gives up to `budget` (at most TX_BATCH) frames of a queue to the engine; returns how many. */
   receive(queue: ReceiveQueue, budget: number): number {
-    return queue.kind === KIND_RING ? this.ring(queue, budget) : this.tap(queue, budget);
+    if (queue.kind === KIND_RING) return this.ring(queue, budget);
+    return queue.kind === KIND_XDP ? this.xdp(queue, budget) : this.tap(queue, budget);
   }
 
   /** Gives the slots that the engine has seen back to the kernel: after the batch was sent. */
   release(queue: ReceiveQueue): void {
     if (queue.held === 0) return;
+    if (queue.kind === KIND_XDP) {
+      this.io.xskRelease(queue.fd);
+      queue.held = 0;
+      return;
+    }
     if (NEEDS_FENCE) this.io.fence();
     const i32 = this.memory.i32;
     const slotWords = queue.slotBytes >>> 2;
@@ -176,6 +187,20 @@ export class Receiver {
     for (let i = tapVector; i <= last; i++) {
       const off = this.offsets[i];
       this.engine.receive(off, this.lengths[i], queue.portNo, off - HEADROOM);
+    }
+    return n;
+  }
+
+  private xdp(queue: ReceiveQueue, budget: number): number {
+    const { memory, tapVector } = this;
+    const n = this.io.xskReceive(queue.fd, queue.ringOffset, budget, tapVector);
+    if (n <= 0) return 0;
+    queue.held += n;
+    for (let i = tapVector; i < tapVector + n; i++) {
+      const off = this.offsets[i];
+      const len = this.lengths[i];
+      markUnfinished(memory.view, off, len);
+      this.engine.receive(off, len, queue.portNo, off - XDP_HEADROOM);
     }
     return n;
   }

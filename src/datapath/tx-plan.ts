@@ -14,7 +14,7 @@ import { getLogger } from '../common/log.js';
 import type { ClassSockets, DatapathQueue, TransmitQueues } from '../netdev/netdev.js';
 import type { PortQueueSettings } from '../netdev/queue-settings.js';
 import type { QueuedDevice } from './dpif-netdev-options.js';
-import { PORT_PACKET, PORT_TAP } from './egress.js';
+import { PORT_PACKET, PORT_TAP, PORT_XDP } from './egress.js';
 import { EXTRA_QUEUES } from './shared-stats.js';
 import { BANDS } from './tx-backlog.js';
 import { TXQ_MAX } from './tx-choice.js';
@@ -22,6 +22,8 @@ import type { TxClass, TxPort } from './tx-port.js';
 import type { ShaperTable } from './tx-shaper.js';
 
 const logger = getLogger('dpif_netdev');
+
+const PORT_KINDS = { packet: PORT_PACKET, tap: PORT_TAP, xdp: PORT_XDP } as const;
 
 /** Ranges of slot numbers, first fit. */
 class SlotRanges {
@@ -114,7 +116,7 @@ export class TxPlanner {
     this.delete(portNo);
     const { name } = device;
     const transmit = device.openTransmit(workers);
-    const kind = queues[0].kind === 'tap' ? PORT_TAP : PORT_PACKET;
+    const kind = PORT_KINDS[queues[0].kind];
     const fds = this.descriptors(kind, queues, transmit, workers);
     let n = Math.min(fds[0].length, TXQ_MAX);
     let first = n > 1 ? this.slots.take(n - 1) : -1;
@@ -194,8 +196,7 @@ export class TxPlanner {
     workers: number,
   ): number[][] {
     if (transmit) return transmit.fds;
-    // A TAP's queues are all workers' to choose from; a packet socket is one worker's, if it can
-    // be.
+    // A TAP's queues are all workers' to choose from; a socket is one worker's, if it can be.
     if (kind === PORT_TAP) return [queues.map(({ fd }) => fd)];
     return Array.from({ length: workers }, (_, i) => [queues[i % queues.length].fd]);
   }

@@ -31,7 +31,7 @@ export interface TxKernelClass {
 
 export interface TxPort {
   portNo: number;
-  /** PORT_PACKET or PORT_TAP. */
+  /** PORT_PACKET, PORT_TAP or PORT_XDP. */
   kind: number;
   /** Transmit queues; the first has the port's number as its slot, the others consecutive ones. */
   queues: readonly { slot: number; fd: number }[];

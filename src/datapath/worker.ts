@@ -20,7 +20,7 @@ import { POOL_BYTES } from './frame-pool.js';
 import { MeterTable } from './meter-table.js';
 import { PolicingGate } from './policing-gate.js';
 import { PolledQueue, type WorkerQueue } from './polled-queue.js';
-import { KIND_RING, KIND_TAP, Receiver } from './receive-queue.js';
+import { KIND_RING, KIND_TAP, KIND_XDP, Receiver } from './receive-queue.js';
 import {
   C_CPU_US,
   C_HEAP_USED,
@@ -68,6 +68,8 @@ export interface WorkerInit {
 export type WorkerReport =
   /** A receive queue could not be taken up. */
   { type: 'queueFailed'; portNo: number; rxq: number; message: string };
+
+const QUEUE_KINDS = { packet: KIND_RING, tap: KIND_TAP, xdp: KIND_XDP } as const;
 
 /** Samples that may wait until the main thread looks for them: more wake it. */
 const SAMPLES_HELD_MAX = 256;
@@ -297,13 +299,14 @@ class ForwardingWorker {
     const { portNo, rxq, ringBytes, fd } = queue;
     let ringOffset = 0;
     try {
-      if (queue.kind === 'packet') {
+      if (queue.kind !== 'tap') {
         ringOffset = this.space.take(ringBytes);
         if (ringOffset < 0) throw new Error('no address space left for its receive ring');
-        this.native.ringMap(fd, this.memory.arena, ringOffset, ringBytes);
+        this.native.ringMap(queue.memoryFd ?? fd, this.memory.arena, ringOffset, ringBytes);
       }
-      const kind = queue.kind === 'tap' ? KIND_TAP : KIND_RING;
-      this.loop.add(new PolledQueue(kind, queue, ringOffset));
+      // What a worker held that is no more.
+      if (queue.kind === 'xdp') this.io.xskRelease(fd);
+      this.loop.add(new PolledQueue(QUEUE_KINDS[queue.kind], queue, ringOffset));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const report: WorkerReport = { type: 'queueFailed', portNo, rxq, message };
@@ -315,7 +318,7 @@ class ForwardingWorker {
   private letGo(portNo: number, rxq: number): void {
     for (const queue of this.loop.remove(portNo, rxq)) {
       queue.storePosition();
-      if (queue.kind !== KIND_RING) continue;
+      if (queue.kind === KIND_TAP) continue;
       this.native.ringUnmap(this.memory.arena, queue.ringOffset, queue.ringBytes);
       this.space.give(queue.ringOffset, queue.ringBytes);
     }

@@ -21,6 +21,7 @@
 import { createRequire } from 'node:module';
 import { TapswitchError } from '../common/errors.js';
 import type { QueueBinding } from './queue-binding.js';
+import type { XdpBinding, XskIo } from './xdp-binding.js';
 
 /** Bytes of struct virtio_net_hdr, before each frame (linux/virtio_net.h). */
 export const VNET_HDR_LEN = 10;
@@ -67,7 +68,7 @@ export interface TapDevice {
  * The packet path's system calls for one worker. All arguments are numbers: the memory was handed
  * over once, in the constructor, so a call costs no look-up of typed arrays.
  */
-export interface PacketIo {
+export interface PacketIo extends XskIo {
   /** Sends frames i in [start, start + count) of the vectors on a packet socket (sendmmsg).
    * Returns how many were taken, or -errno when the first was refused. */
   send(fd: number, start: number, count: number): number;
@@ -136,13 +137,14 @@ export interface FdWatcher {
   close(): void;
 }
 
-export interface NativeBinding extends QueueBinding {
+export interface NativeBinding extends QueueBinding, XdpBinding {
   readonly PacketIo: new (options: PacketIoOptions) => PacketIo;
 
   /** Reserves `bytes` of address space (MAP_NORESERVE, readable zeros); costs memory only where
    * touched or mapped. At most 2 GiB - 4 KiB, so that offsets stay small integers. */
   arenaCreate(bytes: number): ArrayBuffer;
-  /** Maps a packet socket's ring over [offset, offset + bytes) of the arena (MAP_FIXED). */
+  /** Maps a packet socket's ring, or an AF_XDP socket's memory, over [offset, offset + bytes) of
+   * the arena (MAP_FIXED). */
   ringMap(fd: number, arena: ArrayBuffer, offset: number, bytes: number): void;
   /** Puts plain reserved memory back in place of a ring. */
   ringUnmap(arena: ArrayBuffer, offset: number, bytes: number): void;

@@ -24,6 +24,7 @@ const STRERROR: Readonly<Record<string, string>> = {
   ENOMEM: 'Cannot allocate memory',
   ENOSYS: 'Function not implemented',
   ENXIO: 'No such device or address',
+  ENOTSUP: 'Operation not supported',
   EOPNOTSUPP: 'Operation not supported',
   EPERM: 'Operation not permitted',
   ERANGE: 'Numerical result out of range',
@@ -37,7 +38,7 @@ const CODES: Readonly<Record<string, [code: string, hint: string]>> = {
   EACCES: ['E_NO_CAPABILITY', 'run as root, or with CAP_NET_ADMIN and CAP_NET_RAW'],
   EBUSY: ['E_DEVICE_BUSY', 'another program holds the device: stop it, or use another name'],
   EEXIST: ['E_DEVICE_BUSY', 'the name is taken: remove the other device, or use another name'],
-  EAFNOSUPPORT: ['E_DEVICE_TYPE', 'use system, internal, tap or patch'],
+  EAFNOSUPPORT: ['E_DEVICE_TYPE', 'use system, afxdp, internal, tap or patch'],
 };
 
 /** The errno name of what a system call threw; '' when it is not that. */

@@ -3,6 +3,7 @@
  *
  *     type       made of                                   frames reach the datapath by
  *     system     packet socket on an existing interface    ring in the worker (openQueues)
+ *     afxdp      AF_XDP sockets on an existing interface   memory in the worker (openQueues)
  *     internal   TAP of the bridge, seen by the host        TAP descriptors (openQueues)
  *     tap        the same, without the bridge's meaning     TAP descriptors (openQueues)
  *     patch      nothing: a wire to another bridge          never: translation crosses over
@@ -15,10 +16,13 @@ import type { PortQueueSettings, Shaping } from './queue-settings.js';
 
 /** A receive and transmit queue of a real device: what a forwarding worker needs of it. */
 export interface DatapathQueue {
-  kind: 'packet' | 'tap';
+  kind: 'packet' | 'tap' | 'xdp';
   fd: number;
+  /** What ringBytes are mapped from, where that is not fd. */
+  memoryFd?: number;
   ifindex: number;
-  /** Ring of a packet socket: slots * slotBytes bytes, to be mapped; 0 for a TAP. */
+  /** Ring of a packet socket (slots * slotBytes), memory of an AF_XDP socket: bytes to be mapped;
+   * 0 for a TAP. */
   ringBytes: number;
   slots: number;
   slotBytes: number;
@@ -95,6 +99,9 @@ export interface Netdev {
 
   /** Applies Interface.options, where the type has any. @throws TapswitchError */
   setOptions?(options: Readonly<Record<string, string>>): void;
+
+  /** Settings in force, as dpctl/show prints them behind the type. */
+  config?(): Readonly<Record<string, string>>;
 
   /** False once 'gone' was emitted. */
   present(): boolean;

@@ -9,6 +9,7 @@
 import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import type { NativeBinding } from '../native/binding.js';
+import { AfxdpNetdev } from './afxdp-netdev.js';
 import { openError } from './device-error.js';
 import { DummyNetdev } from './dummy-netdev.js';
 import { DummyWires, type WireState } from './dummy-wires.js';
@@ -53,8 +54,12 @@ export class NetdevRegistry {
     this.wires = new DummyWires(options.wake);
     const dummy: NetdevFactory = (name, type, settings) => this.openDummy(name, type, settings);
     const mode = options.dummy ?? 'off';
-    if (!options.disableSystem)
+    if (!options.disableSystem) {
       this.register('system', (name, type) => this.openSystem(name, type));
+      const afxdp: NetdevFactory = (name, type, settings) =>
+        new AfxdpNetdev(name, type, this.linux(), settings);
+      this.register('afxdp', afxdp);
+    }
     const tap: NetdevFactory = (name, type) => TapNetdev.open(name, type, this.linux());
     this.register('internal', tap);
     this.register('tap', tap);

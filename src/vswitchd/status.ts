@@ -154,7 +154,7 @@ export class StatusWriter {
     setIfDifferent(txn, root, 'ovs_version', source.version);
     setIfDifferent(txn, root, 'db_version', source.dbVersion);
     setIfDifferent(txn, root, 'datapath_types', ['netdev', 'system']);
-    setIfDifferent(txn, root, 'iface_types', ['internal', 'patch', 'system', 'tap']);
+    setIfDifferent(txn, root, 'iface_types', ['afxdp', 'internal', 'patch', 'system', 'tap']);
     setIfDifferent(txn, root, 'dpdk_initialized', false);
   }
 

@@ -76,6 +76,15 @@ function ours(name: string, title: string, settings: readonly string[]): Subject
   };
 }
 
+/** This switch on AF_XDP ports. */
+const afxdp: SubjectKind = {
+  name: 'tapswitch-afxdp',
+  title: 'tapswitch, AF_XDP',
+  missing: (topology) => (TAPS[topology] > 0 ? 'AF_XDP has no TAP' : undefined),
+  start: (place) => startTapswitch(place, [], undefined, [], afxdpPorts(place)),
+  again: async (place) => daemonOf(place, []),
+};
+
 /** Exporting to collectors that are not there: what it costs the packets that pass. */
 const exporting: SubjectKind = {
   name: 'tapswitch-export',
@@ -101,6 +110,7 @@ const exporting: SubjectKind = {
  * Starts this switch on the two ports.
  * @param nodeOptions options for Node.js itself
  * @param settings columns of the Open_vSwitch row
+ * @param more what vsctl is told besides
  * @param onStart is given the process; its standard output is a pipe then, else thrown away
  */
 export async function startTapswitch(
@@ -108,13 +118,14 @@ export async function startTapswitch(
   nodeOptions: string[],
   onStart?: (daemon: ChildProcess) => void,
   settings: readonly string[] = [],
+  more: readonly string[] = [],
 ): Promise<Running> {
   const running = daemonOf(place, nodeOptions, onStart);
   const vsctl = (...args: string[]) => running.tool('vsctl', '--timeout=15', ...args);
   await orStop(running.stop, async () => {
     await until('tapswitch to answer', () => vsctl('show'));
     if (settings.length > 0) await vsctl('set', 'Open_vSwitch', '.', ...settings);
-    await vsctl(...bridges(place, []));
+    await vsctl(...bridges(place, []), ...more);
   });
   return running;
 }
@@ -223,11 +234,7 @@ async function startOpenVswitch(
   // Its AF_XDP ports are polled by a thread that never sleeps.
   const mask = `other_config:pmd-cpu-mask=0x${(1 << place.cpu).toString(16)}`;
   if (mode === 'afxdp') await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', mask);
-  const wires = network.topology === 'bond' ? WIRES.flat() : [];
-  const types = [...PORTS, ...wires].flatMap((port) => [
-    ...['--', 'set', 'Interface', port, 'type=afxdp'],
-  ]);
-  const extra = mode === 'afxdp' ? types : [];
+  const extra = mode === 'afxdp' ? afxdpPorts(place) : [];
   await vsctl(...bridges(place, ['datapath_type=netdev']), ...extra);
   if (mode === 'tso' || mode === 'default' || TAPS[network.topology] > 0) return;
   // Without the setting it forwards frames with unfinished checksums as they are: TCP gets nowhere
@@ -235,6 +242,12 @@ async function startOpenVswitch(
   for (const namespace of [network.source, network.sink]) {
     await inNamespace(namespace, ['ethtool', '-K', 'eth0', 'tx', 'off']);
   }
+}
+
+/** What vsctl is told to make all ports AF_XDP's. */
+function afxdpPorts({ network }: Place): string[] {
+  const wires = network.topology === 'bond' ? WIRES.flat() : [];
+  return [...PORTS, ...wires].flatMap((port) => ['--', 'set', 'Interface', port, 'type=afxdp']);
 }
 
 /** What vsctl is told to make, by topology. */
@@ -279,6 +292,7 @@ export const SUBJECTS: readonly SubjectKind[] = [
   ours('tapswitch-steer', 'tapswitch, kernel-cpu-mask of all CPUs', [
     `other_config:kernel-cpu-mask=${((1n << BigInt(cpus().length)) - 1n).toString(16)}`,
   ]),
+  afxdp,
   exporting,
   bridge,
   openVswitch('ovs-default', 'Open vSwitch netdev, default offloads', 'default'),

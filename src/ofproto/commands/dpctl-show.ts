@@ -77,8 +77,9 @@ export function dpctlShow(backer: OfprotoBacker, statistics: boolean): string {
   const [, ownName] = dpif.name.split('@');
   const own = { portNo: 0, name: ownName, type: dpif.type === 'dummy' ? 'dummy-internal' : 'tap' };
   if (ports[0]?.portNo !== 0) ports.unshift(own);
-  for (const { portNo, name, type } of ports) {
-    const shown = type === 'system' || type === '' ? '' : ` (${type}${pollConfig(type)})`;
+  for (const port of ports) {
+    const { portNo, name, type } = port;
+    const shown = type === 'system' || type === '' ? '' : ` (${type}${pollConfig(type, port)})`;
     text += `  port ${portNo}: ${name}${shown}\n`;
     if (counters !== null) text += portCounters(counters.get(portNo) ?? NOTHING);
   }

@@ -17,7 +17,12 @@ export function nameByNo(dpif: Dpif): (port: number) => string | undefined {
 }
 
 /** What a device of a polling type is configured with, as Open vSwitch prints it. */
-export function pollConfig(type: string): string {
+export function pollConfig(
+  type: string,
+  device: { config?(): Readonly<Record<string, string>> },
+): string {
+  const config = Object.entries(device.config?.() ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (config.length > 0) return `: ${config.map((each) => each.join('=')).join(', ')}`;
   if (type !== 'dummy-pmd') return '';
   const queues = (what: string): string => `${what}_rx_queues=1, ${what}_tx_queues=1`;
   return `: ${queues('configured')}, ${queues('requested')}`;
@@ -33,7 +38,7 @@ function dpifShow(backer: OfprotoBacker): string {
     for (const port of ports) {
       const { patchPeer } = port.device;
       const type = port.device.dpifType ?? port.device.type;
-      const config = patchPeer ? `: peer=${patchPeer}` : pollConfig(type);
+      const config = patchPeer ? `: peer=${patchPeer}` : pollConfig(type, port.device);
       const odp = port.odpPort ?? 'none';
       text += `    ${port.name} ${portTo16(port.ofPort)}/${odp}: (${type || 'system'}${config})\n`;
     }

@@ -17,7 +17,7 @@ function registry(options: Partial<NetdevRegistryOptions> = {}): NetdevRegistry 
 
 describe('NetdevRegistry', () => {
   it('has the types that the mode asks for', () => {
-    expect(registry().types()).toEqual(['internal', 'patch', 'system', 'tap']);
+    expect(registry().types()).toEqual(['afxdp', 'internal', 'patch', 'system', 'tap']);
     expect(registry({ dummy: 'none', disableSystem: true }).types()).toEqual([
       'dummy',
       'dummy-internal',
@@ -96,7 +96,7 @@ describe('a type that there is not', () => {
     }
     expect(lines).toEqual([
       'netdev|warn|could not create netdev gre0 of unknown type gre ' +
-        '(types: internal, patch, system, tap)',
+        '(types: afxdp, internal, patch, system, tap)',
     ]);
   });
 });
