@@ -151,7 +151,8 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /**
- * Asks again and again until the answer is truthy, and returns it.
+ * Asks again and again until the answer is truthy, and returns it: soon after the first time, then
+ * ever less often, down to each `everyMs`.
  * Rejects after `timeoutMs` with what was waited for and the last answer or error.
  */
 export async function eventually<T>(
@@ -162,7 +163,7 @@ export async function eventually<T>(
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   let last: unknown;
-  for (;;) {
+  for (let pause = Math.min(10, everyMs); ; pause = Math.min(pause * 1.5, everyMs)) {
     try {
       const answer = await ask();
       if (answer) return answer;
@@ -172,6 +173,6 @@ export async function eventually<T>(
     }
     if (performance.now() > end)
       throw new Error(`waited ${timeoutMs} ms for ${what}; last: ${last}`);
-    await sleep(everyMs);
+    await sleep(pause);
   }
 }
