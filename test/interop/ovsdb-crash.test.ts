@@ -52,10 +52,10 @@ async function startServer(): Promise<ChildProcess> {
   return server;
 }
 
-/** Clients that insert rows at the same time. */
+/** Clients that insert rows at the same time. CRASH_ROUNDS: how often the server is killed. */
 const CLIENTS = 32;
 const TRANSACTIONS = 10_000;
-const ROUNDS = 20;
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 8);
 
 /**
  * Clients insert 10,000 rows in durable transactions, each as fast as it is answered, until the

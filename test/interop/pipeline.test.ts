@@ -52,7 +52,9 @@ class Side {
     ]);
     const { env } = this.ovs;
     const argv = ['ovs-vsctl', '--timeout=20', 'add-br', 'br0', '--', 'set', 'bridge', 'br0'];
-    const limit = ['--', 'set', 'Open_vSwitch', '.', 'other_config:vlan-limit=0'];
+    // Each case waits for a revalidation.
+    const often = 'other_config:max-revalidator=100';
+    const limit = ['--', 'set', 'Open_vSwitch', '.', 'other_config:vlan-limit=0', often];
     await must([...argv, ...bridge, ...ports, ...limit], { env });
     await this.ofctl('add-meter', 'br0', 'meter=1,pktps,band=type=drop,rate=100000');
   }

@@ -51,10 +51,15 @@ async function drive(version: string, ...options: string[]): Promise<void> {
   await lab.sw.vsctl('set', 'bridge', 'br0', `protocols=${version}`);
   await lab.sw.ofctl('-O', version, 'del-flows', 'br0');
   await lab.sw.vsctl('set-controller', 'br0', 'tcp:127.0.0.1:6653');
-  await eventually('the controller to be connected', async () => {
+  const established = ['ss', '-Htn', 'state', 'established', 'sport', '=', ':6653'];
+  await eventually('a connection', async () => (await lab.namespace.must(established)) !== '');
+}
+
+/** What the database says of it; written every five seconds. */
+const connected = (): Promise<boolean> =>
+  eventually('the controller to be connected', async () => {
     return (await lab.sw.vsctl('get', 'Controller', 'br0', 'is_connected')).trim() === 'true';
   });
-}
 
 const reached = (): Promise<void> =>
   eventually('hosts to reach each other', async () => (await first.ping(SECOND, 1)) === 1);
@@ -114,6 +119,7 @@ describe('options', () => {
 
   it('--mute: nothing is said', async () => {
     await drive('OpenFlow10', '--mute');
+    await connected();
     expect(await first.ping(SECOND, 2)).toBe(0);
     expect((await flows('OpenFlow10')).trim()).toBe('');
   }, 30_000);
