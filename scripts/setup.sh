@@ -94,6 +94,7 @@ build() {
   node scripts/build-native.mjs --if-stale
   doing "compiling TypeScript"
   npm run --silent build:ts
+  node scripts/build-bundle.mjs --if-stale
   node scripts/build-web.mjs --if-stale
 }
 

@@ -13,7 +13,8 @@ export async function loadPart<T>(what: string, load: () => Promise<T>): Promise
   try {
     return await load();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw cause;
     throw new TapswitchError(
       'E_INCOMPLETE_BUILD',
       `this build lacks ${what} (${(cause as Error).message})`,

@@ -10,12 +10,10 @@ import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
 import { COMMANDS, type CommandEntry, commandForProgram } from './commands.js';
 import { type CliCommand, type CliIo, printError, processIo } from './io.js';
 import { runAsJson, takeJsonFlag } from './json-output.js';
 import { loadPart } from './load-part.js';
-import { tapswitchVersion } from './version.js';
 
 /** Exit status of a program whose reader has gone away, as a shell reports SIGPIPE. */
 const STATUS_SIGPIPE = 141;
@@ -45,6 +43,8 @@ export async function run(
   }
   const subject = first === 'help' ? commandNamed(rest[0]) : undefined;
   if (subject) return runCommand(subject, ['--help'], makeIo(subject.program));
+  // Late: commands need nothing of it.
+  const { runTop } = await import('./top-level.js');
   return runTop(wrongCommand(argv) ?? argv, makeIo('tapswitch'));
 }
 
@@ -69,44 +69,7 @@ async function runCommand(entry: CommandEntry, argv: string[], io: CliIo): Promi
 }
 
 async function loadCommand(entry: CommandEntry): Promise<CliCommand> {
-  const url = new URL(`./${entry.name}/index.js`, import.meta.url).href;
-  const load = (): Promise<Record<string, CliCommand>> => import(url);
-  const module = await loadPart(`command '${entry.name}'`, load);
-  return module[entry.run];
-}
-
-/** Help, version, and what is wrong with a command line that names no command. */
-async function runTop(argv: string[], io: CliIo): Promise<number> {
-  let status = 0;
-  const top = new Command('tapswitch')
-    .description('An OpenFlow switch on real interfaces, with the tools of Open vSwitch.')
-    .version(tapswitchVersion(), '-V, --version', 'show the version')
-    .helpOption('-h, --help', 'show this help; COMMAND --help shows that of a command')
-    .option('--json', 'behind a COMMAND: what it prints, as JSON')
-    .helpCommand('help [command]', 'show this help')
-    .usage('COMMAND [ARG...]')
-    .showSuggestionAfterError()
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(withHint(text.replace(/^error: /, 'tapswitch: '))),
-    });
-  for (const { name, summary } of COMMANDS) top.command(name).description(summary);
-  top.addHelpText('after', "\nTry 'tapswitch start' (as root), then 'tapswitch vsctl show'.");
-  try {
-    await top.parseAsync(argv, { from: 'user' });
-  } catch (error) {
-    // commander has printed what there was to say.
-    status = (error as { exitCode?: number }).exitCode ?? 1;
-  }
-  return status;
-}
-
-/** An error of commander's; where it suggests nothing, where to look. */
-function withHint(text: string): string {
-  if (text.includes('(Did you mean')) return text;
-  return `${text}  hint: 'tapswitch --help' lists the commands\n`;
+  return loadPart(`command '${entry.name}'`, () => entry.load());
 }
 
 /** Runs this process's command line and ends the process. */
@@ -130,4 +93,4 @@ function flushed(stream: Writable): Promise<void> {
 }
 
 const started = process.argv[1];
-if (started && realpathSync(started) === fileURLToPath(import.meta.url)) await main();
+if (started && realpathSync(started) === fileURLToPath(import.meta.url)) void main();

@@ -52,8 +52,16 @@ export interface WorkerInfo {
   cpuUs: number;
 }
 
-/** Where the built worker is, seen from here (built, or TypeScript under a test runner). */
+declare global {
+  interface ImportMeta {
+    /** URL of the folder of bundles, in a bundle (scripts/build-bundle.mjs). */
+    readonly bundle?: string;
+  }
+}
+
+/** Where the built worker is, seen from here (a bundle, a module, or TypeScript under test). */
 export function defaultWorkerUrl(): URL {
+  if (import.meta.bundle) return new URL('run-worker.cjs', import.meta.bundle);
   const built = import.meta.url.endsWith('.js');
   return new URL(built ? './worker.js' : '../../dist/datapath/worker.js', import.meta.url);
 }

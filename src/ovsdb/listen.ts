@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import * as tls from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import { requireFiles, secureContextOptions, type TlsFiles, trustsAnybody } from './tls.js';
@@ -77,12 +77,12 @@ export async function listenTls(
   host: string,
   port: number,
   files: TlsFiles,
-  onSocket: (socket: tls.TLSSocket) => void,
+  onSocket: (socket: TLSSocket) => void,
   warn: (message: string) => void = (message) => log.warn(message),
 ): Promise<TlsListener> {
   requireFiles(files);
   const checked = !trustsAnybody(files);
-  const server = tls.createServer({
+  const server = createTlsServer({
     ...secureContextOptions(files),
     requestCert: checked,
     // Refused below, where the reason is known.
@@ -114,7 +114,7 @@ export async function listenTls(
 }
 
 /** Why a peer's certificate is refused, in words. */
-function refusal(socket: tls.TLSSocket): string {
+function refusal(socket: TLSSocket): string {
   if (Object.keys(socket.getPeerCertificate()).length === 0) return 'the peer showed none';
   const code = String(socket.authorizationError);
   return REFUSALS[code] ?? code;

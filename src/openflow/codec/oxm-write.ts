@@ -22,7 +22,6 @@ import type { Writer } from './buffer.js';
 const CLASS_EXPERIMENTER = 0xffff;
 const OF12 = 3;
 const OF15 = 6;
-const N_VERSIONS = 6;
 
 /** Fields that only show words which other fields write already. */
 const VIEWS = /^(dl_vlan|dl_vlan_pcp|xreg\d+|xxreg\d+)$/;
@@ -130,7 +129,13 @@ function makePlan(version: number): Step[][] {
   return byWord;
 }
 
-const PLANS: readonly Step[][][] = Array.from({ length: N_VERSIONS + 1 }, (_, v) => makePlan(v));
+/** By version; made when it is spoken first, for that takes a while. */
+const PLANS: (Step[][] | undefined)[] = [];
+
+function planFor(version: number): Step[][] {
+  PLANS[version] ??= makePlan(version);
+  return PLANS[version];
+}
 
 /** The steps of one match; kept from call to call, as only one match is written at a time. */
 const chosen: Step[] = [];
@@ -166,7 +171,7 @@ function choose(mask: L.FlowWords, plan: Step[][]): void {
 /** Writes a match as entries. `ofVersion` 1: NXM. Registers become packet registers from 1.5 on. */
 export function putEntries(w: Writer, match: Match, ofVersion: number): void {
   const { flow, mask } = match;
-  choose(mask, PLANS[ofVersion]);
+  choose(mask, planFor(ofVersion));
   for (const step of chosen) {
     if (!fieldPrereqsOk(step.field, flow, mask)) continue;
     if (step.needsCtProto && flow[L.W_CT_PROTO] === 0) continue;
