@@ -19,12 +19,12 @@ import { DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DropReason } from './drop-reasons.js';
 import { PORT_PACKET, TX_BATCH } from './egress.js';
 import { Engine } from './engine.js';
-import { UPCALL_MISS } from './execute-actions.js';
 import type { InstalledFlow } from './flow-registry.js';
 import { FrameMemory, HEADROOM } from './frame-memory.js';
 import { MemoryIo } from './memory-io.js';
 import type { OdpAction } from './odp-actions.js';
 import { SharedStats } from './shared-stats.js';
+import { UPCALL_MISS } from './upcall-sink.js';
 import { decodeCookie } from './userspace-cookie.js';
 import { CommandReader, CommandWriter } from './worker-commands.js';
 

@@ -35,7 +35,7 @@ import {
   workerCpus,
 } from './dpif-netdev-options.js';
 import { DROP_REASONS, DropReason } from './drop-reasons.js';
-import { UPCALL_DROP, UPCALL_MISS } from './execute-actions.js';
+import { droppedFrame } from './drop-witness.js';
 import { InstalledFlow } from './flow-registry.js';
 import type { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
 import { KernelStart } from './kernel-cache/kernel-start.js';
@@ -48,6 +48,7 @@ import { TxPlanner } from './tx-plan.js';
 import { clearSlot } from './tx-queue-info.js';
 import { ShaperTable } from './tx-shaper.js';
 import type { UpcallRecord } from './upcall-ring.js';
+import { UPCALL_DROP, UPCALL_MISS } from './upcall-sink.js';
 import { decodeCookie } from './userspace-cookie.js';
 import type { WorkerReport } from './worker.js';
 import { WorkerHandle } from './worker-handle.js';
@@ -473,20 +474,19 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   }
 
   private upcall(record: UpcallRecord, worker: number): void {
-    const { frame: data, vnetHdr, key, kind } = record;
-    const frame: FrameBytes = { data, vnetHdr };
+    const { vnetHdr, key, kind } = record;
+    const frame: FrameBytes = { data: record.frame, vnetHdr };
     if (kind === UPCALL_MISS) {
       // Many packets of a flow miss before its megaflow is there: they need no second translation.
+      const { handle } = this.slots.all[worker];
       if (key[W_RECIRC_ID] === 0 && this.installedFor(key, worker)) {
-        const handle = this.slots.all[worker].handle;
         handle?.commands.reinject(frame, key[W_IN_PORT]);
         handle?.schedule();
         return;
       }
       this.upcallHandler({ type: 'miss', frame, key, worker });
-    } else if (kind === UPCALL_DROP) {
-      this.dropHandler?.(data, key[W_IN_PORT], record.cookieWords[record.cookieAt]);
-    } else {
+    } else if (kind === UPCALL_DROP) this.dropHandler?.(droppedFrame(record));
+    else {
       const cookie = decodeCookie(record.cookieWords, record.cookieAt);
       this.upcallHandler({ type: 'action', frame, key, cookie, worker });
     }

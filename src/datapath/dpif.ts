@@ -125,8 +125,17 @@ export interface DpifSettings {
   autoLb?: AutoLbSettings;
 }
 
-/** Gets a packet that was dropped. @param reason its number in drop-reasons.ts */
-export type DropHandler = (frame: Uint8Array, inPort: number, reason: number) => void;
+/** A packet that was dropped. */
+export interface DroppedFrame {
+  frame: Uint8Array;
+  /** Datapath port that it came in by, or, of a packet that was leaving, that did not take it. */
+  port: number;
+  /** Its number in drop-reasons.ts. */
+  reason: number;
+  leaving: boolean;
+}
+
+export type DropHandler = (drop: DroppedFrame) => void;
 
 export interface Dpif {
   /** 'netdev@ovs-netdev', 'dummy@ovs-dummy'. */
@@ -165,7 +174,7 @@ export interface Dpif {
   /** Registers who gets upcalls; called on the main thread, in order per worker. */
   onUpcall(handler: (upcall: Upcall) => void): void;
 
-  /** Shows `handler` the packets that actions drop, in no hurry; null: no more of them. Absent: the
+  /** Shows `handler` the packets that are dropped, in no hurry; null: no more of them. Absent: the
    * datapath cannot. */
   captureDrops?(handler: DropHandler | null): void;
   /** Somebody is shown the packets that are dropped. */

@@ -74,4 +74,20 @@ export const DROP_REASONS: readonly { name: string; meaning: string }[] = [
   { name: 'datapath_drop_policing', meaning: 'over the ingress policing rate' },
 ];
 
+/** Reasons whose packets cannot be shown: the switch never had them whole, or has no room. */
+const UNSEEN: ReadonlySet<number> = new Set([
+  DropReason.rxTruncated,
+  DropReason.rxCopyFailed,
+  DropReason.upcallQueueFull,
+  DropReason.executeQueueFull,
+  DropReason.frameTooLong,
+  DropReason.copySpace,
+  DropReason.upcallError,
+]);
+
+/** Whether packets that are dropped for a reason can be shown. */
+export function dropsAreShown(reason: number): boolean {
+  return !UNSEEN.has(reason);
+}
+
 export const N_DROP_REASONS = DROP_REASONS.length;

@@ -295,7 +295,7 @@ export class EgressQueues implements EgressDecider {
     const stats = queue * TXQ_STATS_STRIDE;
     const backlog = this.ensureBacklog();
     if (!backlog.push(queue, band, off, len, this.frame.wireBytes, flow)) {
-      this.stats.drops[DropReason.txBacklogFull] += 1;
+      this.egress.drop(DropReason.txBacklogFull, port, off, len);
       this.stats.ports[port * PORT_STATS_STRIDE + PS_TX_DROPPED] += 1;
       this.txqs[stats + TQ_DROPPED] += 1;
       return false;
@@ -322,7 +322,7 @@ export class EgressQueues implements EgressDecider {
         for (let i = 0; i < sent; i++) this.choice.gone(backlog.pop(queue));
       } else if (sent === -EAGAIN) room = false;
       else if (sent !== -EINTR || ++interrupts > INTERRUPTS_MAX) {
-        egress.countRefused(egress.portOf[queue], sent);
+        egress.refused(egress.portOf[queue], sent, offsets[start], lengths[start]);
         this.choice.gone(backlog.pop(queue));
       }
     }

@@ -16,6 +16,7 @@
 // hot path
 import type { PacketIo } from '../native/binding.js';
 import { DropReason } from './drop-reasons.js';
+import type { DropWitness } from './drop-witness.js';
 import {
   C_TX_CALLS,
   PORT_STATS_STRIDE,
@@ -81,6 +82,7 @@ export class Egress {
   /** PORT_*, by port number. */
   readonly kind: Int32Array;
   decider: EgressDecider | null = null;
+  witness: DropWitness | null = null;
   /** By port: 1 where large frames have to be cut before (cut-output.ts). */
   readonly cuts: Uint8Array;
   /** By queue: its port; what it sends by (PORT_*); 1 for those that are counted. */
@@ -138,7 +140,7 @@ export class Egress {
   /** Queues a frame for a port. Unknown ports are counted drops. */
   output(port: number, off: number, len: number): void {
     const kind = port >>> 0 < this.maxPorts ? this.kind[port] : PORT_NONE;
-    if (kind === PORT_NONE) this.stats.drops[DropReason.invalidPort] += 1;
+    if (kind === PORT_NONE) this.drop(DropReason.invalidPort, port, off, len);
     else if (kind !== PORT_QUEUED) this.push(port, off, len);
     else if (this.decider !== null) this.decider.output(port, off, len);
   }
@@ -202,7 +204,7 @@ export class Egress {
       } else if (sent === -EAGAIN && this.decider !== null && this.decider.full(queue, at, left)) {
         return;
       } else if (sent !== -EINTR || ++interrupts > 16) {
-        this.countRefused(this.portOf[queue], sent);
+        this.refused(this.portOf[queue], sent, this.offsets[at], this.lengths[at]);
         at += 1;
         left -= 1;
       }
@@ -220,11 +222,17 @@ export class Egress {
     if (this.counted[queue] !== 0 && this.decider !== null) this.decider.sent(queue, sent, bytes);
   }
 
-  /** Counts a frame that the kernel did not take. */
-  countRefused(port: number, result: number): void {
+  /** Counts a frame that a port does not get, and shows it where that is wanted. */
+  drop(reason: number, port: number, off: number, len: number): void {
+    this.stats.drops[reason] += 1;
+    if (this.witness?.watches) this.witness.showLeaving(reason, port, off, len);
+  }
+
+  /** Counts a frame that the kernel did not take, which says why: -errno. */
+  refused(port: number, result: number, off: number, len: number): void {
     const reason = sendErrorReason(-result);
     const base = port * PORT_STATS_STRIDE;
-    this.stats.drops[reason] += 1;
+    this.drop(reason, port, off, len);
     this.stats.ports[base + PS_TX_DROPPED] += 1;
     if (reason === DropReason.txError) this.stats.ports[base + PS_TX_ERRORS] += 1;
   }

@@ -24,14 +24,10 @@ import {
 } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { DropReason } from './drop-reasons.js';
+import { DropWitness } from './drop-witness.js';
 import { Egress } from './egress.js';
 import { ExactMatchCache } from './exact-cache.js';
-import {
-  ActionExecutor,
-  type Recirculator,
-  UPCALL_MISS,
-  type UpcallSink,
-} from './execute-actions.js';
+import { ActionExecutor, type Recirculator } from './execute-actions.js';
 import { type FrameMemory, MAX_FRAME_LEN } from './frame-memory.js';
 import { type MaskedKey, MegaflowTable } from './megaflow-table.js';
 import type { MeterTable } from './meter-table.js';
@@ -53,6 +49,7 @@ import {
   PS_RX_PACKETS,
   type SharedStats,
 } from './shared-stats.js';
+import { UPCALL_MISS, type UpcallSink } from './upcall-sink.js';
 
 const NO_PROGRAM: ActionProgram = new Int32Array(1);
 /** Megaflow look-ups between two rankings of the subtables. */
@@ -85,6 +82,7 @@ export interface EngineOptions {
 export class Engine implements Recirculator {
   readonly extractor: FlowExtractor;
   readonly egress: Egress;
+  readonly witness: DropWitness;
   readonly executor: ActionExecutor;
   /** The time that flow statistics get (ms, a small integer, not 0): set it once per batch. */
   nowMs = 0;
@@ -107,6 +105,8 @@ export class Engine implements Recirculator {
     this.sink = options.sink;
     this.extractor = new FlowExtractor(memory.view);
     this.egress = new Egress(options.io, options.offsets, options.lengths, stats, options.maxPorts);
+    this.witness = new DropWitness(stats, options.sink);
+    this.egress.witness = this.witness;
     this.executor = new ActionExecutor(
       memory,
       this.extractor,
@@ -115,6 +115,7 @@ export class Engine implements Recirculator {
       options.sink,
       this,
       options.meters,
+      this.witness,
     );
     this.slotGeneration = new Int32Array(flowSlots);
     this.slotTcpFlags = new Int8Array(flowSlots);
@@ -133,9 +134,7 @@ export class Engine implements Recirculator {
     const base = inPort * PORT_STATS_STRIDE;
     if (len < ETH_HEADER_LEN || len > MAX_FRAME_LEN) {
       ports[base + PS_RX_ERRORS] += 1;
-      this.stats.drops[
-        len < ETH_HEADER_LEN ? DropReason.rxInvalidPacket : DropReason.frameTooLong
-      ] += 1;
+      this.receiveOdd(off, len, inPort);
       return;
     }
     ports[base + PS_RX_PACKETS] += 1;
@@ -149,6 +148,15 @@ export class Engine implements Recirculator {
       this.executor.keyFull = true;
     }
     this.classify(cls, 0);
+  }
+
+  /** Counts a frame that is none. */
+  private receiveOdd(off: number, len: number, inPort: number): void {
+    const isShort = len < ETH_HEADER_LEN;
+    this.stats.drops[isShort ? DropReason.rxInvalidPacket : DropReason.frameTooLong] += 1;
+    if (isShort && this.witness.watches) {
+      this.witness.show(DropReason.rxInvalidPacket, inPort, off, len);
+    }
   }
 
   /** Recirculator: the executor's packet again, with its current key. */

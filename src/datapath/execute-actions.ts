@@ -14,6 +14,7 @@ import {
   ETH_TYPE_MPLS,
   ETH_TYPE_MPLS_MCAST,
   W_DP_HASH,
+  W_IN_PORT,
   W_PKT_MARK,
   W_RECIRC_ID,
   W_SKB_PRIORITY,
@@ -21,6 +22,7 @@ import {
 import * as op from './action-program.js';
 import { CutOutput } from './cut-output.js';
 import { DropReason } from './drop-reasons.js';
+import type { DropWitness } from './drop-witness.js';
 import type { Egress } from './egress.js';
 import { hashL4, hashSymL4 } from './flow-hash.js';
 import { type FrameMemory, HEADROOM } from './frame-memory.js';
@@ -28,37 +30,9 @@ import { HeaderEditor } from './header-edit.js';
 import { METER_DROP, METER_PASS, type MeterTable } from './meter-table.js';
 import { MPLS_LABEL_LEN, popMpls, pushMpls } from './mpls-edit.js';
 import { SampleCountdown } from './sample-countdown.js';
-import {
-  BOND_BUCKETS,
-  C_LOST,
-  C_RECIRC,
-  CTL_CAPTURE_DROPS,
-  type SharedStats,
-} from './shared-stats.js';
+import { BOND_BUCKETS, C_LOST, C_RECIRC, type SharedStats } from './shared-stats.js';
+import { UPCALL_ACTION, type UpcallSink } from './upcall-sink.js';
 import { popVlan, pushVlan } from './vlan-edit.js';
-
-export const UPCALL_MISS = 0;
-export const UPCALL_ACTION = 1;
-/** A packet that was dropped, for whoever wants to see these. */
-export const UPCALL_DROP = 2;
-
-/** Who takes packets for the main thread. */
-export interface UpcallSink {
-  /**
-   * Copies a packet out of the packet path.
-   * @param kind UPCALL_*
-   * @param cookie words with the cookie at `cookieAt` (UPCALL_ACTION only)
-   * @returns false when there is no room
-   */
-  upcall(
-    kind: number,
-    off: number,
-    len: number,
-    key: Int32Array,
-    cookie: Int32Array,
-    cookieAt: number,
-  ): boolean;
-}
 
 /** Who classifies a packet again (the engine). */
 export interface Recirculator {
@@ -90,7 +64,6 @@ export class ActionExecutor {
   readonly countdown = new SampleCountdown();
   private readonly saved = new Int32Array(SAVED_STRIDE * (op.MAX_DEPTH + 1));
   private savedDepth = 0;
-  private readonly dropCookie = new Int32Array(op.COOKIE_WORDS);
   private readonly editor: HeaderEditor;
   private readonly cut: CutOutput;
 
@@ -102,6 +75,7 @@ export class ActionExecutor {
     private readonly sink: UpcallSink,
     private readonly recirculator: Recirculator,
     private readonly meters: MeterTable,
+    private readonly witness: DropWitness,
   ) {
     this.editor = new HeaderEditor(memory, flow);
     this.cut = new CutOutput(memory, egress);
@@ -136,8 +110,7 @@ export class ActionExecutor {
           pc += 2;
           break;
         case op.OP_DROP:
-          this.stats.drops[program[pc + 1]] += 1;
-          if (this.stats.control[CTL_CAPTURE_DROPS] !== 0) this.captureDrop(program[pc + 1]);
+          this.drop(program[pc + 1]);
           pc += 2;
           break;
         case op.OP_COPY:
@@ -288,11 +261,12 @@ export class ActionExecutor {
     }
   }
 
-  /** Shows a packet that is dropped here; one that finds no room is not shown. */
-  private captureDrop(reason: number): void {
-    this.ensureKey();
-    this.dropCookie[0] = reason;
-    this.sink.upcall(UPCALL_DROP, this.off, this.len, this.flow.key, this.dropCookie, 0);
+  /** Counts the packet as dropped, and shows it where that is wanted. */
+  private drop(reason: number): void {
+    this.stats.drops[reason] += 1;
+    if (this.witness.watches) {
+      this.witness.show(reason, this.flow.key[W_IN_PORT], this.off, this.len);
+    }
   }
 
   /** Sends by the port of the bucket that the packet hashes to. */
@@ -301,7 +275,7 @@ export class ActionExecutor {
     const at = slot * BOND_BUCKETS + (hashL4(this.flow.key, basis) & (BOND_BUCKETS - 1));
     const port = this.stats.bondPorts[at];
     if (port < 0) {
-      this.stats.drops[DropReason.pipeline] += 1;
+      this.drop(DropReason.pipeline);
       return;
     }
     this.stats.bondBytes[at] += this.len;
@@ -314,13 +288,13 @@ export class ActionExecutor {
     key[W_RECIRC_ID] = id;
     this.metaDirty = true;
     this.stats.counters[C_RECIRC] += 1;
-    if (depth >= op.MAX_DEPTH) this.stats.drops[DropReason.recursionTooDeep] += 1;
+    if (depth >= op.MAX_DEPTH) this.drop(DropReason.recursionTooDeep);
     else this.recirculator.recirculate(depth + 1);
   }
 
   private body(program: Int32Array, pc: number, depth: number): void {
     if (depth >= op.MAX_DEPTH) {
-      this.stats.drops[DropReason.recursionTooDeep] += 1;
+      this.drop(DropReason.recursionTooDeep);
       return;
     }
     const saved = this.saved;
@@ -355,7 +329,7 @@ export class ActionExecutor {
   private roomToPush(): boolean {
     if (this.off - PUSH_ROOM < this.floor && !this.copy()) return false;
     if (this.off - PUSH_ROOM >= this.floor) return true;
-    this.stats.drops[DropReason.noHeadroom] += 1;
+    this.drop(DropReason.noHeadroom);
     return false;
   }
 
@@ -389,8 +363,7 @@ export class ActionExecutor {
     const level = this.meters.police(id, this.len, this.recirculator.nowMs);
     if (level === METER_PASS) return true;
     if (level === METER_DROP) {
-      this.stats.drops[DropReason.meter] += 1;
-      if (this.stats.control[CTL_CAPTURE_DROPS] !== 0) this.captureDrop(DropReason.meter);
+      this.drop(DropReason.meter);
       return false;
     }
     this.ensureKey();

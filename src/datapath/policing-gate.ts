@@ -55,5 +55,7 @@ export class PolicingGate implements FrameSink {
     this.stats.ports[base + PS_RX_BYTES] += len;
     this.stats.ports[base + PS_RX_DROPPED] += 1;
     this.stats.drops[DropReason.policing] += 1;
+    const { witness } = this.engine;
+    if (witness.watches) witness.show(DropReason.policing, inPort, off, len);
   }
 }

@@ -20,7 +20,7 @@
 import type { FlowWords } from '../packet/flow-layout.js';
 import { newFlow, W_IN_PORT } from '../packet/flow-layout.js';
 import { COOKIE_WORDS } from './action-program.js';
-import { UPCALL_MISS } from './execute-actions.js';
+import { UPCALL_MISS } from './upcall-sink.js';
 
 /** Key words that travel: everything that the extractor and the actions can set. */
 const KEY_WORDS = 37;

@@ -14,7 +14,6 @@ import { getLogger } from '../common/log.js';
 import type { FdWatcher, NativeBinding } from '../native/binding.js';
 import { CommandRing } from './command-ring.js';
 import type { DpifSettings } from './dpif.js';
-import { UPCALL_ACTION, UPCALL_DROP } from './execute-actions.js';
 import type { MeterTable } from './meter-table.js';
 import {
   C_CPU_US,
@@ -31,6 +30,7 @@ import {
 import type { ShaperTable } from './tx-shaper.js';
 import { UpcallLanes, upcallLaneBuffers } from './upcall-lanes.js';
 import type { UpcallRecord } from './upcall-ring.js';
+import { UPCALL_ACTION, UPCALL_DROP } from './upcall-sink.js';
 import { isSampleCookie } from './userspace-cookie.js';
 import type { WorkerInit, WorkerReport } from './worker.js';
 import { CommandWriter, type WorkerMessage } from './worker-commands.js';

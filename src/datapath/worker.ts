@@ -14,7 +14,6 @@ import type { DpifSettings } from './dpif.js';
 import { TX_BATCH } from './egress.js';
 import { EgressQueues } from './egress-queues.js';
 import { Engine } from './engine.js';
-import { UPCALL_ACTION, UPCALL_DROP } from './execute-actions.js';
 import { FrameMemory } from './frame-memory.js';
 import { POOL_BYTES } from './frame-pool.js';
 import { MeterTable } from './meter-table.js';
@@ -36,6 +35,7 @@ import {
 } from './shared-stats.js';
 import { ShaperTable } from './tx-shaper.js';
 import { type UpcallLaneBuffers, UpcallLanes } from './upcall-lanes.js';
+import { UPCALL_ACTION, UPCALL_DROP } from './upcall-sink.js';
 import { isSampleCookie } from './userspace-cookie.js';
 import { CommandReader, type WorkerMessage } from './worker-commands.js';
 import { CONTROL_TAG, WorkerLoop, WRITABLE_TAG } from './worker-loop.js';

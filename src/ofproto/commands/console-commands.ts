@@ -10,7 +10,7 @@
  *
  * Not for: text that people read (pmd-commands.ts, tx-queue-commands.ts, drop-commands.ts).
  */
-import { DROP_REASONS } from '../../datapath/drop-reasons.js';
+import { DROP_REASONS, dropsAreShown } from '../../datapath/drop-reasons.js';
 import type { PmdControl, PmdInfo } from '../../datapath/pmd-control.js';
 import { INTERVALS } from '../../datapath/rxq-load.js';
 import { REASON_NAMES, type TxQueueCounters } from '../../datapath/tx-queue-info.js';
@@ -109,13 +109,18 @@ function drops(registry: OfprotoRegistry) {
       totals.set(name, (totals.get(name) ?? 0) + count);
     }
   }
-  return DROP_REASONS.map(({ name, meaning }) => ({ name, meaning, packets: totals.get(name) }));
+  return DROP_REASONS.map(({ name, meaning }, reason) => ({
+    ...{ name, meaning, packets: totals.get(name) },
+    examples: dropsAreShown(reason),
+  }));
 }
 
 interface Example {
   /** Milliseconds since 1970. */
   at: number;
+  /** That it came in by, or, of a packet that was leaving, that did not take it. */
   port: string;
+  leaving: boolean;
   reason: string;
   length: number;
   /** The packet's beginning, hexadecimal. */
@@ -138,12 +143,13 @@ async function captureDrops(
     const timer = setTimeout(resolve, limits.seconds * 1000);
     timer.unref();
     for (const { dpif, clock, ...backer } of backers.map((b) => named(b))) {
-      dpif.captureDrops?.((frame, inPort, number) => {
+      dpif.captureDrops?.(({ frame, port, reason: number, leaving }) => {
         if (wanted >= 0 && number !== wanted) return;
         if (found.length >= limits.packets) return;
         found.push({
           at: clock.wallNow(),
-          port: backer.portName(inPort),
+          port: backer.portName(port),
+          leaving,
           reason: DROP_REASONS[number]?.name ?? `reason ${number}`,
           length: frame.length,
           data: Buffer.from(frame.subarray(0, SNAPLEN)).toString('hex'),

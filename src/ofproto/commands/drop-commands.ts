@@ -2,11 +2,12 @@
  * dpif/capture-drops: the packets that a datapath drops for the next while, with the reason of
  * each, as a pcapng file.
  *
- * Bounded: so many packets, of so many bytes each, for so long. It shows what actions drop (the
- * flow tables, meters); what is lost at an interface never becomes a packet here.
+ * Bounded: so many packets, of so many bytes each, for so long. It shows what was a whole packet
+ * here; what is lost before (a ring that overflowed) is not.
  */
 import { writeFile } from 'node:fs/promises';
 import { errorMessage } from '../../common/errors.js';
+import type { DroppedFrame } from '../../datapath/dpif.js';
 import { DROP_REASONS } from '../../datapath/drop-reasons.js';
 import { interfaceBlock, packetBlock, sectionHeader } from '../../packet/pcapng.js';
 import type { OfprotoBacker } from '../backer.js';
@@ -21,8 +22,8 @@ const SNAPLEN = 512;
 
 interface Capture {
   blocks: Buffer[];
-  /** Interface blocks by datapath port: their order is their number. */
-  ports: Map<number, number>;
+  /** Interface blocks by datapath, port and direction: their order is their number. */
+  ports: Map<string, number>;
   packets: number;
 }
 
@@ -61,9 +62,9 @@ async function captureDrops(
     const timer = setTimeout(resolve, limits.seconds * 1000);
     timer.unref();
     for (const backer of backers) {
-      backer.dpif.captureDrops?.((frame, inPort, reason) => {
+      backer.dpif.captureDrops?.((drop) => {
         if (capture.packets >= limits.packets) return;
-        add(capture, backer, { frame, inPort, reason });
+        add(capture, backer, drop);
         if (capture.packets >= limits.packets) resolve();
       });
     }
@@ -77,18 +78,18 @@ async function captureDrops(
   return `${capture.packets} dropped packets in ${file}\n`;
 }
 
-function add(
-  capture: Capture,
-  backer: OfprotoBacker,
-  packet: { frame: Uint8Array; inPort: number; reason: number },
-): void {
-  const { frame, inPort, reason } = packet;
-  let port = capture.ports.get(inPort);
+function add(capture: Capture, backer: OfprotoBacker, drop: DroppedFrame): void {
+  const { frame, reason, leaving } = drop;
+  const key = `${backer.dpif.name} ${drop.port} ${leaving}`;
+  let port = capture.ports.get(key);
   if (port === undefined) {
     port = capture.ports.size;
-    capture.ports.set(inPort, port);
-    const name = backer.portByOdp(inPort)?.name ?? `port ${inPort}`;
-    capture.blocks.push(interfaceBlock(name, `dropped after it came in by ${name}`, SNAPLEN));
+    capture.ports.set(key, port);
+    const name = backer.portByOdp(drop.port)?.name ?? `port ${drop.port}`;
+    const where = leaving
+      ? `dropped on its way out by ${name}`
+      : `dropped after it came in by ${name}`;
+    capture.blocks.push(interfaceBlock(name, where, SNAPLEN));
   }
   const { name, meaning } = DROP_REASONS[reason] ?? { name: `reason ${reason}`, meaning: '' };
   const timeNs = BigInt(Math.floor(backer.clock.wallNow() * 1000)) * 1000n;

@@ -11,6 +11,8 @@ export interface RawPacket {
   length: number;
   data: Uint8Array;
   port: string | null;
+  /** 'out': `port` is where it was to leave by. */
+  direction?: PacketRow['direction'];
   reason: string | null;
 }
 
@@ -47,7 +49,7 @@ export function packetRow(packet: RawPacket, index: number, bytes: number | null
     index,
     at: packet.at,
     length: packet.length,
-    direction: '',
+    direction: packet.direction ?? '',
     port: packet.port,
     reason: packet.reason,
     ...described(data),

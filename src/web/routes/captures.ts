@@ -97,6 +97,7 @@ export function addCaptureRoutes(app: FastifyInstance, parts: Console, rules: Ac
 interface Example {
   at: number;
   port: string;
+  leaving: boolean;
   reason: string;
   length: number;
   data: string;
@@ -130,7 +131,8 @@ function addDropRoutes(app: FastifyInstance, { subject }: Console, rules: Access
         const whole = isToken(bearerOf(request.headers), rules);
         const rows = (JSON.parse(text) as Example[]).map((example, i) => {
           const data = Buffer.from(example.data, 'hex');
-          return packetRow({ ...example, data }, i, whole ? null : HEADER_BYTES);
+          const direction = example.leaving ? 'out' : 'in';
+          return packetRow({ ...example, data, direction }, i, whole ? null : HEADER_BYTES);
         });
         return { reason, seconds, rows };
       } finally {

@@ -13,6 +13,8 @@ interface DropTotal {
   name: string;
   meaning: string;
   packets: number;
+  /** Whether packets of it can be shown. */
+  examples?: boolean;
 }
 
 const INTERVAL_MS = 1000;
@@ -49,20 +51,15 @@ export class DropWatch {
       : parseCoverage(await control.ask('coverage/show'));
     this.rates.begin(clock.now());
     const values: Record<string, number> = {};
-    const reasons = totals.map(({ name, meaning, packets }): DropReason => {
+    const reasons = totals.map(({ name, meaning, packets, examples: shows }): DropReason => {
       const rate = this.rates.rate(name, packets);
       if (rate !== null && packets > 0) values[name] = rate;
       const shown = rate === null ? null : rounded(rate);
-      return { name, meaning, packets, rate: shown, examples: examples && isShown(name) };
+      return { name, meaning, packets, rate: shown, examples: examples && shows === true };
     });
     this.history.push(clock.wallNow(), values);
     return { reasons, history: this.history.show() };
   }
-}
-
-/** What is lost at an interface never becomes a packet that could be shown. */
-function isShown(name: string): boolean {
-  return name.startsWith('drop_action_') || name === 'datapath_drop_meter';
 }
 
 /** 'datapath_drop_meter   0.0/sec   0.000/sec   0.0000/sec   total: 5' */

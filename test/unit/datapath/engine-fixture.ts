@@ -1,4 +1,5 @@
 /** An engine over plain memory: frames in, outputs and upcalls out, as values. */
+import { COOKIE_WORDS } from '../../../src/datapath/action-program.js';
 import { compileActions } from '../../../src/datapath/compile-actions.js';
 import { PORT_PACKET, TX_BATCH } from '../../../src/datapath/egress.js';
 import { Engine } from '../../../src/datapath/engine.js';
@@ -21,6 +22,8 @@ export interface SentUp {
   frame: Uint8Array;
   key: FlowWords;
   cookie?: UserspaceCookie;
+  /** The cookie's words as they are. */
+  words: Int32Array;
 }
 
 const MAX_PORTS = 32;
@@ -75,6 +78,7 @@ export class EngineFixture {
             frame: this.memory.u8.slice(off, off + len),
             key: key.slice(),
             cookie: kind === 1 ? decodeCookie(cookie, at) : undefined,
+            words: cookie.slice(at, at + COOKIE_WORDS),
           });
           return true;
         },

@@ -1,12 +1,12 @@
 /** Upcalls in two rings: others pass a flood, and each port's own order stays. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UPCALL_MISS } from '../../../src/datapath/execute-actions.js';
 import {
   FAST_PER_PORT,
   UpcallLanes,
   upcallLaneBuffers,
 } from '../../../src/datapath/upcall-lanes.js';
+import { UPCALL_MISS } from '../../../src/datapath/upcall-sink.js';
 import { newFlow, W_IN_PORT } from '../../../src/packet/flow-layout.js';
 
 const COOKIE = new Int32Array(8);

@@ -91,12 +91,16 @@ function Packet({ packet, port }: { packet: PacketRow; port: string }) {
       <div class="bar">
         <strong>{packet.summary}</strong>
         <span class="grow" />
-        <a
-          class="button"
-          href={href('trace', [], { bridge, in_port: port, flow: packet.flow, run: true })}
-        >
-          Trace it
-        </a>
+        {packet.direction === 'out' ? (
+          <span class="soft">on its way out by {port}; where it came in is not known</span>
+        ) : (
+          <a
+            class="button"
+            href={href('trace', [], { bridge, in_port: port, flow: packet.flow, run: true })}
+          >
+            Trace it
+          </a>
+        )}
       </div>
       <pre class="code-block">{hexDump(packet.hex)}</pre>
     </section>
