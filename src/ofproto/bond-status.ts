@@ -127,7 +127,10 @@ function whyEnabled(bond: Bond, member: BondMember): string {
   if (failed || (bond.mode === 'balance-tcp' && lacpStatus === 'off')) {
     return 'not used: LACP is not negotiated';
   }
-  if (bond.mode !== 'active-backup' && !bond.fallsBackToActiveBackup) return 'carries its buckets';
+  if (bond.mode !== 'active-backup' && !bond.fallsBackToActiveBackup) {
+    const has = bond.buckets?.some((bucket) => bucket.member === member);
+    return has ? 'carries its buckets' : 'ready; no bucket leads to it now';
+  }
   if (member !== bond.active) return 'in reserve';
   return member.isPrimary ? 'active: the primary' : 'active';
 }

@@ -11,10 +11,17 @@
  * Not for: reading what the user typed (commands/trace-args.ts), why a packet was dropped
  * (trace-drops.ts).
  */
+import { hashL4, hashSymL4 } from '../datapath/flow-hash.js';
 import type { OdpAction, SlowPathReason } from '../datapath/odp-actions.js';
 import { formatOdpActions } from '../datapath/odp-format.js';
 import type { OfAction } from '../openflow/actions.js';
-import { type FlowWords, W_ACTSET_OUTPUT, W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
+import {
+  type FlowWords,
+  W_ACTSET_OUTPUT,
+  W_DP_HASH,
+  W_IN_PORT,
+  W_RECIRC_ID,
+} from '../packet/flow-layout.js';
 import type { Ofproto } from './ofproto.js';
 import { formatFlowText, formatMegaflow, namesOf } from './text.js';
 import { OFPP_UNSET_WORD, XLATE_ERRORS, type XlateError, type XlateOut } from './xlate/context.js';
@@ -66,9 +73,9 @@ export function tracePacket(request: TraceRequest): TracePass[] {
   const passes = [tracePass(request)];
   if (!request.follow) return passes;
   for (const pass of passes) {
-    for (const recircId of recirculations(pass.out.actions)) {
+    for (const { id, hash } of recirculations(pass.out.actions)) {
       if (passes.length > RECIRCULATIONS_MAX) return passes;
-      const flow = keyAgain(pass, recircId);
+      const flow = keyAgain(pass, id, hash);
       if (flow !== null) passes.push(tracePass({ ...request, flow, actions: undefined }));
     }
   }
@@ -76,17 +83,26 @@ export function tracePacket(request: TraceRequest): TracePass[] {
 }
 
 /** What the datapath would give back: the packet as the actions have made it. */
-function keyAgain(pass: TracePass, recircId: number): FlowWords | null {
+function keyAgain(pass: TracePass, recircId: number, hash: Hash | null): FlowWords | null {
   if (pass.ofproto.backer.recircIds.get(recircId) === null) return null;
   const flow = pass.final.slice();
   flow[W_RECIRC_ID] = recircId;
   flow[W_IN_PORT] = pass.flow[W_IN_PORT];
+  if (hash !== null) {
+    const { basis } = hash;
+    flow[W_DP_HASH] = hash.algorithm === 'l4' ? hashL4(flow, basis) : hashSymL4(flow, basis);
+  }
   return flow;
 }
 
-function recirculations(actions: readonly OdpAction[]): number[] {
+type Hash = Extract<OdpAction, { type: 'hash' }>;
+
+/** Recirculations, each with the hash that the datapath computes right before it. */
+function recirculations(actions: readonly OdpAction[]): { id: number; hash: Hash | null }[] {
+  let hash: Hash | null = null;
   return actions.flatMap((action) => {
-    if (action.type === 'recirc') return [action.id];
+    if (action.type === 'hash') hash = action;
+    if (action.type === 'recirc') return [{ id: action.id, hash }];
     if (action.type === 'clone' || action.type === 'sample') return recirculations(action.actions);
     if (action.type !== 'check_pkt_len') return [];
     return [...recirculations(action.greater), ...recirculations(action.lessEqual)];

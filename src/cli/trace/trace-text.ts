@@ -40,6 +40,7 @@ function stepLine({ type, text }: TraceStep): string {
       return text.replace(/^bridge\("(.*)"\)$/, 'bridge $1');
     case 'table':
       return text.replace(/^ *(\d+)\. /, 'table $1: ').replace(/^--\. (.*):$/, '$1');
+    case 'bond':
     case 'detail':
       return `-> ${text}`;
     case 'warn':

@@ -188,6 +188,11 @@ export class XlateContext {
     for (const word of [W_VLAN0, W_VLAN1]) if ((flow[word] & VLAN_CFI) !== 0) this.wc[word] = -1;
   }
 
+  /** Whether somebody wants to know of each step. */
+  get traces(): boolean {
+    return this.trace !== null;
+  }
+
   /** Adds a line to the trace, if there is one. */
   report(type: TraceNodeType, text: string): void {
     if (this.trace !== null) traceNode(this.trace, type, text);

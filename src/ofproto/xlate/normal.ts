@@ -18,6 +18,7 @@ import {
   W_VLAN0,
   W_VLAN1,
 } from '../../packet/flow-layout.js';
+import { bondChoice } from '../bond-choice.js';
 import type { Bundle } from '../bundle.js';
 import {
   dlDst,
@@ -228,6 +229,7 @@ function choosePort(
     ctx.report('detail', `no enabled member in bond ${bundle.name}, dropping`);
     return null;
   }
+  if (ctx.traces) ctx.report('bond', bondChoice(bond, ctx.flow, vid, member, recirc));
   const bucket = bond.isBalanced && !recirc ? bond.bucketOf(ctx.flow, vid) : null;
   if (bucket !== null) ctx.cache.push({ type: 'bond', bucket });
   return bundle.portOf(member.link);

@@ -8,6 +8,7 @@
  *          -> forwarding to learned port  'detail'
  *          >> no input bundle, dropping   'warn'
  *          >>>> over max depth <<<<       'error'
+ *                                         'bond': data alone, no line
  *
  * Not for: translating; xlate/context.ts adds nodes while it works.
  */
@@ -19,6 +20,7 @@ export type TraceNodeType =
   | 'bucket'
   | 'action'
   | 'detail'
+  | 'bond'
   | 'warn'
   | 'error';
 
@@ -46,8 +48,9 @@ export function traceNode(parent: TraceNode[], type: TraceNodeType, text: string
 /** The nodes as text, every line ended. */
 export function formatTrace(nodes: readonly TraceNode[], level = 0): string {
   let out = '';
-  for (const [i, node] of nodes.entries()) {
-    const more = i + 1 < nodes.length || TERMINAL.has(node.type) ? 1 : 0;
+  const shown = nodes.filter(({ type }) => type !== 'bond');
+  for (const [i, node] of shown.entries()) {
+    const more = i + 1 < shown.length || TERMINAL.has(node.type) ? 1 : 0;
     const indent = ' '.repeat((level + more) * 4);
     if (node.type === 'bridge') {
       out += `\n${indent}${node.text}\n${indent}${'-'.repeat(node.text.length)}\n`;

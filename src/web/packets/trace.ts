@@ -40,13 +40,14 @@ export interface PortFacts {
 /** @param text of ofproto/trace --json --names */
 export function traceFromJson(text: string, facts: PortFacts): TraceAnswer {
   const { passes } = JSON.parse(text) as { passes: RawPass[] };
+  const choices = passes.flatMap(({ steps }) => bondChoices(steps));
   return withOutputs(
     passes.map(
       (pass): TracePass => ({
         bridge: pass.bridge,
         recirculation: pass.recirculation,
         flow: pass.flow,
-        steps: pass.steps.map((step) => stepOf(step, 0)),
+        steps: stepsOf(pass.steps, 0),
         finalFlow: pass.final_flow,
         megaflow: pass.megaflow,
         datapathActions: pass.datapath_actions,
@@ -57,7 +58,16 @@ export function traceFromJson(text: string, facts: PortFacts): TraceAnswer {
       }),
     ),
     facts,
+    choices,
   );
+}
+
+/** Why bonds chose members: said of the outputs, not among the steps. */
+function bondChoices(steps: readonly RawStep[]): string[] {
+  return steps.flatMap(({ type, text, subs }) => [
+    ...(type === 'bond' ? [text] : []),
+    ...bondChoices(subs),
+  ]);
 }
 
 /** @param text of ofproto/trace */
@@ -88,9 +98,13 @@ export function traceFromText(text: string, facts: PortFacts): TraceAnswer {
 
 const NOWHERE = { where: '', why: 'none of the actions sends the packet anywhere' };
 
-function stepOf({ type, text, subs }: RawStep, depth: number): TraceStep {
-  const steps = depth < DEPTH_MAX ? subs.map((sub) => stepOf(sub, depth + 1)) : [];
-  return { ...facts(type, text), steps };
+function stepsOf(steps: readonly RawStep[], depth: number): TraceStep[] {
+  if (depth > DEPTH_MAX) return [];
+  const shown = steps.filter(({ type }) => type !== 'bond');
+  return shown.map(({ type, text, subs }) => ({
+    ...facts(type, text),
+    steps: stepsOf(subs, depth + 1),
+  }));
 }
 
 type StepFacts = Omit<TraceStep, 'steps'>;
@@ -167,19 +181,28 @@ function lost(steps: readonly TraceStep[]): string[] {
 }
 
 /** Adds where copies leave: to the answer, and as the last steps of their pass. */
-function withOutputs(passes: TracePass[], { names, bonds }: PortFacts): TraceAnswer {
+function withOutputs(
+  passes: TracePass[],
+  { names, bonds }: PortFacts,
+  choices: readonly string[] = [],
+): TraceAnswer {
   const outputs: TraceAnswer['outputs'] = [];
   for (const pass of passes) {
     // After a recirculation the packet still has the queue that was set before.
     let queue = queueOf(/\bskb_priority=(0x[0-9a-f]+|\d+)/.exec(pass.flow)?.[1]);
     for (const action of topLevel(pass.datapathActions)) {
       queue = queueOf(/^set\(skb_priority\((0x[0-9a-f]+|\d+)\)\)$/.exec(action)?.[1]) ?? queue;
-      if (/^lb_output\(\d+\)$/.test(action)) pass.steps.push(HASHED);
-      const port = action.replace(/^"(.*)"$/, '$1');
+      const spread = /^lb_output\(\d+\)$/.test(action);
+      const member = spread ? spreadTo(choices, bonds) : null;
+      if (spread && member === null) pass.steps.push(HASHED);
+      const port = member ?? action.replace(/^"(.*)"$/, '$1');
       if (!names.has(port)) continue;
       const bond = bonds.find(({ members }) => members.some(({ name }) => name === port));
       outputs.push({ port, bond: bond?.name ?? null, queue });
-      pass.steps.push(outputStep(port, bond, queue));
+      const why = choices.find(
+        (text) => text.startsWith(`${bond?.name}: `) && text.endsWith(` ${port}`),
+      );
+      pass.steps.push(outputStep(port, bond, queue, why));
     }
   }
   return { passes, outputs };
@@ -192,6 +215,13 @@ function queueOf(priority: string | undefined): number | null {
   return number < 0x10000 ? number : Math.max(0, (number & 0xffff) - 1);
 }
 
+/** The member that the datapath's table leads to. */
+function spreadTo(choices: readonly string[], bonds: Bonds): string | null {
+  const isSpread = (text: string) =>
+    bonds.some(({ name, mode }) => mode === 'balance-tcp' && text.startsWith(`${name}: `));
+  return / leads to (\S+)$/.exec(choices.find(isSpread) ?? '')?.[1] ?? null;
+}
+
 const HASHED: TraceStep = {
   kind: 'bond',
   text: 'the datapath chooses a member of the bond by the hash of addresses and ports',
@@ -202,9 +232,10 @@ function outputStep(
   port: string,
   bond: Bonds[number] | undefined,
   queue: number | null,
+  why?: string,
 ): TraceStep {
   const steps: TraceStep[] = [];
-  if (bond) steps.push({ kind: 'bond', text: bondText(port, bond), steps: [] });
+  if (bond) steps.push({ kind: 'bond', text: why ?? bondText(port, bond), steps: [] });
   if (queue !== null) steps.push({ kind: 'queue', text: `queue ${queue}`, steps: [] });
   return { kind: 'output', text: `out by ${port}`, port, steps };
 }

@@ -55,7 +55,7 @@ function parseLine(line: string): DatapathFlowRow | null {
   return {
     id: /^ufid:([0-9a-f-]+)/.exec(line)?.[1] ?? head,
     match: withoutWildcards(head),
-    actions: line.slice(actionsAt + ', actions:'.length),
+    actions: line.slice(actionsAt + ', actions:'.length).replace(/, dp-extra-info:.*$/, ''),
     packets: count('packets'),
     bytes: count('bytes'),
     pps: null,
@@ -69,7 +69,8 @@ function parseLine(line: string): DatapathFlowRow | null {
 function withoutWildcards(match: string): string {
   return match
     .replace(/([(,])[\w-]+=[^(),/]+\/(?:0x0|0(?:\.0\.0\.0)?|00(?::00)+|::)(?=[,)])/g, '$1')
-    .replace(/,+(?=[,)])|(?<=\(),+/g, '')
+    .replace(/(?<=\(),+/g, '')
+    .replace(/,+(?=[,)])/g, '')
     .replace(/(?:^|,)\w+\((?:[^()/]*\/(?:0x0|0))?\)/g, '')
     .replace(/^,/, '');
 }

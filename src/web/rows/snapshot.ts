@@ -45,7 +45,10 @@ export interface Page<T> {
 
 /** A reading of so long a list rests this many times the time that it took. */
 const REST_FACTOR = 10;
-const AGE_MS_MIN = 1000;
+/** Less than a second: who asks every second gets a new one each time. */
+const AGE_MS_MIN = 900;
+/** A list that is read so fast is waited for. */
+const FAST_MS = 50;
 /** Orders that are kept of one snapshot. */
 const ORDERS_MAX = 8;
 /** A list that nobody has looked at for this long is forgotten. */
@@ -110,7 +113,7 @@ export class Snapshot<T extends SnapshotRow> {
     // The old one stands until the new one is there; whoever failed to read hears it next time.
     if (age >= Math.max(AGE_MS_MIN, taken.readMs * REST_FACTOR)) {
       const reading = this.read();
-      if (age > IDLE_MS) return reading;
+      if (age > IDLE_MS || taken.readMs < FAST_MS) return reading;
       reading.catch(() => {
         this.taken = null;
       });

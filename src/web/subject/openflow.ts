@@ -10,8 +10,8 @@ import { errorMessage, TapswitchError } from '../../common/errors.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import { OfConnection, type Reply } from '../../openflow/vconn.js';
 
-/** What is offered first: groups and meters are known since 1.3, and 1.0 is always there. */
-const USUAL_VERSIONS = [1, 4];
+/** What is offered first: groups and meters are known since 1.3, a flow's last packet in 1.5. */
+const USUAL_VERSIONS = [1, 4, 6];
 const ALL_VERSIONS = [1, 2, 3, 4, 5, 6];
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 30_000;

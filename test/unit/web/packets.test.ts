@@ -101,6 +101,27 @@ describe('a trace', () => {
     ]);
   });
 
+  it('says of an output why the bond chose that member, as the switch says it', () => {
+    const choice = 'bond0: balance-slb, source 02:00:00:00:00:01 in VLAN 0 is bucket 7, ';
+    const steps = [
+      { type: 'action', text: 'NORMAL', subs: [{ type: 'bond', text: `${choice}X`, subs: [] }] },
+    ];
+    const told = JSON.stringify({
+      passes: [
+        {
+          ...{ bridge: 'br0', recirculation: null, flow: '', steps, final_flow: null },
+          ...{ megaflow: '', datapath_actions: 'm1', forwarded: true, error: null },
+          ...{ slow_path: null, drops: [] },
+        },
+      ],
+    }).replace(`${choice}X`, `${choice}which leads to m1`);
+    const [pass] = traceFromJson(told, FACTS).passes;
+    expect(pass.steps).toMatchObject([
+      { kind: 'normal', steps: [] },
+      { kind: 'output', port: 'm1', steps: [{ text: `${choice}which leads to m1` }] },
+    ]);
+  });
+
   it('keeps the queue over a recirculation, and says how a bond chooses', () => {
     const pass = (flow: string, actions: string) => ({
       ...{ bridge: 'br0', recirculation: null, flow, steps: [], final_flow: null, megaflow: '' },

@@ -14,12 +14,13 @@ import type { Sort } from '../pure/sorting.js';
 
 const age = (used: number | null): string => (used === null ? 'never' : `${duration(used)} ago`);
 
-/** Without what stands in every match: the whole is a click away. */
+/** Without what stands in every match, and a type that its header says again; the whole is a click
+ * away. */
 const shortMatch = (match: string): string =>
-  match.replace(/^recirc_id\(0\),|packet_type\(ns=0,id=0\),/g, '');
-
-/** Without what only debugging wants. */
-const shortActions = (actions: string): string => actions.replace(/, dp-extra-info:.*$/, '');
+  match
+    .replace(/^recirc_id\(0\),|packet_type\(ns=0,id=0\),/g, '')
+    .replace(/eth_type\(0x(?:0800|86dd|0806)\),(?=ipv[46]\(|arp\()/, '')
+    .replace(/,?frag=no/, '');
 
 const number = (
   key: string,
@@ -43,7 +44,7 @@ const COLUMNS: readonly Column<DatapathFlowRow>[] = [
     mono: true,
     width: '14%',
     sortable: true,
-    cell: (f) => shortActions(f.actions),
+    cell: (f) => f.actions,
   },
   number('pps', 'Packets/s', '5.5rem', (f) => packetRate(f.pps)),
   number('bps', 'Rate', '6.5rem', (f) => bitRate(f.bps)),

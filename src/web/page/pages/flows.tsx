@@ -139,6 +139,7 @@ export function FlowsPage({ route }: { route: Route }) {
             onSort={(key) => setSort(nextSort(sort, key, key !== 'match' && key !== 'actions'))}
             onWindow={onWindow}
             onOpen={setOpen}
+            minWidth="74rem"
             empty={<p class="empty">{filter === '' ? 'No flows.' : 'No flow matches.'}</p>}
           />
         </section>

@@ -146,7 +146,9 @@ function BusyPorts({ ports }: { ports: Port[] }) {
             <th scope="col" class="number">
               Out
             </th>
-            <th scope="col">Two minutes</th>
+            <th scope="col" class="wide">
+              Two minutes
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -162,7 +164,7 @@ function BusyPorts({ ports }: { ports: Port[] }) {
                 <Spark
                   rx={port.history.series.rxBps ?? []}
                   tx={port.history.series.txBps ?? []}
-                  width={170}
+                  fill
                   label={sparkLabel(port)}
                 />
               </td>

@@ -16,7 +16,7 @@ import { topologyView } from '../pure/topology-view.js';
 
 export function TopologyPage() {
   const topology = useTopic<Topology>('topology');
-  const [view, setView] = useState('picture');
+  const [view, setView] = useState(() => (isNarrow() ? 'table' : 'picture'));
   if (topology.data === null) return <Waiting error={topology.error} />;
   const shown = topologyView(topology.data);
   const { nodes, edges } = shown;
@@ -46,6 +46,9 @@ export function TopologyPage() {
     </>
   );
 }
+
+/** On a telephone the picture is too small to read; it is a tap away. */
+const isNarrow = (): boolean => matchMedia('(max-width: 40rem)').matches;
 
 function Legend() {
   return (

@@ -15,6 +15,7 @@ export const Spark = memo(function Spark({
   slots = 120,
   width = 120,
   height = 22,
+  fill = false,
 }: {
   rx: Series;
   tx?: Series;
@@ -24,11 +25,21 @@ export const Spark = memo(function Spark({
   slots?: number;
   width?: number;
   height?: number;
+  /** As wide as there is room; `width` is then but a scale. */
+  fill?: boolean;
 }) {
   const [into, out] = [plain(rx), plain(tx ?? [])];
   const box = { width, height, slots, max: sparkMax(into, out) };
   return (
-    <svg class="spark" width={width} height={height} role="img" aria-label={label}>
+    <svg
+      class={fill ? 'spark fill' : 'spark'}
+      {...(fill ? {} : { width })}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
       <path class="rx-ground" d={sparkPath(into, box, true)} />
       {tx === undefined ? null : <path class="tx" d={sparkPath(out, box)} />}
       <path class="rx" d={sparkPath(into, box)} />
