@@ -3,9 +3,10 @@
  * in turns on one switch, and the CPU time that the switch takes.
  *
  *     node scripts/bench-console.mjs [--consoles=N] [--rounds=N] [--seconds=N] [--flows=N]
- *         [--subject=tapswitch|tapswitch-user] [--dist=DIRECTORY]
+ *         [--subject=tapswitch-user,tapswitch] [--dist=DIRECTORY]
  *
- * A console is what the overview page subscribes to. The consoles are clients of one server,
+ * The table is of the switch with its workers alone (hw-offload=false) and with the kernel
+ * forwarding. A console is what the overview page subscribes to. The consoles are clients of one server,
  * `tapswitch web`, in a process of its own; drawing (a browser's, on the watcher's machine) is not
  * measured. On a machine with few CPUs the server takes time from the traffic's source and sink:
  * the CPU time for each packet does not see that. Needs a build, and root.
@@ -27,8 +28,9 @@ const { Subject, SUBJECTS } = await load('subjects.js');
 const { withTraffic } = await load('measures.js');
 
 const consoles = Number(option('consoles', 10));
-const rounds = Number(option('rounds', 9));
+const rounds = Number(option('rounds', 7));
 const seconds = Number(option('seconds', 3));
+const subjects = option('subject', 'tapswitch-user,tapswitch').split(',');
 const traffic = {
   ...{ frameBytes: [64], flows: Number(option('flows', 64)), burst: 32 },
   ...{ vlan: null, ipv6: false },
@@ -110,46 +112,63 @@ async function openConsole(url) {
 }
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const results = { none: [], open: [] };
-const subject = await Subject.start(
-  SUBJECTS.find(({ name }) => name === option('subject', 'tapswitch-user')),
-  1,
-);
-const { server, url } = await startServer(subject.directory);
-let messages = 0;
-try {
-  for (let round = 1; round <= rounds; round++) {
-    results.none.push(await measureOne(subject, server));
-    const open = await Promise.all(Array.from({ length: consoles }, () => openConsole(url)));
-    results.open.push(await measureOne(subject, server));
-    for (const one of open) {
-      messages += one.messages();
-      one.close();
+
+/** Measures one kind of switch. @returns medians without and with consoles, and their ratios */
+async function measureSubject(name) {
+  const kind = SUBJECTS.find((each) => each.name === name);
+  if (kind === undefined) throw new Error(`no subject is named ${name}`);
+  const results = { none: [], open: [] };
+  const subject = await Subject.start(kind, 1);
+  const { server, url } = await startServer(subject.directory);
+  let messages = 0;
+  try {
+    for (let round = 1; round <= rounds; round++) {
+      results.none.push(await measureOne(subject, server));
+      const open = await Promise.all(Array.from({ length: consoles }, () => openConsole(url)));
+      results.open.push(await measureOne(subject, server));
+      for (const one of open) {
+        messages += one.messages();
+        one.close();
+      }
+      console.error(`${name}: round ${round} of ${rounds}`);
+      await sleep(1000);
     }
-    console.error(`round ${round} of ${rounds}`);
-    await sleep(1000);
+  } finally {
+    server.kill('SIGTERM');
+    await subject.stop();
   }
-} finally {
-  server.kill('SIGTERM');
-  await subject.stop();
+  const of = (when, what) => median(results[when].map((result) => result[what]));
+  const ratio = (what) => {
+    const pairs = results.none.map((result, i) => results.open[i][what] / result[what]);
+    return `${((median(pairs) - 1) * 100).toFixed(1)} %`;
+  };
+  return { of, ratio, messages };
 }
 
-const of = (kind, what) => median(results[kind].map((result) => result[what]));
+const started = performance.now();
+const measured = [];
+for (const name of subjects) measured.push(await measureSubject(name));
+
+const titles = { 'tapswitch-user': 'workers alone', tapswitch: 'kernel forwards' };
+const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
+const minutes = ((performance.now() - started) / 60_000).toFixed(1);
 console.log(
-  `medians of ${rounds} rounds of ${seconds} s, 64-byte frames of ${traffic.flows} flows`,
+  `medians of ${rounds} rounds of ${seconds} s, 64-byte frames of ${traffic.flows} flows; ` +
+    `the consoles heard ${measured.map(({ messages }) => messages).join(' and ')} messages; ` +
+    `${minutes} minutes\n`,
 );
-for (const [title, kind] of [
-  ['no console', 'none'],
-  [`${consoles} consoles`, 'open'],
+const columns = subjects.map((name) => titles[name] ?? name);
+row(['', ...columns.flatMap((title) => [`${title}, no console`, `${consoles} consoles`])]);
+row(['---', ...columns.flatMap(() => ['---:', '---:'])]);
+for (const [title, what, unit] of [
+  ['packets/s', 'pps', ''],
+  ['CPU time of a worker for a packet (no meaning where it has none)', 'worker', ' ns'],
+  ["CPU time of the switch's main thread in a second", 'main', ' ms'],
+  ["CPU time of the console's own process in a second", 'server', ' ms'],
 ]) {
-  const [pps, worker, main, serving] = ['pps', 'worker', 'main', 'server'].map((what) =>
-    of(kind, what).toFixed(0),
+  const cells = measured.flatMap(({ of }) =>
+    ['none', 'open'].map((when) => `${Math.round(of(when, what)).toLocaleString('en')}${unit}`),
   );
-  const switchText = `${worker} ns of a worker each; main thread ${main} ms/s`;
-  console.log(`${title}: ${pps} packets/s, ${switchText}; server ${serving} ms/s`);
+  row([title, ...cells]);
 }
-for (const what of ['pps', 'worker']) {
-  const pairs = results.none.map((result, i) => results.open[i][what] / result[what]);
-  console.log(`${what}: ${((median(pairs) - 1) * 100).toFixed(1)} % (median of pairs)`);
-}
-console.log(`the consoles heard ${messages} messages`);
+row(['packets/s, median of pairs', ...measured.flatMap(({ ratio }) => ['', ratio('pps')])]);
