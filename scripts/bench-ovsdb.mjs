@@ -32,7 +32,7 @@ const options = new Map(
  * a busy machine ours needs longer for that.
  */
 const SETTLE_MS = Number(options.get('settle') || 2500);
-const ours = options.get('ours') ?? `${process.execPath} ${ROOT}/dist/cli/main.js ovsdb-server`;
+const ours = options.get('ours') ?? `${process.execPath} ${ROOT}/bin/tapswitch ovsdb-server`;
 const COMMANDS = { ours: ours.split(' '), theirs: ['ovsdb-server'] };
 
 /** Starts a server on a fresh database, puts the load on it, and returns its rates per second. */

@@ -30,8 +30,6 @@ const ROUNDS = 200;
 const SHORT = 4;
 /** Short transactions at once. */
 const PIPELINED = 8;
-/** Rounds from one durable transaction to the next. */
-const DURABLE = 8;
 /** Bridges that are there at one time, and each one's ports. */
 const BRIDGES_MAX = 40;
 const PORTS = 5;
@@ -113,7 +111,7 @@ async function transactions(
     for (let k = 0; k < SHORT; k++) await first.ask('transact', [count]);
     await first.ask('transact', [count], PIPELINED);
     await Promise.all(clients.map((client) => client.ask('transact', [count])));
-    if (i % DURABLE === 0) await first.ask('transact', [count, { op: 'commit', durable: true }]);
+    await first.ask('transact', [count, { op: 'commit', durable: true }]);
   }
 }
 
