@@ -56,8 +56,6 @@ import {
 
 /** Ports per datapath: the bound of port numbers, too. */
 export const DEFAULT_MAX_PORTS = 4096;
-/** Open vSwitch's default flow limit. */
-export const DEFAULT_FLOW_LIMIT = 200_000;
 
 export interface DpifLimits {
   maxPorts: number;

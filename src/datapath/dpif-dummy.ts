@@ -14,7 +14,13 @@ import { TapswitchError } from '../common/errors.js';
 import { dummyPortNumber } from '../netdev/dummy-netdev.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
-import type { DpifSettings, DpNetdev, FrameBytes, Upcall } from './dpif.js';
+import {
+  type DpifSettings,
+  type DpNetdev,
+  FLOW_SLOTS,
+  type FrameBytes,
+  type Upcall,
+} from './dpif.js';
 import { DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import { DropReason } from './drop-reasons.js';
 import { PORT_PACKET, TX_BATCH } from './egress.js';
@@ -46,7 +52,6 @@ export interface DpifDummyOptions {
 
 /** Things that wait for the packet under way: frames that arrive, upcalls. */
 const MAX_WAITING = 4096;
-const DEFAULT_DUMMY_FLOW_LIMIT = 10_000;
 /** Clock.now() may be 0, which statistics read as 'never': times are kept one later. */
 const TIME_OFFSET_MS = 1;
 const EMSGSIZE = 90;
@@ -65,7 +70,7 @@ export class DpifDummy extends DpifBase<DummyDevice> {
 
   constructor(options: DpifDummyOptions) {
     const maxPorts = options.maxPorts ?? DEFAULT_MAX_PORTS;
-    const flowLimit = options.flowLimit ?? DEFAULT_DUMMY_FLOW_LIMIT;
+    const flowLimit = options.flowLimit ?? FLOW_SLOTS;
     super(options.clock, { maxPorts, flowLimit });
     this.name = options.name ?? 'dummy@ovs-dummy';
     this.counters = SharedStats.create({ maxPorts, flowSlots: flowLimit });

@@ -17,15 +17,16 @@ import type { FlowWords } from '../packet/flow-layout.js';
 import { W_IN_PORT, W_RECIRC_ID } from '../packet/flow-layout.js';
 import type { ActionProgram } from './action-program.js';
 import { AfterFlush } from './after-flush.js';
-import type {
-  DpFlow,
-  DpFlowStats,
-  DpifSettings,
-  DpPortStats,
-  DropHandler,
-  FrameBytes,
+import {
+  type DpFlow,
+  type DpFlowStats,
+  type DpifSettings,
+  type DpPortStats,
+  type DropHandler,
+  FLOW_SLOTS,
+  type FrameBytes,
 } from './dpif.js';
-import { DEFAULT_FLOW_LIMIT, DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
+import { DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import {
   type DpifNetdevOptions,
   defaultWorkerUrl,
@@ -82,7 +83,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   constructor(private readonly options: DpifNetdevOptions) {
     const maxPorts = options.maxPorts ?? DEFAULT_MAX_PORTS;
-    const flowLimit = options.flowLimit ?? DEFAULT_FLOW_LIMIT;
+    const flowLimit = options.flowLimit ?? FLOW_SLOTS;
     super(options.clock, { maxPorts, flowLimit });
     this.name = options.name ?? 'netdev@ovs-netdev';
     this.settings = { ...options.settings };

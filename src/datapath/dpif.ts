@@ -100,6 +100,12 @@ export interface DpStats {
 /** Forwarding in the kernel: not at all; as asked; where it goes unnoticed. */
 export type KernelMode = 'off' | 'on' | 'auto';
 
+/**
+ * Flows that there is room for, those that are about to go included: memory is taken by those that
+ * there are. What other_config:flow-limit allows may thus change at any time.
+ */
+export const FLOW_SLOTS = 2 ** 20;
+
 /** Rounds without any frame before a worker sleeps, unless set. */
 export const DEFAULT_SPIN_ROUNDS = 32;
 

@@ -94,8 +94,9 @@ export class Engine implements Recirculator {
   private readonly sink: UpcallSink;
   private readonly slotGeneration: Int32Array;
   private readonly slotTcpFlags: Int8Array;
-  private readonly programs: ActionProgram[];
-  private readonly keys: (MaskedKey | undefined)[];
+  /** By slot, as many as were ever used. */
+  private readonly programs: ActionProgram[] = [];
+  private readonly keys: (MaskedKey | undefined)[] = [];
   private lookupsToRank = RANK_INTERVAL;
 
   constructor(options: EngineOptions) {
@@ -119,8 +120,6 @@ export class Engine implements Recirculator {
     );
     this.slotGeneration = new Int32Array(flowSlots);
     this.slotTcpFlags = new Int8Array(flowSlots);
-    this.programs = new Array(flowSlots).fill(NO_PROGRAM);
-    this.keys = new Array(flowSlots).fill(undefined);
     this.cache = new ExactMatchCache(this.slotGeneration, options.cacheEntries);
   }
 
@@ -210,6 +209,10 @@ export class Engine implements Recirculator {
 
   /** Installs a flow in a slot that is free, or replaces the program of one that is not. */
   flowPut(slot: number, key: MaskedKey, program: ActionProgram): void {
+    while (this.keys.length <= slot) {
+      this.keys.push(undefined);
+      this.programs.push(NO_PROGRAM);
+    }
     this.programs[slot] = program;
     if (this.keys[slot]) return;
     this.keys[slot] = key;

@@ -140,7 +140,7 @@ export class FlowRegistry {
       throw new TapswitchError(
         'E_FLOW_LIMIT',
         `the datapath holds ${this.flowSlots} flows already`,
-        'wait for idle flows to go, or raise other_config:flow-limit',
+        'wait for idle flows to go',
       );
     }
     if (slot === this.nextSlot) this.nextSlot++;

@@ -14,7 +14,7 @@
  */
 import { TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
-import type { DpFlow, Upcall } from '../datapath/dpif.js';
+import { type DpFlow, FLOW_SLOTS, type Upcall } from '../datapath/dpif.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
 import { odpActionsEqual } from '../datapath/odp-equal.js';
 import {
@@ -100,7 +100,7 @@ export class Udpif {
 
   /** Flows that may be installed now. */
   get flowLimit(): number {
-    return Math.min(this.affordableFlows, this.backer.settings.flowLimit);
+    return Math.min(this.affordableFlows, this.backer.settings.flowLimit, FLOW_SLOTS);
   }
 
   /** Takes one packet from the datapath. */

@@ -72,13 +72,12 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
       idl,
       clock,
       registry,
-      openDpif: (type, { vlanLimit, pmdCpus, rxAssign, flowLimit }) =>
+      openDpif: (type, { vlanLimit, pmdCpus, rxAssign }) =>
         createDpif(overridden(options) ? 'dummy' : type, {
           name: `${type}@ovs-${type}`,
           clock,
           native: type === 'dummy' || overridden(options) ? undefined : loadNative(),
           pmdCpuMask: pmdCpus ?? undefined,
-          flowLimit,
           settings: { vlanLimit, rxAssign },
           wake,
         }),

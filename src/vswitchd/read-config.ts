@@ -123,7 +123,6 @@ export interface DatapathSettings {
   rxIsolate: boolean;
   perfMetrics: boolean;
   autoLb: AutoLbSettings;
-  flowLimit: number;
   /** Whether the kernel forwards what it can: where that goes unnoticed, unless told. */
   kernelForwarding: KernelMode;
   /** CPUs that share what the kernel forwards, or null. */
@@ -145,7 +144,6 @@ export function readDatapathSettings(
     rxIsolate: mapBool(other, 'pmd-rxq-isolate', true),
     perfMetrics: mapBool(other, 'pmd-perf-metrics', false),
     autoLb: readAutoLb(other, warn),
-    flowLimit: readUdpifSettings(other, warn).flowLimit,
     kernelForwarding: readKernelMode(other.get('hw-offload')),
     kernelCpus: readCpus('kernel-cpu-mask', other, warn),
     spinRounds: readSpinRounds(other.get('pmd-sleep-max') ?? other.get('pmd-maxsleep')),

@@ -248,7 +248,7 @@ export class Vswitch implements BridgeHost {
     for (const { ofproto } of this.bridges.values()) {
       ofproto.connmgr.bundleIdleMs = bundleIdleSec * 1000;
     }
-    const { flowLimit: _, ...settings } = this.datapathSettings;
+    const settings = this.datapathSettings;
     const { vlanLimit } = settings;
     this.deps.registry.vlanLimit = vlanLimit;
     for (const { dpif } of this.backers.values()) {
