@@ -27,7 +27,10 @@ beforeEach(async () => {
   path = join(directory, 'db.sock');
   const env = { ...process.env, OVS_RUNDIR: directory, OVS_DBDIR: directory, NODE_OPTIONS: '' };
   server = BackgroundProcess.start(
-    [tapswitchBin, 'ovsdb-server', `--remote=punix:${path}`, '--unixctl=ctl', '-vconsole:off'],
+    [
+      ...[tapswitchBin, 'ovsdb-server', '--create', `--remote=punix:${path}`],
+      ...['--unixctl=ctl', '-vconsole:off'],
+    ],
     { env: { ...env, OVS_LOGDIR: directory } },
   );
   await eventually('the server', async () => {

@@ -59,7 +59,7 @@ const pki = (name: string): string[] => [
 
 /** Starts our server; every one listens on db.sock and follows the managers. */
 async function start(...options: string[]): Promise<void> {
-  const own = ['--pidfile', '--remote=punix:db.sock', '--log-file', '-vconsole:off'];
+  const own = ['--create', '--pidfile', '--remote=punix:db.sock', '--log-file', '-vconsole:off'];
   const managers = '--remote=db:Open_vSwitch,Open_vSwitch,manager_options';
   server = BackgroundProcess.start([tapswitchBin, 'ovsdb-server', ...own, managers, ...options], {
     env,
@@ -189,7 +189,7 @@ it('tries a schema on a running database, and keeps it', async () => {
 
 it('runs a command and ends with it', async () => {
   const call = (command: string): Promise<Finished> => {
-    const own = ['--remote=punix:db.sock', '--unixctl=ctl', '-vconsole:off'];
+    const own = ['--create', '--remote=punix:db.sock', '--unixctl=ctl', '-vconsole:off'];
     return run([tapswitchBin, 'ovsdb-server', ...own, `--run=${command}`], { env });
   };
   const ok = await call(`ovsdb-client list-dbs unix:${directory}/db.sock`);

@@ -21,7 +21,7 @@ beforeEach(async () => {
   env = { ...process.env, ...dirs, NODE_OPTIONS: '' };
   server = BackgroundProcess.start(
     [
-      ...[tapswitchBin, 'ovsdb-server', '--pidfile', '--remote=punix:db.sock'],
+      ...[tapswitchBin, 'ovsdb-server', '--create', '--pidfile', '--remote=punix:db.sock'],
       '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
     ],
     { env },
@@ -105,6 +105,20 @@ it('keeps another server, of either make, from its file', async () => {
   });
   expect(debian.status).not.toBe(0);
   expect(debian.stderr).toContain('cannot lock file');
+});
+
+it('refuses a file that is not there, as ovsdb-server does, and says how to make it', async () => {
+  const file = join(directory, 'none.db');
+  const start = (program: string[]) => run([...program, '--unixctl=other.ctl', file], { env });
+  const ours = await start([tapswitchBin, 'ovsdb-server']);
+  const debian = await start(['ovsdb-server']);
+  const error = `ovsdb-server: I/O error: ${file}: open failed (No such file or directory)`;
+  expect(debian).toMatchObject({ status: 1, stderr: `${error}\n` });
+  expect(ours.status).toBe(1);
+  const [first, hint] = ours.stderr.split('\n');
+  expect(first).toBe(error);
+  expect(hint).toContain('--create');
+  expect(existsSync(file)).toBe(false);
 });
 
 it('ends with clients connected, leaves its file, and serves it again', async () => {

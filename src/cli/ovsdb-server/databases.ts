@@ -36,6 +36,13 @@ const QUICK_SYNC_MS = 4;
 
 const RELAY = /^relay:([^:]+):(.+)$/;
 
+/** A database that is to be served is not there. */
+export class NoSuchFile extends UnixctlError {
+  constructor(file: string) {
+    super(`I/O error: ${file}: open failed (No such file or directory)`);
+  }
+}
+
 export class Databases {
   private readonly open = new Map<string, Served>();
 
@@ -83,7 +90,7 @@ export class Databases {
       throw new UnixctlError(`ovsdb error: ${file}: already open`);
     }
     if (!create && !existsSync(path)) {
-      throw new UnixctlError(`I/O error: ${file}: open failed (No such file or directory)`);
+      throw new NoSuchFile(file);
     }
     if (create) ensureDirectory(dirname(path), 'OVS_DBDIR');
     const database = openDatabaseFile(path, {

@@ -14,10 +14,12 @@ import { UsageError } from '../getopt.js';
 import { type CliIo, printError } from '../io.js';
 import { versionText } from '../version.js';
 import { BackupRole, type BackupSettings, PROBE_INTERVAL_MS } from './backup-role.js';
-import { Databases } from './databases.js';
+import { Databases, NoSuchFile } from './databases.js';
 import { PROGRAM, parseServerOptions, type ServerFlags, serverUsage } from './options.js';
 
 const log = getLogger('ovsdb_server');
+
+const HOW_TO_CREATE = "'--create' makes it, empty, with the schema of the switch";
 
 /**
  * Rows live long: with a young generation that grows by more than a factor of two at a time, they
@@ -57,6 +59,7 @@ export async function runOvsdbServer(argv: string[], io: CliIo): Promise<number>
     const plain = error instanceof UsageError || error instanceof UnixctlError;
     if (plain) io.stderr.write(`${io.programName}: ${error.message}\n`);
     else printError(io, error);
+    if (io.hints && error instanceof NoSuchFile) io.stderr.write(`  hint: ${HOW_TO_CREATE}\n`);
     return 1;
   }
 }
@@ -81,7 +84,7 @@ async function startServer(flags: ServerFlags, context: DaemonContext): Promise<
   } = (kept.load() as Served | undefined) ?? servedAtFirst(flags);
   const role = new BackupRole(server, databases, remotes, clock, backup, () => loop.wake());
   try {
-    for (const file of files) databases.add(file, true);
+    for (const file of files) databases.add(file, flags.create);
     role.restart();
     for (const target of targets) await remotes.add(target);
     // Beside the first clients: nobody waits for it.

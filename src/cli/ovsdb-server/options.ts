@@ -21,6 +21,7 @@ const OPTIONS: readonly OptionSpec[] = [
   ...DAEMON_OPTIONS,
   { name: 'remote', arg: 'required' },
   { name: 'run', arg: 'required' },
+  { name: 'create', arg: 'none' },
   { name: 'private-key', short: 'p', arg: 'required' },
   { name: 'certificate', short: 'c', arg: 'required' },
   { name: 'ca-cert', short: 'C', arg: 'required' },
@@ -57,6 +58,8 @@ export interface ServerFlags {
   syncExclude: string;
   /** Be no backup until told so. */
   active: boolean;
+  /** Make files that are not there, for the switch. */
+  create: boolean;
 }
 
 export type ServerRequest =
@@ -75,7 +78,7 @@ export function parseServerOptions(argv: string[], env: NodeJS.ProcessEnv): Serv
   const tls: { -readonly [K in keyof TlsFiles]: TlsFiles[K] } = {};
   const flags: ServerFlags = {
     ...{ daemon, remotes: [], files: [], tls, run: null },
-    ...{ syncFrom: null, syncExclude: '', active: false },
+    ...{ syncFrom: null, syncExclude: '', active: false, create: false },
   };
   let hasDatabases = true;
   for (const option of options) {
@@ -86,6 +89,7 @@ export function parseServerOptions(argv: string[], env: NodeJS.ProcessEnv): Serv
     else if (option.name === 'sync-from') flags.syncFrom = value;
     else if (option.name === 'sync-exclude-tables') flags.syncExclude = value;
     else if (option.name === 'active') flags.active = true;
+    else if (option.name === 'create') flags.create = true;
     else if (!applyTlsOption(tls, option)) applyOther(daemon, option);
   }
   const usual = hasDatabases ? [join(daemon.dirs.dbDir, 'conf.db')] : [];
@@ -127,8 +131,8 @@ function applyOther(daemon: DaemonFlags, option: ParsedOption): void {
 export function serverUsage(flags: DaemonFlags): string {
   const { runDir, dbDir } = flags.dirs;
   return `usage: ${PROGRAM} [OPTIONS] [DATABASE...]
-Serves databases; each DATABASE is a file (default: ${dbDir}/conf.db), which is made, for the
-switch, where there is none, or relay:DB:REMOTE,... to show database DB of other servers.
+Serves databases; each DATABASE is a file (default: ${dbDir}/conf.db), or
+relay:DB:REMOTE,... to show database DB of other servers.
 
 Database options:
   --remote=REMOTE         listen or connect to REMOTE; may be given several times:
@@ -136,6 +140,7 @@ Database options:
                           ptcp:[PORT][:IP], pssl:[PORT][:IP] to listen on;
                           unix:FILE, tcp:HOST:PORT, ssl:HOST:PORT to connect to;
                           db:DB,TABLE,COLUMN for what that column names
+  --create                make a file that is not there, with the schema of the switch
   --no-dbs                serve no database until one is added with ovs-appctl
   --sync-from=REMOTE      be a backup of the server at REMOTE: copy its databases
   --sync-exclude-tables=DB:TABLE,...  do not copy these tables
