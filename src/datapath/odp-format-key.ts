@@ -13,6 +13,7 @@ import {
   ETH_TYPE_MPLS,
   ETH_TYPE_MPLS_MCAST,
   ETH_TYPE_NOT_ETHERNET,
+  ETH_TYPE_NSH,
   ETH_TYPE_RARP,
   type FlowWords,
   NW_FRAG_ANY,
@@ -32,6 +33,9 @@ import {
   W_IPV6_SRC,
   W_MPLS,
   W_ND_TARGET,
+  W_NSH,
+  W_NSH_CONTEXT,
+  W_NSH_PATH,
   W_NW,
   W_NW_DST,
   W_NW_SRC,
@@ -223,6 +227,18 @@ function formatMplsBody(text: KeyText): string {
   }).join(',');
 }
 
+function formatNshBody(text: KeyText): string {
+  return (
+    text.bits('flags', W_NSH, 24, 8, dec) +
+    text.bits('ttl', W_NSH, 16, 8, dec) +
+    text.bits('mdtype', W_NSH, 8, 8, dec) +
+    text.bits('np', W_NSH, 0, 8, dec) +
+    text.bits('spi', W_NSH_PATH, 8, 24, hex) +
+    text.bits('si', W_NSH_PATH, 0, 8, dec) +
+    [1, 2, 3, 4].map((n) => text.bits(`c${n}`, W_NSH_CONTEXT + n - 1, 0, 32, hex)).join('')
+  );
+}
+
 function formatTransport(text: KeyText, proto: number, ipv6: boolean): void {
   if ((text.key[W_DL_TYPE] >>> 8) & NW_FRAG_LATER) return;
   if (proto === 6) {
@@ -256,6 +272,8 @@ function formatNetwork(text: KeyText): void {
     text.attr('arp', formatArpBody(text));
   } else if (dlType === ETH_TYPE_MPLS || dlType === ETH_TYPE_MPLS_MCAST) {
     text.attr('mpls', formatMplsBody(text));
+  } else if (dlType === ETH_TYPE_NSH) {
+    text.attr('nsh', formatNshBody(text));
   }
 }
 

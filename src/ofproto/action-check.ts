@@ -67,15 +67,17 @@ function checkAction(action: OfAction, context: ActionContext, depth: number): v
       checkField(action.src.field);
       return;
     case 'set_field':
-      checkField(action.field);
+      checkTarget(action.field);
       return;
     case 'move':
       checkField(action.src.field);
-      checkField(action.dst.field);
+      checkTarget(action.dst.field);
       return;
     case 'stack_push':
-    case 'stack_pop':
       checkField(action.sub.field);
+      return;
+    case 'stack_pop':
+      checkTarget(action.sub.field);
       return;
     case 'resubmit':
       if (action.ct === true) unsupported(action);
@@ -92,13 +94,13 @@ function checkAction(action: OfAction, context: ActionContext, depth: number): v
       if (context.ofproto?.meters.get(action.meter) == null) fail('OFPMMFC_INVALID_METER');
       return;
     case 'multipath':
-      checkField(action.multipath.dst.field);
+      checkTarget(action.multipath.dst.field);
       return;
     case 'bundle':
-      if (action.bundle.dst !== undefined) checkField(action.bundle.dst.field);
+      if (action.bundle.dst !== undefined) checkTarget(action.bundle.dst.field);
       return;
     case 'check_pkt_larger':
-      checkField(action.dst.field);
+      checkTarget(action.dst.field);
       return;
     case 'learn':
       checkLearn(action.learn);
@@ -117,10 +119,11 @@ function checkAction(action: OfAction, context: ActionContext, depth: number): v
 
 function checkLearn(learn: Extract<OfAction, { type: 'learn' }>['learn']): void {
   if (learn.table >= TBL_INTERNAL) fail('OFPBAC_BAD_ARGUMENT', `table ${learn.table}`);
-  if (learn.resultDst !== undefined) checkField(learn.resultDst.field);
+  if (learn.resultDst !== undefined) checkTarget(learn.resultDst.field);
   for (const { src, dst } of learn.specs) {
     if ('field' in src) checkField(src.field);
-    if (dst.type !== 'output') checkField(dst.sub.field);
+    if (dst.type === 'match') checkField(dst.sub.field);
+    else if (dst.type === 'load') checkTarget(dst.sub.field);
   }
 }
 
@@ -135,7 +138,15 @@ function checkPort(port: number): void {
 }
 
 function checkField(name: string): void {
-  if (fieldByName(name) === undefined) fail('OFPBAC_BAD_SET_TYPE', `no field ${name}`);
+  const field = fieldByName(name);
+  if (field === undefined) fail('OFPBAC_BAD_SET_TYPE', `no field ${name}`);
+  // No packet has tunnel options here, and NSH is only looked at.
+  if (field.option !== undefined) fail('NXFMFC_INVALID_TLV_FIELD', name);
+}
+
+function checkTarget(name: string): void {
+  checkField(name);
+  if (name.startsWith('nsh_')) fail('OFPBAC_BAD_SET_ARGUMENT', `${name} cannot be changed`);
 }
 
 /** goto_table leads forward only: OpenFlow 1.5, section 5.1.1. */

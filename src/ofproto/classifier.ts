@@ -16,8 +16,9 @@
  *
  * Not for: what rules mean (rule.ts), or the datapath's caches.
  */
-import type { Match } from '../openflow/match.js';
-import { FLOW_WORDS, type FlowWords, W_CONJ_ID } from '../packet/flow-layout.js';
+import { type Match, withoutTunMetadata } from '../openflow/match.js';
+import { tunMetadataCovers } from '../openflow/tun-metadata.js';
+import { FLOW_WORDS, type FlowWords, W_CONJ_ID, W_TUN_METADATA } from '../packet/flow-layout.js';
 import { maskWithin, type Shared, StageHashes, Subtable } from './classifier-subtable.js';
 import type { ClassifierRule } from './rule-store.js';
 import { DEFAULT_PREFIX_FIELDS, TrieSet } from './trie-set.js';
@@ -251,9 +252,25 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Every rule whose packets `target` covers (a loose flow-mod's or a request's choice). */
   *covered(target: Match): Generator<R> {
+    const { tunMetadata } = target;
+    if (tunMetadata !== undefined) {
+      for (const rule of this.covered(withoutTunMetadata(target))) {
+        if (tunMetadataCovers(tunMetadata, rule.match.tunMetadata)) yield rule;
+      }
+      return;
+    }
     for (const subtable of this.orderedSubtables()) {
       if (maskWithin(target.mask, subtable.mask)) yield* subtable.covered(target);
     }
+  }
+
+  /** True when some rule asks for the tunnel option. */
+  usesTunOption(index: number): boolean {
+    const asks = (rule: R): boolean =>
+      rule.match.tunMetadata?.options.some((option) => option.index === index) === true;
+    return this.subtables.some(
+      ({ mask, store }) => mask[W_TUN_METADATA] !== 0 && !store.every((rule) => !asks(rule)),
+    );
   }
 
   /** A rule of the same priority that some packet could match together with `match`, or null. */

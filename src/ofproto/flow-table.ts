@@ -107,6 +107,11 @@ export class FlowTable {
     this.eviction = null;
   }
 
+  /** True when an entry asks for the tunnel option. */
+  usesTunOption(index: number): boolean {
+    return this.cls.usesTunOption(index);
+  }
+
   /** The entry that makes room for another one, or null when none does. */
   victim(): Rule | null {
     if (!this.evicts) {

@@ -16,7 +16,8 @@
  * Not for: stages and un-wildcarding (classifier-subtable.ts).
  */
 import type { Match } from '../openflow/match.js';
-import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
+import type { TunMetadata } from '../openflow/tun-metadata.js';
+import { FLOW_WORDS, type FlowWords, W_TUN_METADATA } from '../packet/flow-layout.js';
 import { spread } from './hash-counts.js';
 
 /** What the classifier needs of a rule. `match` and `priority` never change while it is inside. */
@@ -75,6 +76,8 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
   /** Where those are that go through all slots, perhaps over many turns of the main loop. */
   private readonly cursors = new Set<Cursor>();
   private readonly nWords: number;
+  /** What rules ask of tunnel options, where the mask has them. */
+  private readonly options: (TunMetadata | undefined)[] | null;
 
   /**
    * @param words indices of the mask's words
@@ -86,6 +89,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     private readonly bits: Int32Array,
   ) {
     this.nWords = words.length;
+    this.options = words.includes(W_TUN_METADATA) ? [] : null;
     this.values = new Int32Array(SLOTS_MIN * this.nWords);
   }
 
@@ -153,7 +157,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     const flow = zeroFlow();
     const { values, words, nWords } = this;
     for (let i = 0, at = slot * nWords; i < nWords; i++, at++) flow[words[i]] = values[at];
-    return { flow, mask: this.mask };
+    return { flow, mask: this.mask, tunMetadata: this.options?.[slot] };
   }
 
   /**
@@ -172,7 +176,8 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
 
   insert(rule: R, hash: number): void {
     const slot = this.takeSlot();
-    const { flow } = rule.match;
+    const { flow, tunMetadata } = rule.match;
+    if (this.options !== null) this.options[slot] = tunMetadata;
     const { values, words, bits, nWords } = this;
     for (let i = 0, at = slot * nWords; i < nWords; i++, at++)
       values[at] = flow[words[i]] & bits[i];
@@ -191,6 +196,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     rule.moved?.(null, 0);
     this.unlink(slot);
     this.rules[slot] = null;
+    if (this.options !== null) this.options[slot] = undefined;
     this.size -= 1;
   }
 
@@ -223,6 +229,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
       const to = moved[slot];
       values.copyWithin(to * nWords, slot * nWords, (slot + 1) * nWords);
       hashes[to] = hashes[slot];
+      if (this.options !== null) this.options[to] = this.options[slot];
       next[to] = next[slot] === NONE ? NONE : moved[next[slot]];
       rules[to] = rule;
       rule.moved?.(this, to);

@@ -78,6 +78,11 @@ function maskNetwork(flow: L.FlowWords, mask: L.FlowWords): void {
       mask[L.W_MPLS + i] = ONES;
       if ((flow[L.W_MPLS + i] & 0x100) !== 0) break;
     }
+  } else if (type === L.ETH_TYPE_NSH) {
+    // Open vSwitch shows the IP fields, all 0, as well.
+    fill(mask, L.W_NSH, 6);
+    mask[L.W_NW] = 0xffffff00 | 0;
+    mask[L.W_DL_TYPE] |= 0x300;
   }
   if (!isIp(flow)) return;
   if (type === L.ETH_TYPE_IP) fill(mask, L.W_NW_SRC, 2);

@@ -4,7 +4,9 @@
  * Not for: the options of packets; without tunnels nothing carries them.
  */
 import { fail } from '../openflow/errors.js';
+import type { Match } from '../openflow/match.js';
 import type { TlvMapping, TlvTableMod, TlvTableReply } from '../openflow/messages-extension.js';
+import { fitTunOptions } from '../openflow/tun-metadata.js';
 
 /** Bytes that all mapped options may have together, and fields that there are. */
 const SPACE_MAX = 256;
@@ -13,12 +15,24 @@ const FIELDS_MAX = 64;
 export class TlvTable {
   private mappings: ReadonlyMap<number, TlvMapping> = new Map();
 
-  /** Carries a request out, or nothing of it. @throws OfpError */
-  mod({ command, mappings }: TlvTableMod): void {
+  /**
+   * Carries a request out, or nothing of it.
+   * @param inUse whether some entry asks for a field
+   * @throws OfpError
+   */
+  mod({ command, mappings }: TlvTableMod, inUse: (index: number) => boolean): void {
     const next = new Map(command === 'clear' ? [] : this.mappings);
     if (command === 'delete') for (const { index } of mappings) next.delete(index);
+    for (const index of this.mappings.keys()) {
+      if (!next.has(index) && inUse(index)) fail('NXTTMFC_INVALID_TLV_DEL', `tun_metadata${index}`);
+    }
     if (command === 'add') for (const mapping of mappings) addMapping(next, mapping);
     this.mappings = next;
+  }
+
+  /** Gives a match's options the lengths that they have here. @throws OfpError */
+  fit(match: Match): void {
+    fitTunOptions(match, (index) => this.mappings.get(index)?.length ?? null);
   }
 
   reply(): TlvTableReply {

@@ -4,11 +4,14 @@
  * Invariant: value bits outside the mask are zero, so two equal matches have equal words.
  * In matches of the OpenFlow layer W_IN_PORT holds the OpenFlow port number.
  */
-import { FLOW_WORDS, type FlowWords } from '../packet/flow-layout.js';
+import { FLOW_WORDS, type FlowWords, W_TUN_METADATA } from '../packet/flow-layout.js';
+import { type TunMetadata, tunMetadataCovers } from './tun-metadata.js';
 
 export interface Match {
   flow: FlowWords;
   mask: FlowWords;
+  /** What it asks of tunnel options, if anything; set by tun-metadata.ts alone. */
+  tunMetadata?: TunMetadata;
 }
 
 const FLOW_BYTES = FLOW_WORDS * Int32Array.BYTES_PER_ELEMENT;
@@ -37,6 +40,7 @@ export function matchAny(): Match {
   return {
     flow: new Int32Array(flows, at, FLOW_WORDS),
     mask: new Int32Array(masks, at, FLOW_WORDS),
+    tunMetadata: undefined,
   };
 }
 
@@ -44,6 +48,7 @@ export function matchClone(match: Match): Match {
   const copy = matchAny();
   copy.flow.set(match.flow);
   copy.mask.set(match.mask);
+  copy.tunMetadata = match.tunMetadata;
   return copy;
 }
 
@@ -54,8 +59,21 @@ export function matchEqual(a: Match, b: Match): boolean {
   return true;
 }
 
+/** What a match says besides tunnel options. */
+export function withoutTunMetadata(match: Match): Match {
+  const rest = matchClone(match);
+  rest.tunMetadata = undefined;
+  rest.flow[W_TUN_METADATA] = 0;
+  rest.mask[W_TUN_METADATA] = 0;
+  return rest;
+}
+
 /** True when every packet that satisfies `inner` also satisfies `outer`. */
 export function matchCovers(outer: Match, inner: Match): boolean {
+  if (outer.tunMetadata !== undefined) {
+    if (!tunMetadataCovers(outer.tunMetadata, inner.tunMetadata)) return false;
+    return matchCovers(withoutTunMetadata(outer), inner);
+  }
   for (let i = 0; i < FLOW_WORDS; i++) {
     if ((outer.mask[i] & ~inner.mask[i]) !== 0) return false;
     if (((outer.flow[i] ^ inner.flow[i]) & outer.mask[i]) !== 0) return false;

@@ -61,6 +61,8 @@ function allowed(flow: L.FlowWords): Allowed {
   } else if (dlType === L.ETH_TYPE_ARP || dlType === L.ETH_TYPE_RARP) {
     a.proto = a.addresses = a.sha = a.tha = true;
   } else if (dlType === L.ETH_TYPE_MPLS || dlType === L.ETH_TYPE_MPLS_MCAST) a.mpls = true;
+  // The words of its fields.
+  else if (dlType === L.ETH_TYPE_NSH) a.target = a.sha = a.tha = true;
   return a;
 }
 

@@ -7,14 +7,14 @@
  * It comes in two steps, because most packets of a switch need the first one only:
  *
  *     parseL2(off, len)  words 2..7 : addresses, VLAN tags, dl_type, nw_frag      always
- *     parseRest()        words 8..32: IP, transport, ARP, ND, MPLS                when consulted
+ *     parseRest()        words 8..32: IP, transport, ARP, ND, MPLS, NSH           when consulted
  *
  * Which is enough is known from the megaflows' masks (see datapath/exact-cache.ts). The positions
  * of the layers stay behind in `l3`, `l4` and `l4End` for header changes.
  *
  * Not for: metadata words (in_port, recirc_id...), which belong to the caller.
  *
- * Sources: ovs-fields(7); RFC 791, 8200, 4861, 826, 3032; IEEE 802.1Q, 802.2.
+ * Sources: ovs-fields(7); RFC 791, 8200, 4861, 826, 3032, 8300; IEEE 802.1Q, 802.2.
  */
 // hot path
 import {
@@ -24,6 +24,7 @@ import {
   ETH_TYPE_MPLS,
   ETH_TYPE_MPLS_MCAST,
   ETH_TYPE_NOT_ETHERNET,
+  ETH_TYPE_NSH,
   ETH_TYPE_RARP,
   ETH_TYPE_VLAN_8021AD,
   ETH_TYPE_VLAN_8021Q,
@@ -44,6 +45,7 @@ import {
   W_IPV6_SRC,
   W_MPLS,
   W_ND_TARGET,
+  W_NSH,
   W_NW,
   W_NW_DST,
   W_NW_SRC,
@@ -67,6 +69,8 @@ const IPV6_HEADER_LEN = 40;
 const ARP_ETH_LEN = 28;
 const LLC_SNAP_LEN = 8;
 const MAX_MPLS_LABELS = 3;
+const NSH_BASE_LEN = 8;
+const NSH_TYPE1_LEN = 24;
 
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_IGMP = 2;
@@ -206,7 +210,7 @@ export class FlowExtractor {
       key[W_NW_DST] = 0;
       if (this.cls === CLASS_IPV6) this.ipv6();
       else if (this.cls === CLASS_ARP) this.arp();
-      else this.mpls();
+      else this.mplsOrNsh();
     }
   }
 
@@ -444,9 +448,29 @@ export class FlowExtractor {
     this.highWordsDirty = true;
   }
 
-  private mpls(): void {
+  /** Version 0 alone; contexts of metadata type 1, which has just these. */
+  private nsh(): void {
+    const view = this.view;
+    const key = this.key;
+    const pos = this.l3;
+    const size = this.frameEnd - pos;
+    if (size < NSH_BASE_LEN) return;
+    const base = view.getUint16(pos);
+    const length = (base & 0x3f) * 4;
+    const mdtype = view.getUint8(pos + 2);
+    if (length > size || base >>> 14 !== 0) return;
+    if (mdtype === 1 ? length !== NSH_TYPE1_LEN : mdtype === 2 && length < NSH_BASE_LEN) return;
+    this.highWordsDirty = true;
+    key[W_NSH] = ((base & 0x3000) << 12) | ((base & 0x0fc0) << 10) | view.getUint16(pos + 2);
+    key[W_NSH + 1] = view.getInt32(pos + 4);
+    if (mdtype !== 1) return;
+    for (let i = 2; i < 6; i++) key[W_NSH + i] = view.getInt32(pos + 4 * i);
+  }
+
+  private mplsOrNsh(): void {
     const key = this.key;
     const type = key[W_DL_TYPE] >>> 16;
+    if (type === ETH_TYPE_NSH) this.nsh();
     if (type !== ETH_TYPE_MPLS && type !== ETH_TYPE_MPLS_MCAST) return;
     let pos = this.l3;
     for (let i = 0; i < MAX_MPLS_LABELS && this.frameEnd - pos >= 4; i++) {

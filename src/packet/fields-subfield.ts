@@ -64,7 +64,7 @@ export function subfieldMatch(
   const value = fieldGet(flow, field);
   const mask = fieldGetMask(maskWords, field);
   bitwiseCopy(bits, 0, value, ofs, nBits);
-  bitwiseCopy(new Uint8Array(16).fill(0xff), 0, mask, ofs, nBits);
+  bitwiseCopy(new Uint8Array(field.nBytes).fill(0xff), 0, mask, ofs, nBits);
   fieldSet(flow, maskWords, field, value, mask);
 }
 

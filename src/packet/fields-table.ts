@@ -48,7 +48,8 @@ export type FieldPrereq =
   | 'ct_valid'
   | 'nd'
   | 'nd_solicit'
-  | 'nd_advert';
+  | 'nd_advert'
+  | 'nsh';
 
 /** An NXM/OXM number. `vendor` is nonzero for the experimenter class 0xffff only. */
 export interface FieldHeader {
@@ -80,10 +81,13 @@ export interface Field {
   prereq: FieldPrereq;
   headers: readonly FieldHeader[];
   special?: FieldSpecial;
+  /** Set: the value is that of this tunnel option and may be shorter than `nBytes`. */
+  option?: number;
 }
 
 const VENDOR_NX = 0x2320;
 const VENDOR_ONF = 0x4f4e4600;
+const VENDOR_NSH = 0x005ad650;
 
 const CLASSES: Record<string, Omit<FieldHeader, 'field' | 'name'> & { prefix: string }> = {
   nxm0: { vendor: 0, class: 0x0000, ofVersion: 1, prefix: 'NXM_OF_' },
@@ -94,6 +98,7 @@ const CLASSES: Record<string, Omit<FieldHeader, 'field' | 'name'> & { prefix: st
   pktreg: { vendor: 0, class: 0x8001, ofVersion: 4, prefix: 'OXM_OF_' },
   eric: { vendor: 0, class: 0x1000, ofVersion: 1, prefix: 'ERICOXM_OF_' },
   nxet: { vendor: VENDOR_NX, class: 0xffff, ofVersion: 1, prefix: 'NXOXM_ET_' },
+  nsh: { vendor: VENDOR_NSH, class: 0xffff, ofVersion: 1, prefix: 'NXOXM_' },
   onf13: { vendor: VENDOR_ONF, class: 0xffff, ofVersion: 4, prefix: 'ONFOXM_ET_' },
 };
 
@@ -115,11 +120,13 @@ type Row = readonly [
   special?: FieldSpecial,
 ];
 
+const N_TUNNEL_OPTIONS = 64;
+
 const dec = 'decimal';
 const hex = 'hexadecimal';
 const eth = 'ethernet';
 
-const METADATA_ROWS: Row[] = [
+const TUNNEL_ROWS: Row[] = [
   ['dp_hash', '4', L.W_DP_HASH, 0, 32, 'm', hex, 'none', 'nx:35 nxet:0'],
   ['recirc_id', '4', L.W_RECIRC_ID, 0, 32, '', dec, 'none', 'nx:36'],
   ['packet_type', '4', L.W_PACKET_TYPE, 0, 32, '', 'packet_type', 'none', 'of15:44'],
@@ -140,6 +147,16 @@ const METADATA_ROWS: Row[] = [
   ['tun_erspan_hwid', '1:6', L.W_TUN_EXT, 8, 8, 'mw', hex, 'none', 'nxet:14=ERSPAN_HWID'],
   ['tun_gtpu_flags', '1', L.W_TUN_EXT, 16, 8, 'm', hex, 'none', 'nxet:15=GTPU_FLAGS'],
   ['tun_gtpu_msgtype', '1', L.W_TUN_EXT, 24, 8, 'm', dec, 'none', 'nxet:16=GTPU_MSGTYPE'],
+];
+
+/** Of up to 124 bytes each; they lie beside the layout (src/openflow/tun-metadata.ts). */
+function tunnelOptionRows(): Row[] {
+  return Array.from({ length: N_TUNNEL_OPTIONS }, (_, i) => {
+    return [`tun_metadata${i}`, '124', 0, 0, 0, 'mw', hex, 'none', `nx:${40 + i}`];
+  });
+}
+
+const METADATA_ROWS: Row[] = [
   ['metadata', '8', L.W_METADATA, 0, 64, 'mw', hex, 'none', 'of12:2'],
   ['in_port', '2', L.W_IN_PORT, 0, 32, 'w', 'ofport10', 'none', 'nxm0:0', 'in_port'],
   ['in_port_oxm', '4', L.W_IN_PORT, 0, 32, 'w', 'ofport11', 'none', 'of12:0=IN_PORT'],
@@ -237,6 +254,19 @@ const TRANSPORT_ROWS: Row[] = [
   ['nd_options_type', '1', L.W_TCP_FLAGS, 0, 16, 'w', dec, 'nd', 'eric:2=ICMPV6_ND_OPTIONS_TYPE'],
 ];
 
+const NSH_ROWS: Row[] = [
+  ['nsh_flags', '1', L.W_NSH, 0, 8, 'mw', dec, 'nsh', 'nsh:1'],
+  ['nsh_mdtype', '1', L.W_NSH, 16, 8, '', dec, 'nsh', 'nsh:2'],
+  ['nsh_np', '1', L.W_NSH, 24, 8, '', dec, 'nsh', 'nsh:3'],
+  ['nsh_spi|nsp', '4:24', L.W_NSH_PATH, 0, 24, 'w', hex, 'nsh', 'nsh:4'],
+  ['nsh_si|nsi', '1', L.W_NSH_PATH, 24, 8, 'w', dec, 'nsh', 'nsh:5'],
+  ['nsh_c1|nshc1', '4', L.W_NSH_CONTEXT, 0, 32, 'mw', hex, 'nsh', 'nsh:6'],
+  ['nsh_c2|nshc2', '4', L.W_NSH_CONTEXT + 1, 0, 32, 'mw', hex, 'nsh', 'nsh:7'],
+  ['nsh_c3|nshc3', '4', L.W_NSH_CONTEXT + 2, 0, 32, 'mw', hex, 'nsh', 'nsh:8'],
+  ['nsh_c4|nshc4', '4', L.W_NSH_CONTEXT + 3, 0, 32, 'mw', hex, 'nsh', 'nsh:9'],
+  ['nsh_ttl', '1', L.W_NSH, 8, 8, 'w', dec, 'nsh', 'nsh:10'],
+];
+
 /**
  * Reads `class:number` or `class:number=NAME`; the name is the field's own in capitals if absent.
  */
@@ -264,14 +294,20 @@ function field(row: Row, id: number): Field {
     prereq,
     headers: headers === '' ? [] : headers.split(' ').map((h) => header(h, name)),
     special,
+    option: /^tun_metadata(\d+)$/.test(name)
+      ? Number(name.slice('tun_metadata'.length))
+      : undefined,
   };
 }
 
 /** Every field, in the order of ovs-fields(7), in which matches are written on the wire. */
 export const FIELDS: readonly Field[] = [
+  ...TUNNEL_ROWS,
+  ...tunnelOptionRows(),
   ...METADATA_ROWS,
   ...registerRows(),
   ...LINK_ROWS,
   ...NETWORK_ROWS,
   ...TRANSPORT_ROWS,
+  ...NSH_ROWS,
 ].map(field);

@@ -341,6 +341,8 @@ export function fieldValueValid(field: Field, value: Uint8Array): boolean {
     default:
   }
   if (field.name === 'arp_op') return value[0] === 0;
+  if (field.name === 'nsh_ttl') return value[0] < 64;
+  if (field.name === 'nsh_mdtype') return value[0] === 1 || value[0] === 2;
   if (field.name === 'ct_state') return value[0] === 0 && value[1] === 0 && value[2] === 0;
   if (field.format === 'ofport11') {
     const port = new DataView(value.buffer, value.byteOffset).getUint32(0);
@@ -407,6 +409,8 @@ function prereqOk(prereq: FieldPrereq, flow: L.FlowWords, mask?: L.FlowWords): b
       return nd && type === 135;
     case 'nd_advert':
       return nd && type === 136;
+    case 'nsh':
+      return dlType === L.ETH_TYPE_NSH;
   }
 }
 

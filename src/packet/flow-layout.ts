@@ -27,6 +27,7 @@
  *     26    arp_sha[0..3]           (ND: sll)
  *     27    arp_sha[4..5] arp_tha[0..1]
  *     28    arp_tha[2..5]           (ND: tll)
+ *     22..27 of NSH: flags(8) ttl(8) mdtype(8) np(8), spi(24) si(8), c1 to c4
  *     29    mpls_lse 3 words
  *     32    igmp_group_ip4
  *     33... metadata of the datapath (hash, priority, mark, packet type, conntrack, tunnel)
@@ -52,6 +53,10 @@ export const W_IPV6_SRC = 13;
 export const W_IPV6_DST = 17;
 export const W_IPV6_LABEL = 21;
 export const W_ND_TARGET = 22;
+/** NSH has no addresses of ARP and ND: its words are theirs. */
+export const W_NSH = 22;
+export const W_NSH_PATH = 23;
+export const W_NSH_CONTEXT = 24;
 export const W_ARP_SHA = 26;
 export const W_ARP_SHA_THA = 27;
 export const W_ARP_THA = 28;
@@ -97,9 +102,11 @@ export const W_REG0 = 74;
 export const N_REGS = 16;
 export const W_ACTSET_OUTPUT = 90;
 export const W_CONJ_ID = 91;
+/** The number of a set of tunnel options that a match asks for; 0 in packets. */
+export const W_TUN_METADATA = 92;
 
 /** Words of a whole flow. */
-export const FLOW_WORDS = 92;
+export const FLOW_WORDS = 93;
 
 /** Set in a TCI when a tag is present (the CFI/DEI bit, as Open vSwitch uses it). */
 export const VLAN_CFI = 0x1000;
@@ -118,6 +125,7 @@ export const ETH_TYPE_RARP = 0x8035;
 export const ETH_TYPE_IPV6 = 0x86dd;
 export const ETH_TYPE_MPLS = 0x8847;
 export const ETH_TYPE_MPLS_MCAST = 0x8848;
+export const ETH_TYPE_NSH = 0x894f;
 export const ETH_TYPE_LACP = 0x8809;
 /** dl_type of a frame whose type field is an 802.3 length without SNAP. */
 export const ETH_TYPE_NOT_ETHERNET = 0x05ff;

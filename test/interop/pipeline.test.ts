@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UnixctlClient } from '../../src/unixctl/client.js';
 import { eventually, must, run } from '../support/command.js';
 import { DummyOvs } from '../support/ovs-dummy.js';
-import { PACKETS, PIPELINE_CASES, type PipelineCase } from '../support/pipeline-cases.js';
+import { FRAMES, PACKETS, PIPELINE_CASES, type PipelineCase } from '../support/pipeline-cases.js';
 import { tapswitchBin } from '../support/switch.js';
 
 const N_PORTS = 4;
@@ -116,12 +116,17 @@ class Side {
     const { stderr } = await run(bundle, { env });
     const refused = /OFP\w+_\w+/.exec(stderr)?.[0] ?? '';
     const flow = PACKETS[packet];
-    const trace = await this.appctl('ofproto/trace', 'ovs-dummy', flow);
+    const frame: string | undefined = FRAMES[packet];
+    const trace = await this.appctl(
+      'ofproto/trace',
+      frame === undefined ? 'ovs-dummy' : 'br0',
+      flow,
+    );
     const before = await this.received();
-    await this.appctl('netdev-dummy/receive', 'p1', flow);
+    await this.appctl('netdev-dummy/receive', 'p1', frame ?? flow);
     await eventually('the first packet', async () => (await this.received()) > before);
     await this.appctl('revalidator/wait');
-    await this.appctl('netdev-dummy/receive', 'p1', flow);
+    await this.appctl('netdev-dummy/receive', 'p1', frame ?? flow);
     await eventually('the second packet', async () => (await this.received()) > before + 1);
     await this.appctl('revalidator/purge');
     const dump = await this.ofctl('dump-flows', 'br0', '--sort');

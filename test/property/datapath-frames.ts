@@ -121,7 +121,22 @@ const arp = fc
     return { type, payload: arpFrame(eth, fields).subarray(14) };
   });
 
+/** NSH, right and wrong: version, length and metadata type may not fit each other. */
+const nsh = fc
+  .record({
+    base: fc.constantFrom(0x0fc6, 0x1246, 0x3fc2, 0x0fc7, 0x4fc6, 0x0fff),
+    mdtype: fc.constantFrom(1, 1, 2, 9),
+    np: fc.nat(255),
+    rest: bytes(20),
+    body: payload,
+  })
+  .map(({ base, mdtype, np, rest, body }) => ({
+    type: 0x894f,
+    payload: concatBytes([base >>> 8, base & 255, mdtype, np], rest, body),
+  }));
+
 const other = fc.oneof(
+  nsh,
   payload.map((p) => ({ type: 0x88cc, payload: p })),
   fc.array(bytes(4), { maxLength: 4 }).map((l) => ({ type: 0x8847, payload: concatBytes(...l) })),
   payload.map((p) => ({ type: p.length, payload: concatBytes([0x42, 0x42, 3], p) })),

@@ -64,6 +64,7 @@ function model(frame: Uint8Array): Key {
     if (type === 0x0800) ipv4(key, at);
     else if (type === 0x86dd) ipv6(key, at);
     else if (type === 0x0806 || type === 0x8035) arp(key, at);
+    else if (type === 0x894f) nsh(key, at);
     else if (type === 0x8847 || type === 0x8848) {
       for (let i = 0; i < 3; i++) {
         key[29 + i] = at.number(4);
@@ -74,6 +75,21 @@ function model(frame: Uint8Array): Key {
     if (!(error instanceof Short)) throw error;
   }
   return key;
+}
+
+function nsh(key: Key, at: Cursor): void {
+  at.number(8);
+  const base = at.number(2);
+  const length = (base % 64) * 4;
+  const mdtype = at.number(1, 2);
+  if (base >= 0x4000 || length > at.left) return;
+  if (mdtype === 1 && length !== 24) return;
+  if (mdtype === 2 && length < 8) return;
+  const ttl = Math.floor(base / 64) % 64;
+  words(key, 22, [Math.floor(base / 4096), ttl, mdtype, at.number(1, 3)]);
+  at.take(4);
+  words(key, 23, at.take(4));
+  if (mdtype === 1) words(key, 24, at.take(16));
 }
 
 function ipv4(key: Key, at: Cursor): void {

@@ -8,6 +8,7 @@ import { OFPP, type OfAction } from '../../src/openflow/actions.js';
 import { loadBits } from '../../src/openflow/codec/actions-set.js';
 import { type Match, matchAny } from '../../src/openflow/match.js';
 import type { FlowMod, FlowStatsEntry, OfMessage, PortDesc } from '../../src/openflow/messages.js';
+import { addTunOption } from '../../src/openflow/tun-metadata.js';
 import { FIELDS, type Field, fieldSet, mustField } from '../../src/packet/fields.js';
 
 const u8 = fc.integer({ min: 0, max: 0xff });
@@ -26,6 +27,10 @@ const REQUIRED: Partial<Record<Field['prereq'], [name: string, value: number][]>
   ipv6: [['eth_type', 0x86dd]],
   ip_any: [['eth_type', 0x0800]],
   mpls: [['eth_type', 0x8847]],
+  nsh: [
+    ['eth_type', 0x894f],
+    ['nsh_mdtype', 1],
+  ],
   tcp: [
     ['eth_type', 0x0800],
     ['nw_proto', 6],
@@ -50,6 +55,9 @@ function numberBytes(value: number, n: number): Uint8Array {
 const PLAIN = FIELDS.filter(
   (f) =>
     f.headers.length > 0 &&
+    f.option === undefined &&
+    f.name !== 'nsh_mdtype' &&
+    f.name !== 'nsh_ttl' &&
     f.format !== 'ofport10' &&
     f.format !== 'ofport11' &&
     f.special === undefined &&
@@ -83,10 +91,24 @@ const fieldSetting = fc.constantFrom(...PLAIN).chain((field) =>
   }),
 );
 
-/** A match on an input port, one field and what that field requires. */
+/** Tunnel options by number, some of them with masks, which the values lie in, in any order. */
+const tunOptions = fc.uniqueArray(
+  fc.record({
+    index: fc.nat(63),
+    value: fc.uint8Array({ maxLength: 40 }),
+    mask: fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined }),
+  }),
+  { maxLength: 4, selector: ({ index }) => index },
+);
+
+/** A match on an input port, tunnel options, one field and what that field requires. */
 export const match: fc.Arbitrary<Match> = fc
-  .record({ inPort: fc.option(port, { nil: null }), setting: fieldSetting })
-  .map(({ inPort, setting }) => {
+  .record({
+    inPort: fc.option(port, { nil: null }),
+    options: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, tunOptions),
+    setting: fieldSetting,
+  })
+  .map(({ inPort, options, setting }) => {
     const m = matchAny();
     if (inPort !== null) {
       fieldSet(m.flow, m.mask, mustField('in_port_oxm'), numberBytes(inPort, 4));
@@ -98,6 +120,10 @@ export const match: fc.Arbitrary<Match> = fc
     }
     if (mask === undefined || mask.some((b) => b !== 0)) {
       fieldSet(m.flow, m.mask, field, value, mask);
+    }
+    for (const { index, value, mask } of options) {
+      const low = mask === undefined ? value : mask.map((b, i) => b & (value[i] ?? 0));
+      addTunOption(m, mustField(`tun_metadata${index}`), low, mask);
     }
     return m;
   });

@@ -14,7 +14,7 @@ const ip6 = (proto: number, frag = 'no') =>
   `proto=${proto},tclass=5,hlimit=64,frag=${frag})`;
 const TCP = `${ip4(6)},tcp(src=1000,dst=80),tcp_flags(syn)`;
 
-/** Packets by name, in the datapath's flow syntax. */
+/** Packets by name, in the datapath's flow syntax; in OpenFlow's if they have a frame here. */
 export const PACKETS: Readonly<Record<string, string>> = {
   plain: `${ETH},eth_type(0x1234)`,
   tcp: `${ETH},${TCP}`,
@@ -37,8 +37,19 @@ export const PACKETS: Readonly<Record<string, string>> = {
     `vlan(vid=10,pcp=3),encap(${TCP}))`,
   mpls: `${ETH},eth_type(0x8847),mpls(label=100,tc=3,ttl=64,bos=1)`,
   mpls2: `${ETH},eth_type(0x8847),mpls(label=100,tc=3,ttl=64,bos=0,label=200,tc=1,ttl=9,bos=1)`,
+  nsh:
+    'in_port=1,dl_src=50:54:00:00:00:09,dl_dst=50:54:00:00:00:0a,dl_type=0x894f,nsh_flags=1,' +
+    'nsh_ttl=63,nsh_mdtype=1,nsh_np=3,nsh_spi=0x123456,nsh_si=7,nsh_c1=0x11,nsh_c2=0x22,' +
+    'nsh_c3=0x33,nsh_c4=0x44',
   first: `${ETH},${ip4(17, 'first')},udp(src=1000,dst=53)`,
   later: `${ETH},${ip4(17, 'later')}`,
+};
+
+/** Frames that Open vSwitch does not make of a flow. */
+export const FRAMES: Readonly<Record<string, string>> = {
+  nsh:
+    '50540000000a505400000009894f1fc601031234560700000011000000220000003300000044' +
+    '00000000000000000000000000000000000000000000000000000000',
 };
 
 export interface PipelineCase {
@@ -121,6 +132,15 @@ const MATCHES = cases(`
   mpls; mpls,mpls_tc=3,mpls_bos=1,actions=2
   mpls; mpls,mpls_ttl=64,actions=2
   mpls2; mpls,mpls_bos=0,actions=2
+  nsh; dl_type=0x894f,actions=2
+  nsh; dl_type=0x894f,nsh_spi=0x123456,nsh_si=7,actions=2
+  nsh; dl_type=0x894f,nsh_spi=0x123457,actions=2; priority=1,actions=3
+  nsh; dl_type=0x894f,nsh_flags=1/1,nsh_ttl=63,nsh_np=3,actions=2
+  nsh; dl_type=0x894f,nsh_mdtype=1,nsh_c1=0x10/0xf0,nsh_c2=0x22,nsh_c3=0x33,nsh_c4=0x44,actions=2
+  nsh; dl_type=0x894f,nsh_mdtype=2,actions=2; priority=1,actions=3
+  nsh; dl_type=0x894f,nsh_mdtype=1,actions=move:nsh_c1->reg0,resubmit(,1); \
+    table=1,reg0=0x11,actions=2
+  nsh; tcp,actions=2; priority=1,actions=3
   first; ip,nw_frag=first,actions=2
   first; udp,nw_frag=yes,tp_dst=53,actions=2; priority=1,actions=3
   later; ip,nw_frag=later,actions=2

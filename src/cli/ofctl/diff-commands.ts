@@ -11,6 +11,7 @@ import { P_ANY } from '../../openflow/protocols.js';
 import { formatActions } from '../../openflow/syntax/action-format.js';
 import { formatMatch } from '../../openflow/syntax/match-format.js';
 import { type Names, NO_NAMES } from '../../openflow/syntax/names.js';
+import { fitTunOptions } from '../../openflow/tun-metadata.js';
 import { runBundle } from './bundle-commands.js';
 import { OfctlExit } from './errors.js';
 import { dumpEntries, everyFlow, flowsFromFile, setDumpProtocol } from './flow-source.js';
@@ -31,6 +32,22 @@ interface Flow {
   match: Match;
   /** From the first and from the second source. */
   versions: [Version?, Version?];
+}
+
+const OPTION_UNIT = 4;
+
+/** Makes flows of several sources alike: tunnel options of one number have one length. */
+function fitOptions(flows: readonly (FlowMod | FlowStatsEntry)[]): void {
+  const lengths = new Map<number, number>();
+  for (const { match } of flows) {
+    for (const { index, value } of match.tunMetadata?.options ?? []) {
+      lengths.set(index, Math.max(lengths.get(index) ?? 0, value.length));
+    }
+  }
+  if (lengths.size === 0) return;
+  const whole = (index: number): number =>
+    Math.ceil((lengths.get(index) ?? 0) / OPTION_UNIT) * OPTION_UNIT;
+  for (const { match } of flows) fitTunOptions(match, whole);
 }
 
 /** Flows of two sources by what tells them apart, tables in order. */
@@ -105,14 +122,16 @@ export async function replaceFlows(s: Session, [name, file]: string[]): Promise<
   const tables = new FlowTables();
   const names = await s.namesToAccept(name);
   const { flows, usable } = await flowsFromFile(s, file, 'add', names, 'open');
-  for (const f of flows) tables.add(0, f);
   const errors: Uint8Array[] = [];
   const onFrame = (frame: Uint8Array): void => {
     if (frame[1] === OFPT_ERROR) errors.push(frame);
   };
   const sw = await s.connect(name, { onFrame });
   await setDumpProtocol(s, sw, usable);
-  for (const e of await dumpEntries(sw, everyFlow())) tables.add(1, e);
+  const entries = await dumpEntries(sw, everyFlow());
+  fitOptions([...flows, ...entries]);
+  for (const f of flows) tables.add(0, f);
+  for (const e of entries) tables.add(1, e);
   const requests: FlowMod[] = [];
   for (const table of tables.byTable()) {
     for (const flow of table) {
@@ -138,24 +157,31 @@ export async function replaceFlows(s: Session, [name, file]: string[]): Promise<
 const isFile = (source: string): boolean =>
   /^[/.]/.test(source) || (!source.includes(':') && existsSync(source));
 
-async function readSource(s: Session, source: string, side: 0 | 1, tables: FlowTables) {
+interface Source {
+  flows: readonly (FlowMod | FlowStatsEntry)[];
+  names: Names;
+}
+
+async function readSource(s: Session, source: string): Promise<Source> {
   if (isFile(source)) {
     const { flows } = await flowsFromFile(s, source, 'add', NO_NAMES, 'open');
-    for (const f of flows) tables.add(side, f);
-    return NO_NAMES;
+    return { flows, names: NO_NAMES };
   }
   const sw = await s.connect(source);
   await setDumpProtocol(s, sw, P_ANY);
-  for (const e of await dumpEntries(sw, everyFlow())) tables.add(side, e);
+  const flows = await dumpEntries(sw, everyFlow());
   sw.close();
-  return s.namesToShow(source);
+  return { flows, names: await s.namesToShow(source) };
 }
 
 export async function diffFlows(s: Session, [a, b]: string[]): Promise<void> {
   const tables = new FlowTables();
-  const first = await readSource(s, a, 0, tables);
-  const second = await readSource(s, b, 1, tables);
-  const names = first.ports === null ? second : first;
+  const first = await readSource(s, a);
+  const second = await readSource(s, b);
+  fitOptions([...first.flows, ...second.flows]);
+  for (const f of first.flows) tables.add(0, f);
+  for (const f of second.flows) tables.add(1, f);
+  const names = first.names.ports === null ? second.names : first.names;
   let differ = false;
   for (const table of tables.byTable()) {
     for (const flow of table) {

@@ -4,13 +4,15 @@
  */
 
 import { encodeMessage } from '../../openflow/codec/index.js';
+import type { Match } from '../../openflow/match.js';
 import type { FlowMod, FlowStatsEntry, FlowStatsRequest } from '../../openflow/messages.js';
 import { P } from '../../openflow/protocols.js';
 import { formatFlowStats } from '../../openflow/syntax/flow-format.js';
 import { parseFlowStatsRequest } from '../../openflow/syntax/flow-parse.js';
 import { NO_NAMES } from '../../openflow/syntax/names.js';
 import { hexDump } from '../../openflow/syntax/packet-format.js';
-import { fieldGet, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js';
+import { hasTunOption, tunOptionValue } from '../../openflow/tun-metadata.js';
+import { type Field, fieldGet, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js';
 import { Progress } from '../progress.js';
 import { transactBundle } from './bundle-commands.js';
 import { connectForFlows } from './flow-connection.js';
@@ -53,16 +55,22 @@ async function dumpReplies(s: Session, name: string, match: string, aggregate: b
   sw.close();
 }
 
+function fieldValue(match: Match, field: Field): Uint8Array {
+  return field.option === undefined ? fieldGet(match.flow, field) : tunOptionValue(match, field);
+}
+
 function compareBy(c: SortCriterion, a: FlowStatsEntry, b: FlowStatsEntry): number {
   const sign = c.descending ? -1 : 1;
   const { field } = c;
   if (field === null) return sign * Math.sign(a.priority - b.priority);
   const has = (e: FlowStatsEntry): boolean =>
-    fieldPrereqsOk(field, e.match.flow) && !fieldIsWild(e.match.mask, field);
+    field.option === undefined
+      ? fieldPrereqsOk(field, e.match.flow) && !fieldIsWild(e.match.mask, field)
+      : hasTunOption(e.match, field);
   const [inA, inB] = [has(a), has(b)];
   // Flows without the field come last in either direction.
   if (inA !== inB) return inA ? -1 : 1;
-  return sign * Buffer.compare(fieldGet(a.match.flow, field), fieldGet(b.match.flow, field));
+  return sign * Buffer.compare(fieldValue(a.match, field), fieldValue(b.match, field));
 }
 
 export async function dumpFlows(s: Session, [name, match = '']: string[]): Promise<void> {

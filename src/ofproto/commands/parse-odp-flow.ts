@@ -33,6 +33,10 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ipv6: { src: 'ipv6_src', dst: 'ipv6_dst', label: 'ipv6_label', proto: 'nw_proto' },
   arp: { sip: 'arp_spa', tip: 'arp_tpa', op: 'arp_op', sha: 'arp_sha', tha: 'arp_tha' },
   nd: { target: 'nd_target', sll: 'nd_sll', tll: 'nd_tll' },
+  nsh: {
+    ...{ flags: 'nsh_flags', ttl: 'nsh_ttl', mdtype: 'nsh_mdtype', np: 'nsh_np' },
+    ...{ spi: 'nsh_spi', si: 'nsh_si', c1: 'nsh_c1', c2: 'nsh_c2', c3: 'nsh_c3', c4: 'nsh_c4' },
+  },
 };
 /** Attributes with parts that are plain numbers: word, shift, bits. */
 const NUMBERS: Readonly<Record<string, Readonly<Record<string, [number, number, number]>>>> = {

@@ -107,6 +107,7 @@ export class FlowMonitors {
       if (m.command === 'add' && next.has(m.id)) fail('OFPMOFC_MONITOR_EXISTS');
       if (m.command === 'modify' && !next.has(m.id)) fail('OFPMOFC_UNKNOWN_MONITOR');
       if (next.size >= MONITORS_MAX) fail('OFPBRC_EPERM');
+      this.conn.ofproto.tlvTable.fit(m.match);
       next.set(m.id, m);
       fresh.push(m);
     }

@@ -154,7 +154,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'nx_tlv_table_mod':
       rejectSecondary(conn);
-      ofproto.tlvTable.mod(msg);
+      ofproto.tlvTable.mod(msg, (index) => ofproto.tables.some((t) => t.usesTunOption(index)));
       return null;
     case 'nx_tlv_table_request':
       conn.reply(ofproto.tlvTable.reply(), xid);
@@ -190,6 +190,7 @@ export function executeBundled(
     case 'flow_mod': {
       // The message came off the wire for this alone: it may be changed in its place.
       normalizeMatch(msg.match);
+      ofproto.tlvTable.fit(msg.match);
       connmgr.notices.during({ conn, xid }, () => ofproto.flowMod(msg));
       if (conn.flowMods.count(msg.command)) ofproto.backer.wake();
       return null;

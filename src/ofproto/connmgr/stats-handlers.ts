@@ -70,6 +70,7 @@ export function handleStats(
       conn.reply(desc(ofproto), xid);
       return null;
     case 'flow_stats_request':
+      ofproto.tlvTable.fit(msg.match);
       return msg.aggregate ? sendAggregate(conn, msg, xid) : sendFlows(conn, msg, xid);
     case 'table_stats_request':
       conn.reply({ type: 'table_stats_reply', entries: tables(ofproto) }, xid);

@@ -119,11 +119,11 @@ export const SET_ROWS: readonly ActionRow[] = [
   },
 ];
 
-/** Writes reg_load for each run of the mask, or reg_load2 where the field has no 32-bit header. */
+/** Writes reg_load for each run of the mask, or reg_load2 where a header cannot say the field. */
 function putLoad(w: Writer, action: SetField): void {
   const field = mustField(action.field);
   const header = fieldHeader(field, 1);
-  if (header === undefined || header.class === 0xffff) {
+  if (header === undefined || header.class === 0xffff || field.option !== undefined) {
     const start = openNx(w, 33);
     putEntry(w, field, 1, action.value, action.mask);
     close(w, start);

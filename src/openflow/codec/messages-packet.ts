@@ -228,7 +228,7 @@ function beyondInPort(match: Match): Match | null {
   if (match.mask.subarray(from, to + 1).some((word) => word !== 0)) {
     fail('OFPBRC_PIPELINE_FIELDS_ONLY');
   }
-  const rest = { flow: match.flow.slice(), mask: match.mask.slice() };
+  const rest = { ...match, flow: match.flow.slice(), mask: match.mask.slice() };
   rest.flow[L.W_IN_PORT] = 0;
   rest.mask[L.W_IN_PORT] = 0;
   return rest.mask.some((word) => word !== 0) ? rest : null;
@@ -237,7 +237,7 @@ function beyondInPort(match: Match): Match | null {
 function packetOutMatch({ inPort, metadata }: PacketOut): Match {
   const port = inPortMatch(inPort);
   if (metadata === undefined) return port;
-  const match = { flow: metadata.flow.slice(), mask: metadata.mask.slice() };
+  const match = { ...metadata, flow: metadata.flow.slice(), mask: metadata.mask.slice() };
   match.flow[L.W_IN_PORT] = port.flow[L.W_IN_PORT];
   match.mask[L.W_IN_PORT] = -1;
   return match;

@@ -9,6 +9,7 @@
 import {
   FIELDS,
   type Field,
+  type FieldHeader,
   fieldGet,
   fieldGetMask,
   fieldHeader,
@@ -56,7 +57,12 @@ const WRITE_ORDER: readonly RegExp[] = [
   /^arp_/,
   /^tun_id$/,
   /^tun_flags$/,
+  /^tun_(src|dst|ipv6_src|ipv6_dst|gbp_id|gbp_flags)$/,
+  /^tun_metadata0$/,
   /^tun_/,
+  /^nsh_flags$/,
+  /^nsh_ttl$/,
+  /^nsh_/,
   /^x?reg/,
   /^pkt_mark$/,
   /^ct_(state|zone|mark|label)$/,
@@ -96,6 +102,7 @@ interface Step {
 function makeStep(field: Field, order: number, version: number): Step | null {
   const header = fieldHeader(field, version);
   if (header === undefined) return null;
+  if (field.option !== undefined) return optionsStep(field, order, header);
   const offset = field.startBit & 31;
   const inOne = offset + field.layoutBits <= 32;
   const whole =
@@ -112,17 +119,41 @@ function makeStep(field: Field, order: number, version: number): Step | null {
   };
 }
 
+/** Where the tunnel options stand, which are not in the layout. */
+function optionsStep(field: Field, order: number, header: FieldHeader): Step {
+  return {
+    ...{ field, order, cls: header.class, number: header.field, vendor: header.vendor },
+    ...{ word: L.W_TUN_METADATA, shift: 0, bits: -1, words: 0, header: 0 },
+    ...{ special: true, needsCtProto: false },
+  };
+}
+
+function putTunOptions(w: Writer, step: Step, match: Match): void {
+  for (const { index, value, mask, masked } of match.tunMetadata?.options ?? []) {
+    const length = (masked ? 2 : 1) * value.length;
+    w.u16(step.cls).u16(((step.number + index) << 9) | (masked ? 0x100 : 0) | length);
+    w.put(value);
+    if (masked) w.put(mask);
+  }
+}
+
 /** For each word of the layout, the steps of fields with bits in it. */
 function makePlan(version: number): Step[][] {
   const views = version >= OF15 ? VIEWS_OF15 : VIEWS;
   const skip = version >= OF12 ? NXM_ONLY : OXM_ONLY;
   const sent = FIELDS.filter(
-    (f) => f.headers.length > 0 && !views.test(f.name) && !skip.has(f.name),
+    // The first tunnel option stands for all.
+    (f) =>
+      f.headers.length > 0 && !views.test(f.name) && !skip.has(f.name) && !((f.option ?? 0) > 0),
   ).sort((a, b) => writeRank(a) - writeRank(b));
   const byWord: Step[][] = Array.from({ length: L.FLOW_WORDS }, () => []);
   for (const [order, field] of sent.entries()) {
     const step = makeStep(field, order, version);
     if (step === null) continue;
+    if (field.option !== undefined) {
+      byWord[L.W_TUN_METADATA].push(step);
+      continue;
+    }
     const last = (field.startBit + field.layoutBits - 1) >> 5;
     for (let word = field.startBit >> 5; word <= last; word++) byWord[word].push(step);
   }
@@ -233,6 +264,10 @@ const CT_STATE_BITS = 0xff;
 
 function putSpecial(w: Writer, step: Step, match: Match): void {
   const { field } = step;
+  if (field.option !== undefined) {
+    putTunOptions(w, step, match);
+    return;
+  }
   // A priority without its whole mask or without a tag cannot be said.
   if (field.special === 'vlan_pcp' && (match.flow[L.W_VLAN0] & 0x1fff) === 0) return;
   const mask = fieldGetMask(match.mask, field);

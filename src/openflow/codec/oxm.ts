@@ -21,6 +21,7 @@ import {
 import { bytesToBigint } from '../../packet/fields-subfield.js';
 import { fail } from '../errors.js';
 import { type Match, matchAny } from '../match.js';
+import { takeTunOption } from '../tun-metadata.js';
 import type { Reader, Writer } from './buffer.js';
 import { putEntries } from './oxm-write.js';
 
@@ -70,28 +71,47 @@ export function getFieldHeader(r: Reader): Field {
   const entry = readHeader(r);
   if (entry.field === undefined) fail('OFPBAC_BAD_SET_TYPE');
   if (entry.hasMask) fail('OFPBMC_BAD_MASK');
-  if (entry.width !== entry.field.nBytes) fail('OFPBAC_BAD_SET_TYPE');
+  if (entry.field.option === undefined && entry.width !== entry.field.nBytes) {
+    fail('OFPBAC_BAD_SET_TYPE');
+  }
   return entry.field;
 }
 
 /** Writes a field header. `ofVersion` 1 prefers NXM numbers. */
-export function putFieldHeader(w: Writer, field: Field, ofVersion: number, hasMask = false): void {
+export function putFieldHeader(
+  w: Writer,
+  field: Field,
+  ofVersion: number,
+  hasMask = false,
+  nBytes = field.nBytes,
+): void {
   const h = fieldHeader(field, ofVersion);
   if (h === undefined) fail('OFPBAC_BAD_SET_TYPE', `${field.name} has no NXM or OXM number`);
-  const length = (hasMask ? 2 : 1) * field.nBytes + (h.class === CLASS_EXPERIMENTER ? 4 : 0);
+  const length = (hasMask ? 2 : 1) * nBytes + (h.class === CLASS_EXPERIMENTER ? 4 : 0);
   w.u16(h.class).u16((h.field << 9) | (hasMask ? 0x100 : 0) | length);
   if (h.class === CLASS_EXPERIMENTER) w.u32(h.vendor);
+}
+
+/** A value as long as its field: tunnel options may come without their leading zeros. */
+function whole(field: Field, value: Uint8Array): Uint8Array {
+  if (value.length === field.nBytes) return value;
+  const out = new Uint8Array(field.nBytes);
+  const low = value.subarray(0, field.nBytes);
+  out.set(low, field.nBytes - low.length);
+  return out;
 }
 
 /** Reads a header with value and mask, as in set_field. */
 export function getEntry(r: Reader): { field: Field; value: Uint8Array; mask: Uint8Array } {
   const entry = readHeader(r);
   if (entry.field === undefined) fail('OFPBAC_BAD_SET_TYPE');
-  if (entry.width !== entry.field.nBytes) fail('OFPBAC_BAD_SET_LEN');
+  const { field } = entry;
+  if (field.option === undefined && entry.width !== field.nBytes) fail('OFPBAC_BAD_SET_LEN');
   const value = r.take8(entry.width);
-  const mask = entry.hasMask ? r.take8(entry.width) : new Uint8Array(entry.width).fill(0xff);
-  if (value.some((b, i) => (b & ~mask[i]) !== 0)) fail('OFPBMC_BAD_WILDCARDS');
-  return { field: entry.field, value, mask };
+  const ones = new Uint8Array(field.nBytes).fill(0xff);
+  const mask = entry.hasMask ? r.take8(entry.width) : ones;
+  if (entry.hasMask && hasBitsOutside(value, mask)) fail('OFPBMC_BAD_WILDCARDS');
+  return { field, value: whole(field, value), mask: entry.hasMask ? whole(field, mask) : ones };
 }
 
 /** Writes a header with value and, unless it is all ones, mask. */
@@ -103,9 +123,14 @@ export function putEntry(
   mask?: Uint8Array,
 ): void {
   const hasMask = mask?.some((b) => b !== 0xff) === true;
-  putFieldHeader(w, field, ofVersion, hasMask);
-  w.put(value);
-  if (hasMask && mask !== undefined) w.put(mask);
+  // Tunnel options go without the zeros that value and mask begin with.
+  let from = 0;
+  if (field.option !== undefined) {
+    while (from < field.nBytes && value[from] === 0 && (!hasMask || mask?.[from] === 0)) from += 1;
+  }
+  putFieldHeader(w, field, ofVersion, hasMask, field.nBytes - from);
+  w.put(value.subarray(from));
+  if (hasMask && mask !== undefined) w.put(mask.subarray(from));
 }
 
 export interface DecodedMatch {
@@ -153,7 +178,7 @@ interface PlainField {
   bits: number;
 }
 
-const NOT_PLAIN = /^(packet_type|arp_op|ct_state|ipv6_label|tun_erspan.*)$/;
+const NOT_PLAIN = /^(nsh_ttl|nsh_mdtype|packet_type|arp_op|ct_state|ipv6_label|tun_erspan.*)$/;
 
 const PLAIN: ReadonlyMap<Field, PlainField> = new Map(
   FIELDS.filter((f) => {
@@ -211,6 +236,10 @@ function setMatchField(
   mask: Uint8Array | undefined,
   loose: boolean,
 ): void {
+  if (field.option !== undefined) {
+    takeTunOption(match, field, value, mask);
+    return;
+  }
   if (value.length !== field.nBytes) {
     if (loose) return;
     fail('OFPBMC_BAD_LEN');

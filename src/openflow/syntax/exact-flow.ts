@@ -6,6 +6,7 @@ import { fieldByName, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js
 import * as L from '../../packet/flow-layout.js';
 import { OFPP } from '../actions.js';
 import { type Match, matchAny } from '../match.js';
+import { hasTunOption } from '../tun-metadata.js';
 import { matchFieldText, matchProtocol } from './match-parse.js';
 import type { Names } from './names.js';
 import { FlowSyntaxError, KeyValueScanner, syntaxError } from './scan.js';
@@ -32,7 +33,8 @@ export function parseExactMatch(text: string, names: Names): Match {
     if (!fieldPrereqsOk(field, flow)) {
       syntaxError(`${text}: prerequisites not met for setting ${key}`);
     }
-    if (!fieldIsWild(mask, field)) syntaxError(`${text}: field ${key} set multiple times`);
+    if (!fieldIsWild(mask, field) || hasTunOption(match, field))
+      syntaxError(`${text}: field ${key} set multiple times`);
     try {
       matchFieldText(match, key, value, names.ports);
     } catch (e) {

@@ -16,6 +16,7 @@ import type { Match } from '../match.js';
 import { formatPort, type NameMap } from './names.js';
 
 export const DEFAULT_PRIORITY = 32768;
+const NSH_MD_TYPE1 = 1;
 
 const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58, SCTP: 132 } as const;
 const IP4_NAMES: Record<number, string> = {
@@ -40,6 +41,12 @@ const TYPE_NAMES: Record<number, string> = {
 /** printf's %#x: no prefix for zero. */
 const hash = (n: number | bigint): string => (n === 0 || n === 0n ? '0' : `0x${n.toString(16)}`);
 const hex = (n: number, width = 0): string => `0x${(n >>> 0).toString(16).padStart(width, '0')}`;
+
+/** A number of any width, without leading zeros. */
+function hexBytes(bytes: Uint8Array): string {
+  const digits = Buffer.from(bytes).toString('hex').replace(/^0+/, '');
+  return digits === '' ? '0' : `0x${digits}`;
+}
 
 class MatchPrinter {
   readonly parts: string[] = [];
@@ -86,6 +93,11 @@ class MatchPrinter {
     if (m !== 0) this.put(name, m === 0xffff ? String(v) : `${hex(v)}/${hex(m)}`);
   }
 
+  /** As dec16, in bytes. */
+  dec8(name: string, [v, m]: [number, number]): void {
+    if (m !== 0) this.put(name, m === 0xff ? String(v) : `${hex(v, 2)}/${hex(m, 2)}`);
+  }
+
   dec32(name: string, w: number): void {
     const [v, m] = this.word(w);
     if (m !== 0) this.put(name, m === 0xffffffff ? String(v) : `${hex(v, 8)}/${hex(m, 8)}`);
@@ -126,13 +138,18 @@ class MatchPrinter {
   }
 
   hex128(name: string, w: number): void {
-    const text = (b: Uint8Array): string => {
-      const digits = Buffer.from(b).toString('hex').replace(/^0+/, '');
-      return digits === '' ? '0' : `0x${digits}`;
-    };
     this.masked(name, 32 * w, 16, (v, m) =>
-      m.every((b) => b === 0xff) ? text(v) : `${text(v)}/${text(m)}`,
+      m.every((b) => b === 0xff) ? hexBytes(v) : `${hexBytes(v)}/${hexBytes(m)}`,
     );
+  }
+
+  tunOptions(): void {
+    for (const { index, value, mask, masked } of this.match.tunMetadata?.options ?? []) {
+      const name = `tun_metadata${index}`;
+      if (masked && mask.every((b) => b === 0)) this.parts.push(name);
+      else if (mask.every((b) => b === 0xff)) this.put(name, hexBytes(value));
+      else this.put(name, `${hexBytes(value)}/${hexBytes(mask)}`);
+    }
   }
 
   port(name: string, w: number): void {
@@ -213,6 +230,7 @@ function putTunnel(p: MatchPrinter): void {
   if ((flagsMask & 0xf) !== 0) {
     p.put('tun_flags', formatFlagsMasked(TUN_FLAGS, flags & 0xf, flagsMask & 0xf, 0xf));
   }
+  p.tunOptions();
 }
 
 function putVlans(p: MatchPrinter): void {
@@ -245,6 +263,24 @@ function protocolName(dlType: number, proto: number, protoMask: number): [string
   return [TYPE_NAMES[dlType], false];
 }
 
+function putNsh(p: MatchPrinter): void {
+  for (const [i, name] of ['flags', 'ttl', 'mdtype', 'np'].entries()) {
+    p.dec8(`nsh_${name}`, p.byte(L.W_NSH, i));
+  }
+  const [path, pathMask] = p.word(L.W_NSH_PATH);
+  const spiMask = pathMask >>> 8;
+  if (spiMask !== 0) {
+    p.put('nsh_spi', hex(path >>> 8) + (spiMask === 0xffffff ? '' : `/${hex(spiMask)}`));
+  }
+  p.dec8('nsh_si', p.byte(L.W_NSH_PATH, 3));
+  const [mdtype, mdtypeMask] = p.byte(L.W_NSH, 2);
+  if (mdtypeMask !== 0xff || mdtype !== NSH_MD_TYPE1) return;
+  for (let i = 0; i < 4; i++) {
+    const [v, m] = p.word(L.W_NSH_CONTEXT + i);
+    if (m !== 0) p.put(`nsh_c${i + 1}`, hex(v) + (m === 0xffffffff ? '' : `/${hex(m)}`));
+  }
+}
+
 function putAddresses(p: MatchPrinter, dlType: number): void {
   if (dlType === L.ETH_TYPE_IPV6) {
     p.ip6('ipv6_src', L.W_IPV6_SRC);
@@ -253,7 +289,8 @@ function putAddresses(p: MatchPrinter, dlType: number): void {
     if (mask !== 0) {
       p.put('ipv6_label', hex(label, 5) + (mask === 0xffffffff ? '' : `/${hex(mask, 5)}`));
     }
-  } else {
+  } else if (dlType === L.ETH_TYPE_NSH) putNsh(p);
+  else {
     const arp = dlType === L.ETH_TYPE_ARP || dlType === L.ETH_TYPE_RARP;
     p.ip4(arp ? 'arp_spa' : 'nw_src', L.W_NW_SRC);
     p.ip4(arp ? 'arp_tpa' : 'nw_dst', L.W_NW_DST);

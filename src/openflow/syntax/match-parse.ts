@@ -17,6 +17,7 @@ import * as L from '../../packet/flow-layout.js';
 import { prefixLength } from '../../packet/ip-text.js';
 import type { Match } from '../match.js';
 import { P_ANY, P_NONE, P_NXM_OF11_UP, P_NXM_OXM_ANY } from '../protocols.js';
+import { addTunOption, TunOptionError } from '../tun-metadata.js';
 import { type NameMap, portNames } from './names.js';
 import { parseSubfield, syntaxError, withFieldErrors } from './scan.js';
 
@@ -74,6 +75,15 @@ function matchProtocols(field: Field, mask: Uint8Array): number {
 
 /** Sets a field of a match; returns the formats that can express it. */
 function setField(match: Match, field: Field, value: Uint8Array, mask: Uint8Array): number {
+  if (field.option !== undefined) {
+    try {
+      addTunOption(match, field, value, mask);
+    } catch (e) {
+      if (e instanceof TunOptionError) syntaxError(e.message);
+      throw e;
+    }
+    return P_NXM_OXM_ANY;
+  }
   // Ethernet is what every packet is: asking for it says nothing.
   const isEth = field.name === 'packet_type' && value.every((b) => b === 0);
   if (!isEth) fieldSet(match.flow, match.mask, field, value, mask);
@@ -116,9 +126,11 @@ export function matchSubfieldText(match: Match, name: string, text: string): num
   }
   checkFits(name, field, parsed.bytes, sub.nBits);
   const value = fieldGet(match.flow, field);
-  const mask = fieldGetMask(match.mask, field);
+  // What it says of a tunnel option is said once.
+  const mask =
+    field.option === undefined ? fieldGetMask(match.mask, field) : new Uint8Array(field.nBytes);
   bitwiseCopy(parsed.bytes, 0, value, sub.ofs, sub.nBits);
-  bitwiseCopy(new Uint8Array(16).fill(0xff), 0, mask, sub.ofs, sub.nBits);
+  bitwiseCopy(new Uint8Array(field.nBytes).fill(0xff), 0, mask, sub.ofs, sub.nBits);
   return setField(match, field, value, mask);
 }
 

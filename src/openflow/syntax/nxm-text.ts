@@ -22,6 +22,8 @@ interface Header {
   hasMask: boolean;
   /** Bytes of the value. */
   width: number;
+  /** The width is up to the value. */
+  variable?: boolean;
 }
 
 interface NamedHeader extends FieldHeader {
@@ -33,7 +35,8 @@ const byName = new Map<string, NamedHeader>();
 const byNumber = new Map<string, NamedHeader>();
 for (const f of FIELDS) {
   for (const h of f.headers) {
-    const named = { ...h, width: f.nBytes, maskable: f.maskable };
+    const variable = f.option !== undefined;
+    const named = { ...h, width: f.nBytes, maskable: f.maskable, variable };
     byName.set(h.name, named);
     byNumber.set(`${h.vendor}:${h.class}:${h.field}`, named);
   }
@@ -88,7 +91,6 @@ export function parseNxmText(text: string): Uint8Array {
     const name = rest.slice(0, end);
     const header = parseName(name);
     if (header === undefined) syntaxError(`${text}: unknown field \`${name}'`);
-    putHeader(w, header);
     rest = rest.slice(end + 1);
     const take = (): Uint8Array => {
       const { bytes, rest: after } = parseHexBytes(rest);
@@ -96,6 +98,8 @@ export function parseNxmText(text: string): Uint8Array {
       return bytes;
     };
     const value = take();
+    if (header.variable === true) header.width = value.length;
+    putHeader(w, header);
     if (value.length !== header.width) {
       syntaxError(`expected to read ${header.width} bytes but got ${value.length}`);
     }

@@ -8,6 +8,7 @@ import { type Match, matchAny } from '../match.js';
 import { formatMatch } from './match-format.js';
 
 /** Words that a packet's flow is shown by, given its type; the rest is metadata and left out. */
+const NSH_WORDS = 6;
 const ALWAYS = [L.W_DL_DST, L.W_DL_DST_SRC, L.W_DL_SRC];
 
 function setWords(match: Match, words: readonly number[]): void {
@@ -39,6 +40,8 @@ function packetMatch(flow: L.FlowWords): Match {
     for (let i = 0; i < 2 && (flow[L.W_MPLS + i] & 0x100) === 0; i++) {
       setWords(match, [L.W_MPLS + i + 1]);
     }
+  } else if (dlType === L.ETH_TYPE_NSH) {
+    for (let i = 0; i < NSH_WORDS; i++) setWords(match, [L.W_NSH + i]);
   }
   return match;
 }

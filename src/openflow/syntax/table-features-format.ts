@@ -22,7 +22,6 @@ const PROPERTY = {
 /** The same property for what a table miss does has the next number. */
 const MISS = 1;
 const CLASS_EXPERIMENTER = 0xffff;
-const VENDOR_NSH = 0x005ad650;
 const NO_TABLE = 255;
 
 /** In the order in which they are shown; numbers as in OpenFlow. */
@@ -48,30 +47,10 @@ const ACTIONS: readonly [number: number, name: string][] = [
   [20, 'pop_mpls'],
   [21, 'set_queue'],
 ];
-const NSH_NAMES = ['flags', 'mdtype', 'np', 'spi', 'si', 'c1', 'c2', 'c3', 'c4', 'ttl'];
-const TUN_METADATA_FIRST = 40;
-const N_TUN_METADATA = 64;
 
-/** Places of fields in lists; tunnel options stand before the register called metadata. */
+/** Places of fields in lists. */
 const ranks = new Map<string, number>();
 for (const field of FIELDS) ranks.set(field.name, field.id);
-for (let i = 0; i < N_TUN_METADATA; i++) {
-  if (ranks.has(`tun_metadata${i}`)) continue;
-  ranks.set(`tun_metadata${i}`, (ranks.get('metadata') ?? 0) - 1 + (i + 1) / (N_TUN_METADATA + 1));
-}
-for (const [i, name] of NSH_NAMES.entries()) {
-  if (!ranks.has(`nsh_${name}`)) ranks.set(`nsh_${name}`, FIELDS.length + i);
-}
-
-function fieldName(vendor: number, cls: number, number: number): string | undefined {
-  const known = fieldByHeader(vendor, cls, number);
-  if (known !== undefined) return known.name;
-  const option = number - TUN_METADATA_FIRST;
-  if (cls === 1 && option >= 0 && option < N_TUN_METADATA) return `tun_metadata${option}`;
-  const nsh =
-    cls === CLASS_EXPERIMENTER && vendor === VENDOR_NSH ? NSH_NAMES[number - 1] : undefined;
-  return nsh === undefined ? undefined : `nsh_${nsh}`;
-}
 
 interface Headers {
   exact: Set<string>;
@@ -85,7 +64,7 @@ function readHeaders(data: Uint8Array): Headers {
     const cls = r.u16();
     const bits = r.u16();
     const vendor = cls === CLASS_EXPERIMENTER ? r.u32() : 0;
-    const name = fieldName(vendor, cls, bits >>> 9);
+    const name = fieldByHeader(vendor, cls, bits >>> 9)?.name;
     if (name !== undefined) ((bits & 0x100) !== 0 ? out.masked : out.exact).add(name);
   }
   return out;

@@ -60,7 +60,9 @@ describe('lookups', () => {
 });
 
 describe('values in a match', () => {
-  it.each(FIELDS.map((f) => [f.name, f] as const))('%s comes back as set', (_name, field) => {
+  // Tunnel options lie beside the words (test/unit/openflow/tun-metadata.test.ts).
+  const inWords = FIELDS.filter((f) => f.option === undefined);
+  it.each(inWords.map((f) => [f.name, f] as const))('%s comes back as set', (_name, field) => {
     const flow = L.newFlow();
     const mask = L.newFlow();
     const value = new Uint8Array(field.nBytes);
