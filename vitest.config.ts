@@ -5,6 +5,7 @@
  *   interop  the same, and other people's programs (Debian's Open vSwitch tools)
  *   browser  the same, and Chromium: the console's page
  */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const serial = {
@@ -26,6 +27,8 @@ export default defineConfig({
             'test/simulation/**/*.test.ts',
           ],
           testTimeout: 30_000,
+          // They compute all the time: every CPU, where Vitest would leave one to others.
+          maxWorkers: availableParallelism(),
         },
       },
       { test: { name: 'system', include: ['test/system/**/*.test.ts'], ...serial } },

@@ -86,7 +86,7 @@ export class Namespace {
   }
 
   /** Pings `count` times; returns how many answers came back. */
-  async ping(address: string, count = 3, intervalS = 0.2, ...extra: string[]): Promise<number> {
+  async ping(address: string, count = 3, intervalS = 0.05, ...extra: string[]): Promise<number> {
     const argv = [
       'ping',
       '-n',

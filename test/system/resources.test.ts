@@ -73,7 +73,7 @@ it('forwards with all of them', async () => {
 it('uses no CPU while idle', async () => {
   await sleep(6000); // statistics, flows and learning of the start settle
   const before = cpuSeconds(lab.sw.pid);
-  const seconds = 10;
+  const seconds = 5;
   await sleep(seconds * 1000);
   const percent = ((cpuSeconds(lab.sw.pid) - before) / seconds) * 100;
   console.log(`idle with ${PORTS} ports: ${percent.toFixed(2)} % of a CPU`);
