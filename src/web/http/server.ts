@@ -22,6 +22,7 @@ import { addTraceRoutes } from '../routes/trace.js';
 import { addWriteRoutes } from '../routes/write.js';
 import { checker } from '../schema-check.js';
 import { type AccessRules, bearerOf, checkHost, checkReader, checkSite } from './access.js';
+import { limitConnections } from './connections.js';
 import { answerTo } from './errors.js';
 import { SECURITY_HEADERS } from './headers.js';
 
@@ -29,6 +30,12 @@ import { SECURITY_HEADERS } from './headers.js';
 const BODY_BYTES_MAX = 256 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 const REQUEST_MS_MAX = 30_000;
+/** Until the headers of a request are whole. */
+const HEADERS_MS_MAX = 10_000;
+const LOOK_MS = 2_000;
+/** Connections of all, and of one address. */
+const CONNECTIONS_MAX = 512;
+const CONNECTIONS_OF_ADDRESS_MAX = 320;
 /** Requests of one address. A page needs a few when it is opened, and none after. */
 const RATE = { max: 600, timeWindow: 10_000 };
 
@@ -55,7 +62,11 @@ export async function buildServer(parts: Console, options: HttpOptions): Promise
     forceCloseConnections: true,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
-    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_MS_MAX,
+      connectionsCheckingInterval: LOOK_MS,
+    },
     exposeHeadRoutes: true,
     // An address that cannot be decoded meets neither hooks nor the error handler.
     frameworkErrors: (error, _request, reply: FastifyReply) => {
@@ -64,7 +75,8 @@ export async function buildServer(parts: Console, options: HttpOptions): Promise
     },
     clientErrorHandler: refuseBytes,
   });
-  app.server.maxConnections = 512;
+  app.server.maxConnections = CONNECTIONS_MAX;
+  limitConnections(app.server, CONNECTIONS_OF_ADDRESS_MAX);
   // JSON alone: a form of another site cannot send it.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler<TSchema>(({ schema, httpPart = '' }) => {

@@ -10,11 +10,14 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { ClientMessage } from '../api/index.js';
 import { type Live, LiveClient } from '../live.js';
 import { type AccessRules, bearerOf, checkHost, checkSite, isToken } from './access.js';
+import { Often } from './connections.js';
 import { answerTo } from './errors.js';
 
 const PATH = '/api/v1/live';
 const MESSAGE_BYTES_MAX = 16 * 1024;
 const CONNECTIONS_MAX = 256;
+/** Connections that one address may open in a window: guessing tokens is slow. */
+const UPGRADES_MAX = 200;
 /** Messages of one client, in a window. */
 const MESSAGES_MAX = 100;
 const WINDOW_MS = 10_000;
@@ -37,12 +40,14 @@ export class LiveSockets {
   });
   private readonly alive = new WeakSet<WebSocket>();
   private readonly pinger: NodeJS.Timeout;
+  private readonly upgrades: Often;
 
   constructor(
     private readonly live: Live,
     private readonly rules: AccessRules,
     private readonly now: () => number,
   ) {
+    this.upgrades = new Often(UPGRADES_MAX, WINDOW_MS, now);
     this.pinger = setInterval(() => this.ping(), PING_MS);
     this.pinger.unref();
   }
@@ -77,7 +82,8 @@ export class LiveSockets {
   }
 
   /** The HTTP status with which an upgrade is refused; null: it is not. */
-  private refusal({ headers, url = '' }: IncomingMessage): number | null {
+  private refusal({ headers, url = '', socket }: IncomingMessage): number | null {
+    if (!this.upgrades.allows(socket.remoteAddress ?? '')) return 429;
     if (url.split('?')[0] !== PATH) return 404;
     try {
       checkHost(headers, this.rules);

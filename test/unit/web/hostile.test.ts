@@ -407,4 +407,18 @@ describe('too many requests', () => {
     expect(new Set(answers)).toEqual(new Set([200, 429]));
     expect(status(await request(local, 'GET /health'))).toBe(200);
   });
+
+  it('to open a WebSocket wait, too: tokens cannot be guessed in great numbers', async () => {
+    const guess = (i: number): Promise<number> =>
+      new Promise((resolve) => {
+        const headers = { authorization: `Bearer a-guess-of-the-token-${i}` };
+        const socket = new WebSocket(`${open.url.replace(/^http/, 'ws')}api/v1/live`, { headers });
+        socket.on('unexpected-response', (_, { statusCode = 0 }) => resolve(statusCode));
+        socket.on('open', () => resolve(101));
+        socket.on('error', () => {});
+      });
+    const answers = new Set<number>();
+    for (let i = 0; i < 250; i++) answers.add(await guess(i));
+    expect(answers).toEqual(new Set([401, 429]));
+  });
 });

@@ -158,6 +158,7 @@ function Links({ nodes, edges }: Topology) {
       rows={rows}
       rowKey={({ node }) => node.id}
       onOpen={({ node }) => open(node)}
+      minWidth="48rem"
     />
   );
 }
