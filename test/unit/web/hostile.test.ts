@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { WarpClock } from '../../../src/common/clock.js';
 import { type RunningWeb, startWeb } from '../../../src/web/index.js';
 import { checker } from '../../../src/web/schema-check.js';
@@ -363,9 +363,13 @@ describe('any bytes', () => {
   it(
     'as messages end the connection at most',
     async () => {
+      // One address may open so many in a time only.
+      let opened = 0;
       const socketTo = () =>
         new Promise<WebSocket>((resolve) => {
-          const socket = new WebSocket(`${local.url.replace('http', 'ws')}api/v1/live`);
+          const localAddress = `127.0.${(opened >> 6) & 255}.${(opened++ & 63) + 1}`;
+          const url = `${local.url.replace('http', 'ws')}api/v1/live`;
+          const socket = new WebSocket(url, { localAddress } as ClientOptions);
           socket.on('error', () => {});
           socket.on('open', () => resolve(socket));
         });
