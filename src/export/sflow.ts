@@ -62,6 +62,7 @@ export class Sflow implements SflowSampler {
   /** By interface index; -1: the datapath. */
   private readonly pollers = new Map<number, Poller>();
   private agentMissing = false;
+  private agentUnknown = false;
 
   constructor(
     private settings: SflowSettings,
@@ -81,6 +82,7 @@ export class Sflow implements SflowSampler {
     this.settings = settings;
     this.probability = probabilityOf(settings.sampling);
     if (old.pollingSec !== settings.pollingSec) this.pollers.clear();
+    if (old.agent !== settings.agent) this.agentUnknown = false;
     if (old.targets.join() === settings.targets.join()) return;
     this.collectors.close();
     this.collectors = new Collectors(settings.targets, SFLOW_PORT, this.clock, log);
@@ -159,6 +161,10 @@ export class Sflow implements SflowSampler {
       const address = addresses?.find(({ family }) => family === 'IPv4') ?? addresses?.[0];
       if (address !== undefined) return address.address;
       if (isIP(agent) !== 0) return agent;
+      if (!this.agentUnknown) {
+        log.warn(`sFlow agent '${agent}' is no address, and no device that has one`);
+      }
+      this.agentUnknown = true;
     }
     return this.collectors.localAddress ?? controlIp;
   }

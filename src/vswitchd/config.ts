@@ -90,6 +90,8 @@ export interface BridgeConfig {
 
 export interface SwitchConfig {
   bridges: BridgeConfig[];
+  /** Names that no bridge can have, of rows that are there. */
+  invalidNames: string[];
   nextCfg: number;
   /** Open_vSwitch ssl; null: the row is not there. */
   tls: TlsFiles | null;

@@ -63,6 +63,7 @@ export function readConfig(
   const root = idl.table('Open_vSwitch').first();
   if (!root) return null;
   const seen = new Set<string>();
+  const invalidNames: string[] = [];
   const bridges: BridgeConfig[] = [];
   const rows: IdlRow[] = [];
   const same: BridgeConfig[] = [];
@@ -70,6 +71,7 @@ export function readConfig(
     const name = rowString(row, 'name');
     if (name.includes('/') || name === '' || seen.has(name)) {
       warn(`ignoring bridge with invalid name '${name}'`);
+      if (!seen.has(name)) invalidNames.push(name);
       continue;
     }
     seen.add(name);
@@ -83,6 +85,7 @@ export function readConfig(
   setExports(idl, bridges, rows, warn);
   return {
     bridges: bridges.concat(same).sort(byName),
+    invalidNames,
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
     tls: readTls(root),
     otherConfig: rowMap(root, 'other_config'),

@@ -34,6 +34,8 @@ const NO_DEVICE_COLUMNS = [
 
 export interface StatusSource {
   bridges: Iterable<Bridge>;
+  /** Why bridges that are wanted are not there, by name. */
+  failures: ReadonlyMap<string, string>;
   /** next_cfg of the configuration that is in force. */
   appliedCfg: number;
   version: string;
@@ -145,6 +147,19 @@ export class StatusWriter {
     const source = this.source();
     this.fillRoot(txn, source);
     for (const bridge of source.bridges) this.fillBridge(txn, bridge);
+    if (source.failures.size > 0) this.fillFailures(txn, source.failures);
+  }
+
+  /** Whoever asked for a bridge that could not be made looks at its interfaces. */
+  private fillFailures(txn: IdlTxn, failures: ReadonlyMap<string, string>): void {
+    for (const bridge of this.idl.table('Bridge')) {
+      const why = failures.get(bridge.get<string>('name'));
+      if (why === undefined) continue;
+      for (const port of bridge.get<IdlRow[]>('ports')) {
+        for (const iface of port.get<IdlRow[]>('interfaces'))
+          setIfDifferent(txn, iface, 'error', why);
+      }
+    }
   }
 
   private fillRoot(txn: IdlTxn, source: StatusSource): void {

@@ -39,6 +39,8 @@ const BUNDLE_IDLE_SEC = { min: 0, max: 0x7fffffff, fallback: 0 };
 /** Link changes are written this long after the first, so that a burst is one transaction. */
 const LINK_STATUS_DELAY_MS = 20;
 
+const INVALID_NAME = "a bridge's name may not be empty or have '/' in it";
+
 export interface VswitchDeps {
   idl: Idl;
   clock: Clock;
@@ -90,6 +92,7 @@ export class Vswitch implements BridgeHost {
       deps.idl,
       () => ({
         bridges: this.bridges.values(),
+        failures: this.failures,
         appliedCfg: this.appliedCfg,
         version: deps.version,
         dbVersion: deps.dbVersion(),
@@ -240,6 +243,7 @@ export class Vswitch implements BridgeHost {
     const { otherConfig } = config;
     this.datapathSettings = readDatapathSettings(otherConfig, warn);
     this.removeUnwanted(config);
+    for (const name of config.invalidNames) this.failures.set(name, INVALID_NAME);
     this.tls = config.tls ?? this.deps.tls ?? {};
     for (const { ofproto } of this.bridges.values()) ofproto.connmgr.setTls(this.tls);
     for (const bridge of config.bridges) this.applyBridge(bridge);

@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, must, run } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
-import { type Switch, userspaceBridge } from '../support/switch.js';
+import { isTapswitch, type Switch, userspaceBridge } from '../support/switch.js';
 
 let lab: Lab;
 let sw: Switch;
@@ -88,6 +88,14 @@ describe('ovs-vsctl', () => {
     expect(stderr).toContain("ovs-vsctl: Error detected while setting up 'nosuch': ");
     expect(stderr).toContain('could not open network device nosuch (No such device)');
     await vsctl('del-port', 'nosuch');
+  });
+
+  it('says why a bridge with a slash in its name is not made', async () => {
+    const argv = ['ovs-vsctl', '--timeout=15', 'add-br', 'a/b'];
+    const { stderr } = await run(argv, { env: sw.environment });
+    expect(stderr).toContain("Error detected while setting up 'a/b': ");
+    await vsctl('del-br', 'a/b');
+    if (isTapswitch) expect(stderr).toContain("may not be empty or have '/' in it");
   });
 
   it('refuses nonsense', async () => {

@@ -4,6 +4,8 @@
  * and goes with the switch.
  */
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Capture, Topology } from '../../src/web/api/index.js';
@@ -56,6 +58,21 @@ beforeAll(async () => {
 afterAll(() => lab?.close());
 
 describe('the console of the daemon', () => {
+  it('listens when a start in the background returns', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tapswitch-web-'));
+    const dirs = { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory };
+    const env = { ...process.env, ...dirs, NODE_OPTIONS: '' };
+    const start = [tapswitchBin, 'start', '--detach', '--web=127.0.0.1:8481'];
+    try {
+      expect(await lab.namespace.run(start, { env })).toMatchObject({ status: 0 });
+      const argv = [process.execPath, '-e', ASK, 'http://127.0.0.1:8481/health', 'GET', '', ''];
+      expect((await lab.namespace.run(argv)).stdout).toMatch(/^200 /);
+    } finally {
+      await lab.namespace.run([tapswitchBin, 'appctl', 'exit'], { env });
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
   it('sees the namespace at the other end of a port', async () => {
     const { nodes, edges } = JSON.parse((await ask('/api/v1/topology')).body) as Topology;
     const far = nodes.find(({ kind }) => kind === 'namespace');

@@ -99,7 +99,7 @@ async function checkWeb(flags: SwitchFlags): Promise<void> {
   flags.web = checkWebFlags(flags.web, runDir);
 }
 
-/** The switch and its console, which comes up after the switch and goes with it. */
+/** The switch and its console, which comes up after the switch, is waited for, and goes with it. */
 async function withWeb(
   { web, daemon: { dirs, unixctl, program }, database, ssl }: SwitchFlags,
   clock: Clock,
@@ -115,9 +115,12 @@ async function withWeb(
     database: database.kind === 'embedded' ? `unix:${database.socket}` : database.remotes.join(','),
     control: unixctl ?? join(dirs.runDir, `${program}.${process.pid}.ctl`),
   });
-  void daemon.ready.then(() => child.start());
+  const ready = daemon.ready.then(() => {
+    child.start();
+    return child.up;
+  });
   const close: RunningDaemon['close'] = async (options) => {
     await Promise.all([child.close(), daemon.close(options)]);
   };
-  return { ready: daemon.ready, close };
+  return { ready, close };
 }

@@ -51,6 +51,10 @@ const BACKOFF_MS = { min: 1000, max: 30_000 };
 const WELL_MS = 60_000;
 /** How long the console may take to end. */
 const END_MS_MAX = 3000;
+/** How long the daemon's start waits for the console. */
+const UP_MS_MAX = 10_000;
+/** What the console says when it serves. */
+const LISTENS = /\|listening at /;
 
 const log = getLogger('web');
 
@@ -89,8 +93,15 @@ export class WebChild {
   private startedMs = 0;
   private waitMs = BACKOFF_MS.min;
   private closed = false;
+  /** Resolves once it listens, or has failed to for the first time. */
+  readonly up: Promise<void>;
+  private isUp: () => void = () => {};
 
-  constructor(private readonly options: WebChildOptions) {}
+  constructor(private readonly options: WebChildOptions) {
+    this.up = new Promise((resolve) => {
+      this.isUp = resolve;
+    });
+  }
 
   start(): void {
     if (this.closed) return;
@@ -101,7 +112,11 @@ export class WebChild {
     });
     this.child = child;
     child.stdin.on('error', () => {});
-    createInterface({ input: child.stderr }).on('line', (line) => passOn(line));
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      passOn(line);
+      if (LISTENS.test(line)) this.isUp();
+    });
+    setTimeout(() => this.isUp(), UP_MS_MAX).unref();
     child.once('error', (error) => this.ended(errorMessage(error)));
     child.once('close', (status, signal) => this.ended(signal ?? `status ${status}`));
     if (child.pid === undefined) return;
@@ -148,6 +163,7 @@ export class WebChild {
   private ended(how: string): void {
     if (!this.child) return;
     this.child = null;
+    this.isUp();
     if (this.closed) return;
     const ranMs = this.options.clock.now() - this.startedMs;
     if (ranMs > WELL_MS) this.waitMs = BACKOFF_MS.min;

@@ -93,6 +93,8 @@ async function ask(request: Request, io: CliIo): Promise<number> {
   try {
     const { ok, text } = await client.transact(`dpctl/${command}`, kept?.params ?? request.params);
     if (ok || text.startsWith(`${TARGET}: `)) printMixed(command, text, io);
+    // Open vSwitch's daemon, too, says nothing of some malformed arguments.
+    else if (text === '') io.stderr.write(`${io.programName}: ${command}: malformed argument\n`);
     else io.stderr.write(`${io.programName}: ${asDpctlError(command, text)}`);
     return ok ? 0 : 1;
   } finally {

@@ -1,7 +1,8 @@
 /**
  * `tapswitch install-aliases`: the names of Open vSwitch's programs as links to tapswitch, for
  * scripts that call them. Never where the real programs are: a link is made only under a name that
- * nothing on the PATH has, and only links that lead to tapswitch are replaced or removed.
+ * nothing on the PATH has, and only links that lead to this tapswitch, or to one that is gone, are
+ * replaced or removed.
  */
 import {
   accessSync,
@@ -30,6 +31,7 @@ name that a program on the PATH has already is left alone.
 Options:
   --dir=DIR      where the links go (default: ${DEFAULT_DIR})
   --remove       remove the links instead
+  --force        also replace or remove links that lead to another tapswitch
   --dry-run      only tell what would be done
   --json         tell it as JSON
   -h, --help     display this help message
@@ -38,12 +40,13 @@ Options:
 const SPECS = [
   { name: 'dir', arg: 'required' as const },
   { name: 'remove', arg: 'none' as const },
+  { name: 'force', arg: 'none' as const },
   { name: 'dry-run', arg: 'none' as const },
   { name: 'json', arg: 'none' as const },
   { name: 'help', short: 'h', arg: 'none' as const },
 ];
 
-type Outcome = 'linked' | 'kept' | 'removed' | 'absent' | 'taken';
+type Outcome = 'linked' | 'kept' | 'removed' | 'absent' | 'taken' | 'anothers';
 
 interface Result {
   name: string;
@@ -79,11 +82,12 @@ export async function runInstallAliases(argv: string[], io: CliIo): Promise<numb
   const act = given.has('remove') ? removeAlias : makeAlias;
   const results = changing(dir, () => {
     if (!given.has('dry-run')) mkdirSync(dir, { recursive: true });
-    return aliases().map((name) => act(name, dir, io.env, given.has('dry-run')));
+    const how = { env: io.env, dry: given.has('dry-run'), force: given.has('force') };
+    return aliases().map((name) => act(name, dir, how));
   });
   if (given.has('json')) io.stdout.write(`${JSON.stringify(results)}\n`);
   else for (const result of results) io.stdout.write(`${textOf(result)}\n`);
-  const taken = results.filter(({ outcome }) => outcome === 'taken');
+  const taken = results.filter(({ outcome }) => outcome === 'taken' || outcome === 'anothers');
   if (taken.length > 0 && !given.has('json')) {
     io.stderr.write(
       `${io.programName}: ${taken.length} names belong to other programs and were left alone\n`,
@@ -115,13 +119,16 @@ function target(path: string): string | null {
   }
 }
 
-/** True for a link to this or another tapswitch. */
-function isOurs(path: string): boolean {
+/** Whose link it is: one that leads nowhere is nobody's. null: it is no link to a tapswitch. */
+function ownerOf(path: string): 'this' | 'another' | 'nobody' | null {
   try {
-    if (!lstatSync(path).isSymbolicLink()) return false;
-    return target(path) === target(BIN) || /(^|\/)tapswitch$/.test(readlinkSync(path));
+    if (!lstatSync(path).isSymbolicLink()) return null;
+    const leadsTo = target(path);
+    if (leadsTo === target(BIN)) return 'this';
+    if (!/(^|\/)tapswitch$/.test(readlinkSync(path))) return null;
+    return leadsTo === null ? 'nobody' : 'another';
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -140,7 +147,7 @@ function stranger(name: string, dir: string, env: NodeJS.ProcessEnv): string | n
   for (const place of places) {
     if (place === '') continue;
     const path = join(place, name);
-    if (!exists(path) || isOurs(path)) continue;
+    if (!exists(path) || ownerOf(path) !== null) continue;
     if (place === dir || isExecutable(path)) return path;
   }
   return null;
@@ -155,11 +162,21 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function makeAlias(name: string, dir: string, env: NodeJS.ProcessEnv, dry: boolean): Result {
+interface How {
+  env: NodeJS.ProcessEnv;
+  /** Change nothing. */
+  dry: boolean;
+  /** Links to another tapswitch, too. */
+  force: boolean;
+}
+
+function makeAlias(name: string, dir: string, { env, dry, force }: How): Result {
   const path = join(dir, name);
   const by = stranger(name, dir, env);
   if (by !== null) return { name, path, outcome: 'taken', by };
-  if (isOurs(path) && target(path) === target(BIN)) return { name, path, outcome: 'kept' };
+  const owner = ownerOf(path);
+  if (owner === 'this') return { name, path, outcome: 'kept' };
+  if (owner === 'another' && !force) return anothers(name, path);
   if (!dry) {
     if (exists(path)) unlinkSync(path);
     symlinkSync(target(BIN) ?? BIN, path);
@@ -167,12 +184,18 @@ function makeAlias(name: string, dir: string, env: NodeJS.ProcessEnv, dry: boole
   return { name, path, outcome: 'linked' };
 }
 
-function removeAlias(name: string, dir: string, _env: NodeJS.ProcessEnv, dry: boolean): Result {
+function removeAlias(name: string, dir: string, { dry, force }: How): Result {
   const path = join(dir, name);
   if (!exists(path)) return { name, path, outcome: 'absent' };
-  if (!isOurs(path)) return { name, path, outcome: 'taken', by: path };
+  const owner = ownerOf(path);
+  if (owner === null) return { name, path, outcome: 'taken', by: path };
+  if (owner === 'another' && !force) return anothers(name, path);
   if (!dry) unlinkSync(path);
   return { name, path, outcome: 'removed' };
+}
+
+function anothers(name: string, path: string): Result {
+  return { name, path, outcome: 'anothers', by: target(path) ?? path };
 }
 
 function textOf({ name, path, outcome, by }: Result): string {
@@ -187,5 +210,7 @@ function textOf({ name, path, outcome, by }: Result): string {
       return `${path} is not there`;
     case 'taken':
       return `${name}: left alone, ${by} is another program`;
+    case 'anothers':
+      return `${name}: left alone, it leads to another tapswitch, ${by} (--force)`;
   }
 }

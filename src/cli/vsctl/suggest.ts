@@ -52,8 +52,25 @@ export function editDistance(a: string, b: string): number {
 /** Longest word that is worth comparing: no name is nearly as long. */
 const TYPED_LENGTH_MAX = 64;
 
-/** The name that `typed` is at most a third of its letters away from, or null. */
-export function closest(names: Iterable<string>, typed: string): string | null {
+/** Fewer letters of a name say nothing. */
+const BEGINNING_MIN = 4;
+
+/** The longest name that `typed` begins with (`add-bridge`: add-br), or null. */
+function beginning(names: Iterable<string>, typed: string): string | null {
+  let best: string | null = null;
+  for (const name of names) {
+    if (name.length < BEGINNING_MIN || !fold(typed).startsWith(fold(name))) continue;
+    if (best === null || name.length > best.length) best = name;
+  }
+  return best;
+}
+
+/**
+ * The name that `typed` is at most a third of its letters away from; else one that it begins with;
+ * or null.
+ */
+export function closest(choices: Iterable<string>, typed: string): string | null {
+  const names = [...choices];
   if (typed.length > TYPED_LENGTH_MAX) return null;
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(typed.length / 3)) + 1;
@@ -64,5 +81,5 @@ export function closest(names: Iterable<string>, typed: string): string | null {
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? beginning(names, typed);
 }

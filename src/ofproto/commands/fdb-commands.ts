@@ -6,6 +6,8 @@ import type { Ofproto } from '../ofproto.js';
 import type { OfprotoRegistry } from '../registry.js';
 import { bridgeNamed, commandError, type OfprotoCommand } from './command.js';
 
+const VLAN_MAX = 4095;
+
 function portText(bundle: Bundle): string {
   const port = bundle.aPort();
   return port === null ? 'ANY' : formatPort(port.ofPort, null);
@@ -41,6 +43,12 @@ function mac(text: string): MacNumber {
   return macParse(text) ?? commandError('bad MAC address');
 }
 
+/** Open vSwitch takes any number, and forgets what no VLAN has. */
+function vlanNumber(text: string): number {
+  const vlan = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  return vlan <= VLAN_MAX ? vlan : commandError(`bad VLAN (0 to ${VLAN_MAX})`);
+}
+
 function fdbAdd(ofproto: Ofproto, portName: string, vlan: number, address: MacNumber): string {
   const bundle = ofproto.portByName(portName)?.bundle;
   if (!bundle) commandError('software error, odp port is present but no ofp port');
@@ -66,7 +74,7 @@ export function fdbCommands(registry: OfprotoRegistry): OfprotoCommand[] {
       minArgs: 4,
       maxArgs: 4,
       run: ([bridge, port, vlan, address]) =>
-        fdbAdd(bridgeNamed(registry, bridge), port, Number.parseInt(vlan, 10) || 0, mac(address)),
+        fdbAdd(bridgeNamed(registry, bridge), port, vlanNumber(vlan), mac(address)),
     },
     {
       name: 'fdb/del',

@@ -120,6 +120,9 @@ describe('suggestions', () => {
     expect(editDistance('bridge', 'brigde')).toBe(1);
     expect(editDistance('', 'abc')).toBe(3);
     expect(closest(COMMAND_TABLE.keys(), 'add-prot')).toBe('add-port');
+    expect(closest(COMMAND_TABLE.keys(), 'add-bridge')).toBe('add-br');
+    expect(closest(COMMAND_TABLE.keys(), 'list-interfaces')).toBe('list-ifaces');
+    expect(closest(COMMAND_TABLE.keys(), 'list-bridges')).toBe('list-br');
     expect(closest(COMMAND_TABLE.keys(), 'frobnicate')).toBeNull();
     expect(closest(['x'], 'x'.repeat(1000))).toBeNull();
   });

@@ -2,10 +2,13 @@
 import {
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -171,6 +174,28 @@ describe('install-aliases', () => {
     expect(existsSync(join(bin, 'ovs-ofctl'))).toBe(false);
     await call(runInstallAliases, [`--dir=${real}`, '--remove'], '', empty);
     expect(readFileSync(join(real, 'ovs-ofctl'), 'utf8')).toBe('#!/bin/sh\n');
+  });
+});
+
+describe('install-aliases beside another tapswitch', () => {
+  it('leaves its links alone unless forced to, and takes over what leads nowhere', async () => {
+    const env = { PATH: '/nonexistent' };
+    const bin = join(dir, 'bin3');
+    const other = join(dir, 'other', 'tapswitch');
+    mkdirSync(bin);
+    mkdirSync(join(dir, 'other'));
+    writeFileSync(other, '#!/bin/sh\n', { mode: 0o755 });
+    symlinkSync(other, join(bin, 'ovs-pki'));
+    symlinkSync(join(dir, 'gone', 'tapswitch'), join(bin, 'ovs-ofctl'));
+    const made = await call(runInstallAliases, [`--dir=${bin}`], '', env);
+    expect(made.status).toBe(1);
+    expect(made.out).toContain(`ovs-pki: left alone, it leads to another tapswitch, ${other}`);
+    expect(made.out).toContain(`${bin}/ovs-ofctl -> tapswitch`);
+    await call(runInstallAliases, [`--dir=${bin}`, '--remove'], '', env);
+    expect(readlinkSync(join(bin, 'ovs-pki'))).toBe(other);
+    expect(existsSync(join(bin, 'ovs-vsctl'))).toBe(false);
+    await call(runInstallAliases, [`--dir=${bin}`, '--force'], '', env);
+    expect(readlinkSync(join(bin, 'ovs-pki'))).not.toBe(other);
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../../src/cli/main.js';
 import { COMMAND_NAMES } from '../../../src/cli/ofctl/commands.js';
-import { UnixctlServer } from '../../../src/unixctl/server.js';
+import { UnixctlError, UnixctlServer } from '../../../src/unixctl/server.js';
 import { MemoryIo } from '../../support/memory-io.js';
 
 const HINT = "  hint: is the switch running? try 'tapswitch start'\n";
@@ -17,6 +17,9 @@ beforeAll(async () => {
   empty = mkdtempSync(join(tmpdir(), 'tapswitch-advice-'));
   running = mkdtempSync(join(tmpdir(), 'tapswitch-advice-'));
   server.register('bond/status', '', 0, 1, () => '[]\n');
+  server.register('dpctl/dump-flows', '', 0, 1, () => {
+    throw new UnixctlError('');
+  });
   await server.listen(join(running, `ovs-vswitchd.${process.pid}.ctl`));
   writeFileSync(join(running, 'ovs-vswitchd.pid'), `${process.pid}\n`);
 });
@@ -64,6 +67,14 @@ describe('the hint to start the switch', () => {
     expect(other.err).toMatch(/^ovs-appctl: [^\n]+\n$/);
     const noBridge = await command(running, 'tapswitch', 'ofctl', 'show', 'br9');
     expect(noBridge.err).toBe('ovs-ofctl: br9 is not a bridge or a socket\n');
+  });
+});
+
+describe('dpctl', () => {
+  it('says that an argument is malformed where the daemon says nothing', async () => {
+    const { status, err } = await command(running, 'tapswitch', 'dpctl', 'dump-flows', 'pmd=zz');
+    expect(status).toBe(1);
+    expect(err).toBe('ovs-dpctl: dump-flows: malformed argument\n');
   });
 });
 

@@ -199,6 +199,9 @@ Datapath actions: 1
   it('adds, shows, moves and forgets MACs', () => {
     expect(run('fdb/add', 'br1', 'vethn', '10', H1)).toBe('');
     expect(run('fdb/show', 'br1')).toContain(`    3    10  ${H1}  static\n`);
+    for (const vlan of ['5000', '4096', '-1', 'x']) {
+      expect(() => run('fdb/add', 'br1', 'vethn', vlan, H1)).toThrow('bad VLAN (0 to 4095)');
+    }
     expect(run('fdb/stats-show', 'br1')).toContain('Current static MAC entries in the table : 1');
     expect(run('fdb/flush', 'br1')).toBe('table successfully flushed');
     expect(run('fdb/show', 'br1')).toContain('static');
