@@ -25,6 +25,7 @@ import {
 import { AddressTrie, prefixBits } from './address-trie.js';
 import { HashCounts } from './hash-counts.js';
 import { type ClassifierRule, RuleStore } from './rule-store.js';
+import type { TableView } from './table-view.js';
 import type { TrieSet } from './trie-set.js';
 
 const N_STAGES = 4;
@@ -115,6 +116,7 @@ export class StageHashes {
 export interface Shared {
   tries: TrieSet;
   readonly stages: StageHashes;
+  readonly view: TableView;
 }
 
 /** One value, to look ports up. */
@@ -151,7 +153,7 @@ export class Subtable<R extends ClassifierRule> {
     const words = WORDS_BY_STAGE.filter((w) => mask[w] !== 0);
     this.words = Uint8Array.from(words);
     this.bits = Int32Array.from(words, (w) => mask[w]);
-    this.store = new RuleStore<R>(mask, this.words, this.bits);
+    this.store = new RuleStore<R>(mask, this.words, this.bits, shared.view);
     for (let stage = 0; stage < N_STAGES; stage++) {
       const end = words.filter((w) => stageOf(w) <= stage).length;
       if (end > (this.stageEnd.at(-1) ?? 0)) {
@@ -248,7 +250,7 @@ export class Subtable<R extends ClassifierRule> {
   private withHash(hash: number, flow: FlowWords): R | null {
     const { store } = this;
     let slot = store.first(hash);
-    while (slot >= 0 && !store.holds(slot, flow)) slot = store.after(slot);
+    while (slot >= 0 && !(store.holds(slot, flow) && store.sees(slot))) slot = store.after(slot);
     return slot < 0 ? null : store.rules[slot];
   }
 
@@ -263,7 +265,8 @@ export class Subtable<R extends ClassifierRule> {
     let slot = store.first(this.fullHash(match.flow));
     for (; slot >= 0; slot = store.after(slot)) {
       const rule = store.rules[slot];
-      if (rule?.priority === priority && store.holds(slot, match.flow)) return rule;
+      if (rule?.priority !== priority || !store.holds(slot, match.flow)) continue;
+      if (store.sees(slot)) return rule;
     }
     return null;
   }
@@ -274,7 +277,7 @@ export class Subtable<R extends ClassifierRule> {
     const from = store.slotOf(rule, this.fullHash);
     if (from < 0) return null;
     let slot = store.after(from);
-    while (slot >= 0 && !store.same(slot, from)) slot = store.after(slot);
+    while (slot >= 0 && !(store.same(slot, from) && store.sees(slot))) slot = store.after(slot);
     return slot < 0 ? null : store.rules[slot];
   }
 
@@ -294,7 +297,8 @@ export class Subtable<R extends ClassifierRule> {
     const shared = store.sharedWords(match.mask);
     for (let slot = 0; slot < store.rules.length; slot++) {
       const rule = store.rules[slot];
-      if (rule?.priority === priority && store.agrees(slot, match, shared)) return rule;
+      if (rule?.priority !== priority || !store.agrees(slot, match, shared)) continue;
+      if (store.sees(slot)) return rule;
     }
     return null;
   }

@@ -21,6 +21,7 @@ import { tunMetadataCovers } from '../openflow/tun-metadata.js';
 import { FLOW_WORDS, type FlowWords, W_CONJ_ID, W_TUN_METADATA } from '../packet/flow-layout.js';
 import { maskWithin, type Shared, StageHashes, Subtable } from './classifier-subtable.js';
 import type { ClassifierRule } from './rule-store.js';
+import { COMING, GOING, type Mark, SETTLED, TableView } from './table-view.js';
 import { DEFAULT_PREFIX_FIELDS, TrieSet } from './trie-set.js';
 
 export type { ClassifierRule, Conjunction } from './rule-store.js';
@@ -40,11 +41,40 @@ export class Classifier<R extends ClassifierRule> {
   private readonly byMask = new Map<string, Subtable<R>>();
   private recent: Subtable<R> | undefined;
   private count = 0;
-  private readonly shared: Shared = { tries: new TrieSet(), stages: new StageHashes() };
+  private readonly shared: Shared;
   private prefixFields = DEFAULT_PREFIX_FIELDS.join();
+  /** Rules inside by their marks. */
+  private readonly marked = [0, 0, 0];
 
+  constructor(private readonly view = new TableView()) {
+    this.shared = { tries: new TrieSet(), stages: new StageHashes(), view };
+  }
+
+  /** How many rules are seen. */
   get size(): number {
-    return this.count;
+    return this.count - this.marked[this.view.shows === GOING ? COMING : GOING];
+  }
+
+  /** Says who sees a rule that is inside. */
+  mark(rule: R, mark: Mark): void {
+    const store = this.subtableOf((rule.home ?? rule.match).mask)?.store;
+    if (store === undefined || rule.slot === undefined) return;
+    this.marked[store.markAt(rule.slot)] -= 1;
+    this.marked[mark] += 1;
+    store.setMark(rule.slot, mark);
+  }
+
+  markOf(rule: R): Mark {
+    const { home, slot } = rule;
+    if (home === null || home === undefined || slot === undefined) return SETTLED;
+    return this.subtableOf(home.mask)?.store.markAt(slot) ?? SETTLED;
+  }
+
+  /** Rules with marks are like all others now. */
+  dropMarks(): void {
+    if (this.marked[COMING] + this.marked[GOING] === 0) return;
+    for (const { store } of this.subtables) store.dropMarks();
+    this.marked.fill(0);
   }
 
   /** How many distinct masks there are: what a lookup's cost grows with. */
@@ -188,7 +218,9 @@ export class Classifier<R extends ClassifierRule> {
     const subtable = this.subtableOf((rule.home ?? rule.match).mask);
     if (subtable === undefined) return false;
     const before = subtable.maxPriority;
+    const mark = this.markOf(rule);
     if (!subtable.remove(rule)) return false;
+    this.marked[mark] -= 1;
     if (subtable.size === 0) {
       this.byMask.delete(maskKey(subtable.mask));
       this.recent = undefined;
@@ -212,6 +244,7 @@ export class Classifier<R extends ClassifierRule> {
     this.byMask.clear();
     this.recent = undefined;
     this.count = 0;
+    this.marked.fill(0);
     this.shared.tries = new TrieSet(this.shared.tries.fields);
     this.shared.stages.clear();
   }

@@ -30,6 +30,8 @@ export class RuleTimeouts {
   private readonly ticks = new Map<number, Tick>();
   private readonly soonest = new MaxHeap<Tick>();
   private pushedMs = Number.NEGATIVE_INFINITY;
+  /** Nothing expires while a bundle is being committed (table-draft.ts). */
+  paused = false;
 
   /** @param wake called when something became due earlier than `nextMs` said last */
   constructor(private readonly wake: () => void) {}
@@ -48,7 +50,7 @@ export class RuleTimeouts {
     rule.dueTick = tick;
     rule.dueIndex = rules.length;
     rules.push(rule);
-    if (tick * TICK_MS < nextMs) this.wake();
+    if (tick * TICK_MS < nextMs && !this.paused) this.wake();
   }
 
   private addTick(tick: number): Tick {
@@ -75,6 +77,7 @@ export class RuleTimeouts {
 
   /** Clock milliseconds at which an entry may end, or NEVER. */
   nextMs(): number {
+    if (this.paused) return NEVER;
     const tick = this.soonest.max()?.tick;
     return tick === undefined ? NEVER : tick * TICK_MS;
   }

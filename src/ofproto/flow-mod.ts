@@ -17,6 +17,8 @@ import type { Ofproto } from './ofproto.js';
 import { type RemovedReason, Rule } from './rule.js';
 
 const SECOND_MS = 1000;
+/** Entries that a draft deletes or changes in one step. */
+const RULES_PER_STEP = 64;
 /** Group number that means any. */
 export const OFPG_ANY = 0xffffffff;
 
@@ -36,7 +38,52 @@ export interface RuleFilter {
  */
 export function executeFlowMod(ofproto: Ofproto, mod: FlowMod): void {
   checkFlowModTable(mod);
+  ofproto.finishDraft();
   ofproto.connmgr.notices.during(null, () => changeTables(ofproto, mod));
+}
+
+/**
+ * The same in a draft of the tables (table-draft.ts), a few entries at each step. What was done
+ * when an error is thrown is the draft's to undo.
+ * @throws OfpError
+ */
+export function* draftFlowMod(ofproto: Ofproto, mod: FlowMod): Generator<void> {
+  checkFlowModTable(mod);
+  if (mod.command === 'delete') yield* draftDelete(ofproto, mod);
+  else if (mod.command === 'modify') yield* draftModify(ofproto, mod);
+  else changeTables(ofproto, mod);
+}
+
+function* draftDelete(ofproto: Ofproto, mod: FlowMod): Generator<void> {
+  for (const some of inSteps(rulesOf(ofproto, mod))) {
+    deleteRules(ofproto, some);
+    yield;
+  }
+}
+
+function* draftModify(ofproto: Ofproto, mod: FlowMod): Generator<void> {
+  // First all that are meant: a changed entry would be found again.
+  const steps: Rule[][] = [];
+  for (const some of inSteps(rulesOf(ofproto, anyOutput(mod)))) {
+    steps.push(some);
+    yield;
+  }
+  if (steps.length === 0) modifyFlows(ofproto, mod, []);
+  for (const some of steps) {
+    modifyFlows(ofproto, mod, some);
+    yield;
+  }
+}
+
+function* inSteps(rules: Iterable<Rule>): Generator<Rule[]> {
+  let some: Rule[] = [];
+  for (const rule of rules) {
+    some.push(rule);
+    if (some.length < RULES_PER_STEP) continue;
+    yield some;
+    some = [];
+  }
+  if (some.length > 0) yield some;
 }
 
 /** What can be said of a flow-mod before its turn. @throws OfpError */
@@ -94,13 +141,12 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
     ofproto.clock.now(),
   );
   if (old !== null) {
-    ofproto.backer.pushStats();
+    if (ofproto.draft === null) ofproto.backer.pushStats();
     rule.succeed(old);
-    old.removed = true;
-    table.remove(old);
   }
   ofproto.learnedCookies.add(rule.actions);
-  table.insert(rule);
+  if (old === null) table.insert(rule);
+  else table.replace(old, rule);
   table.onTimes ??= (changed) => {
     ofproto.ruleTimes(changed);
     table.timesChanged(changed);
@@ -134,11 +180,15 @@ function modifyFlows(ofproto: Ofproto, mod: FlowMod, rules: readonly Rule[]): vo
     return;
   }
   for (const rule of rules) checkActions(mod.actions, { table: rule.tableId, ofproto });
-  ofproto.backer.pushStats();
+  const { draft } = ofproto;
+  if (draft === null) ofproto.backer.pushStats();
   const now = ofproto.clock.now();
   const { monitored } = ofproto.connmgr.notices;
-  for (const rule of rules) {
+  for (const known of rules) {
+    // One that learned entries belong to may have taken this with it.
+    if (!known.seen) continue;
     ofproto.learnedCookies.add(mod.actions);
+    const rule = draft?.changeable(known) ?? known;
     const { actions: before, cookie } = rule;
     rule.setActions(mod.actions);
     rule.modifiedMs = now;
@@ -159,23 +209,27 @@ export function deleteRules(
   reason: RemovedReason = 'delete',
 ): void {
   if (rules.length === 0) return;
+  ofproto.finishDraft();
   ofproto.connmgr.notices.during(null, () => takeOut(ofproto, rules, reason));
 }
 
 function takeOut(ofproto: Ofproto, rules: readonly Rule[], reason: RemovedReason): void {
-  const { connmgr } = ofproto;
-  if (rules.some((rule) => rule.flags.sendFlowRem)) ofproto.backer.pushStats();
+  const { connmgr, draft } = ofproto;
+  if (draft === null && rules.some((rule) => rule.flags.sendFlowRem)) ofproto.backer.pushStats();
+  const gone: Rule[] = [];
   for (const rule of rules) {
-    if (rule.removed) continue;
-    rule.removed = true;
+    if (!rule.seen) continue;
+    gone.push(rule);
     const table = ofproto.tables[rule.tableId];
-    table.remove(rule);
-    if (rule.flags.sendFlowRem && !rule.hidden) connmgr.sendFlowRemoved(rule, reason);
+    table.remove(rule, reason);
+    // A draft tells when it is in force.
+    const telling = draft === null && rule.flags.sendFlowRem && !rule.hidden;
+    if (telling) connmgr.sendFlowRemoved(rule, reason);
     connmgr.notices.flowChanged(rule, 'removed', null, reason);
     connmgr.notices.vacancyChanged(table);
   }
   ofproto.tablesChanged();
-  for (const rule of rules) ofproto.learnedCookies.remove(rule.actions);
+  for (const rule of gone) ofproto.learnedCookies.remove(rule.actions);
 }
 
 /**

@@ -7,7 +7,9 @@ import type { SubField } from '../openflow/actions.js';
 import { Classifier } from './classifier.js';
 import { EvictionIndex } from './eviction.js';
 import type { RuleTimeouts } from './expiry.js';
-import type { Rule } from './rule.js';
+import type { RemovedReason, Rule } from './rule.js';
+import type { TableDraft } from './table-draft.js';
+import type { TableView } from './table-view.js';
 import { DEFAULT_PREFIX_FIELDS } from './trie-set.js';
 
 /** Tables 0..253 are the controller's; 254 holds what the switch made for itself. */
@@ -42,7 +44,9 @@ export const TABLE_DEFAULTS: TableSettings = {
 };
 
 export class FlowTable {
-  readonly cls = new Classifier<Rule>();
+  readonly cls: Classifier<Rule>;
+  /** The bundle whose turn it is: it notes what changes, and packets do not meet it yet. */
+  draft: TableDraft | null = null;
   /** Packets that matched, and that did not. */
   nMatched = 0;
   nMissed = 0;
@@ -71,19 +75,38 @@ export class FlowTable {
   constructor(
     readonly id: number,
     private readonly timeouts: RuleTimeouts,
-  ) {}
+    view: TableView,
+  ) {
+    this.cls = new Classifier<Rule>(view);
+  }
 
   /** Puts an entry in. */
   insert(rule: Rule): void {
     this.cls.insert(rule);
     this.eviction?.add(rule);
+    this.draft?.came(this, rule);
   }
 
-  /** Takes an entry out. @returns false when it was not in */
-  remove(rule: Rule): boolean {
+  /** Takes an entry out. */
+  remove(rule: Rule, why: RemovedReason): void {
     this.eviction?.remove(rule);
+    if (this.draft === null) this.drop(rule);
+    else this.draft.goes(this, rule, why);
+  }
+
+  /** Puts an entry in another's place. */
+  replace(old: Rule, rule: Rule): void {
+    this.eviction?.remove(old);
+    if (this.draft === null) this.drop(old);
+    else this.draft.gives(this, old, rule);
+    this.insert(rule);
+  }
+
+  /** Takes an entry out at once, whoever changes the table. */
+  drop(rule: Rule): void {
+    rule.removed = true;
     this.timeouts.drop(rule);
-    return this.cls.remove(rule);
+    this.cls.remove(rule);
   }
 
   /** Takes every entry out: they are removed. */
@@ -102,7 +125,7 @@ export class FlowTable {
     if (!rule.removed) this.eviction?.add(rule);
   }
 
-  /** The table was changed without being told (a bundle was undone). */
+  /** What a bundle did to the table did not happen. */
   forgetEviction(): void {
     this.eviction = null;
   }
@@ -149,4 +172,9 @@ export class FlowTable {
   get hidden(): boolean {
     return this.id === TBL_INTERNAL;
   }
+}
+
+/** All tables of a bridge. */
+export function flowTables(timeouts: RuleTimeouts, view: TableView): FlowTable[] {
+  return Array.from({ length: N_TABLES }, (_, id) => new FlowTable(id, timeouts, view));
 }

@@ -24,6 +24,17 @@ export class LearnedCookies {
     }
   }
 
+  /** What came with these actions did not happen. */
+  forget(actions: readonly OfAction[]): void {
+    if (!mayLearn(actions)) return;
+    for (const { table, cookie } of owned(actions)) {
+      const key = `${table}/${cookie}`;
+      const left = (this.counts.get(key) ?? 0) - 1;
+      if (left > 0) this.counts.set(key, left);
+      else this.counts.delete(key);
+    }
+  }
+
   /** An entry with these actions went. */
   remove(actions: readonly OfAction[]): void {
     if (!mayLearn(actions)) return;

@@ -26,7 +26,7 @@ import { Connmgr } from './connmgr/connmgr.js';
 import type { OfConn } from './connmgr/ofconn.js';
 import { RuleTimeouts } from './expiry.js';
 import { deleteRules, executeFlowMod, rulesOf } from './flow-mod.js';
-import { FlowTable, N_TABLES, TBL_INTERNAL } from './flow-table.js';
+import { flowTables, TBL_INTERNAL } from './flow-table.js';
 import { BridgeGroups } from './group-service.js';
 import { GroupTable } from './group-table.js';
 import { LearnedCookies } from './learned-cookies.js';
@@ -50,14 +50,14 @@ import type {
   OfprotoDesc,
   PortDevice,
 } from './settings.js';
+import type { TableDraft } from './table-draft.js';
+import { TableView } from './table-view.js';
 import { TlvTable } from './tlv-table.js';
 
 /** Highest OpenFlow number of an ordinary port (1.0 has 16 bits for it). */
 const PORT_NO_MAX = 0xfeff;
 /** Time between looks for entries that timed out, and for MACs to forget. */
 const SECOND_MS = 1000;
-/** The entry that makes a switch without controller a switch: hidden from no one. */
-const DEFAULT_PRIORITY = 0;
 
 export interface OfprotoOptions {
   name: string;
@@ -78,7 +78,10 @@ export class Ofproto {
   readonly clock: Clock;
   datapathId: bigint;
   readonly timeouts = new RuleTimeouts(() => this.backer.wake());
-  readonly tables = Array.from({ length: N_TABLES }, (_, i) => new FlowTable(i, this.timeouts));
+  /** A bundle that is being committed: nobody else changes the tables. */
+  draft: TableDraft | null = null;
+  readonly view = new TableView();
+  readonly tables = flowTables(this.timeouts, this.view);
   readonly macs: MacLearning<Bundle>;
   readonly connmgr: Connmgr;
   readonly groups = new GroupTable(this);
@@ -383,6 +386,7 @@ export class Ofproto {
 
   /** Removes every entry that controllers may see, and puts the default one back if it is due. */
   flushFlows(): void {
+    this.finishDraft();
     for (const table of this.tables) {
       if (table.hidden) continue;
       deleteRules(
@@ -422,18 +426,14 @@ export class Ofproto {
     return this.connmgr.wantsPacketInOnMiss();
   }
 
-  /** Adds what makes packets be switched while no controller says otherwise. */
-  addDefaultFlow(): void {
-    const match = matchAny();
-    if (this.tables[0].cls.find(match, DEFAULT_PRIORITY) !== null) return;
-    const actions: OfAction[] = [{ type: 'output', port: OFPP.NORMAL, maxLen: 0 }];
-    const rule = new Rule({ ...this.noPacketInRule, match, tableId: 0, actions }, this.clock.now());
-    this.tables[0].cls.insert(rule);
-    this.tablesChanged();
+  /** Has a bundle that is being committed carried out at once, unless it is what runs now. */
+  finishDraft(): void {
+    if (this.draft !== null && !this.draft.running) this.draft.finish();
   }
 
   tablesChanged(): void {
-    this.backer.tablesChanged();
+    // What a bundle changes is met by nobody yet.
+    if (this.draft?.running !== true) this.backer.tablesChanged();
   }
 
   markRevalidate(): void {
@@ -486,6 +486,7 @@ export class Ofproto {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.draft?.giveUp();
     this.connmgr.close();
     for (const key of [...this.bundlesByKey.keys()]) this.bundleSet(key, null);
     for (const port of this.ports()) this.portDel(port.ofPort);

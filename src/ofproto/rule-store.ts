@@ -19,6 +19,7 @@ import type { Match } from '../openflow/match.js';
 import type { TunMetadata } from '../openflow/tun-metadata.js';
 import { FLOW_WORDS, type FlowWords, W_TUN_METADATA } from '../packet/flow-layout.js';
 import { spread } from './hash-counts.js';
+import { type Mark, SETTLED, type TableView } from './table-view.js';
 
 /** What the classifier needs of a rule. `match` and `priority` never change while it is inside. */
 export interface ClassifierRule {
@@ -44,6 +45,8 @@ export interface Conjunction {
 export interface MatchStore {
   readonly mask: FlowWords;
   matchAt(slot: number): Match;
+  /** False: a bundle that is being committed brings it, or takes it away (table-view.ts). */
+  sees(slot: number): boolean;
 }
 
 const SLOTS_MIN = 4;
@@ -78,6 +81,8 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
   private readonly nWords: number;
   /** What rules ask of tunnel options, where the mask has them. */
   private readonly options: (TunMetadata | undefined)[] | null;
+  /** Marks of slots while a bundle is being committed. */
+  private marks: Uint8Array | null = null;
 
   /**
    * @param words indices of the mask's words
@@ -87,10 +92,33 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     readonly mask: FlowWords,
     private readonly words: Uint8Array,
     private readonly bits: Int32Array,
+    private readonly view: TableView,
   ) {
     this.nWords = words.length;
     this.options = words.includes(W_TUN_METADATA) ? [] : null;
     this.values = new Int32Array(SLOTS_MIN * this.nWords);
+  }
+
+  sees(slot: number): boolean {
+    return this.marks === null || this.seesMarked(this.marks[slot]);
+  }
+
+  private seesMarked(mark: number): boolean {
+    return mark === SETTLED || mark === this.view.shows;
+  }
+
+  markAt(slot: number): Mark {
+    return this.marks === null ? SETTLED : (this.marks[slot] as Mark);
+  }
+
+  setMark(slot: number, mark: Mark): void {
+    this.marks ??= new Uint8Array(this.next.length);
+    this.marks[slot] = mark;
+  }
+
+  /** Whatever has a mark is an entry like all others now. */
+  dropMarks(): void {
+    this.marks = null;
   }
 
   /** The first slot of those with that hash, by falling priority, or -1. */
@@ -197,6 +225,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     this.unlink(slot);
     this.rules[slot] = null;
     if (this.options !== null) this.options[slot] = undefined;
+    if (this.marks !== null) this.marks[slot] = SETTLED;
     this.size -= 1;
   }
 
@@ -207,6 +236,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
         this.values = widened(this.values);
         this.hashes = widened(this.hashes);
         this.next = widened(this.next);
+        if (this.marks !== null) this.marks = grown(this.marks, this.next.length);
       }
     }
     this.rules.push(null);
@@ -215,7 +245,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
 
   /** Moves all rules to the first slots, in their order. */
   private closeUp(): void {
-    const { rules, values, hashes, next, heads, nWords } = this;
+    const { rules, values, hashes, next, heads, nWords, marks } = this;
     // For slots of rules, their new ones; for others, that of the next rule.
     const moved = new Int32Array(rules.length + 1);
     for (let slot = 0, to = 0; slot < rules.length; slot++) {
@@ -232,9 +262,11 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
       if (this.options !== null) this.options[to] = this.options[slot];
       next[to] = next[slot] === NONE ? NONE : moved[next[slot]];
       rules[to] = rule;
+      if (marks !== null) marks[to] = marks[slot];
       rule.moved?.(this, to);
     }
     rules.length = this.size;
+    marks?.fill(SETTLED, this.size);
     for (let i = 0; i < heads.length; i++) if (heads[i] !== NONE) heads[i] = moved[heads[i]];
     for (const cursor of this.cursors) cursor.slot = moved[Math.min(cursor.slot, moved.length - 1)];
   }
@@ -287,12 +319,12 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
     const { rules } = this;
     for (let slot = 0; slot < rules.length; slot++) {
       const rule = rules[slot];
-      if (rule !== null && !test(rule)) return false;
+      if (rule !== null && this.sees(slot) && !test(rule)) return false;
     }
     return true;
   }
 
-  /** Every rule. Those that come or go meanwhile may be among them or not. */
+  /** Every rule that is seen. Those that come or go meanwhile may be among them or not. */
   *all(): Generator<R> {
     yield* this.matching(() => true);
   }
@@ -305,7 +337,8 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
       while (cursor.slot < this.rules.length) {
         const rule = this.rules[cursor.slot];
         cursor.slot += 1;
-        if (rule !== null && condition(cursor.slot - 1)) yield rule;
+        const slot = cursor.slot - 1;
+        if (rule !== null && this.sees(slot) && condition(slot)) yield rule;
       }
     } finally {
       this.cursors.delete(cursor);
@@ -316,6 +349,12 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
 /** The slot that is looked at next. */
 interface Cursor {
   slot: number;
+}
+
+function grown(marks: Uint8Array, length: number): Uint8Array {
+  const more = new Uint8Array(length);
+  more.set(marks);
+  return more;
 }
 
 /** What is not used yet takes no memory: the kernel gives pages when they are written. */

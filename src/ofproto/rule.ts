@@ -43,25 +43,6 @@ export type RemovedReason =
   | 'meter_delete'
   | 'eviction';
 
-/** What a change may change in place, and undoing it puts back. */
-export type RuleState = Pick<
-  Rule,
-  | 'cookie'
-  | 'idleTimeout'
-  | 'hardTimeout'
-  | 'importance'
-  | 'flags'
-  | 'conjunctions'
-  | 'actions'
-  | 'modifiedMs'
-  | 'usedMs'
-  | 'packets'
-  | 'bytes'
-  | 'removed'
-  | 'addSeqno'
-  | 'modifySeqno'
->;
-
 /**
  * There may be a million: every field counts. Times are whole milliseconds, which lie in the object
  * itself; cookies, flags and actions are shared among entries that have the same; inside a table
@@ -91,6 +72,8 @@ export class Rule implements ClassifierRule {
   /** Called when its timeouts became shorter. */
   onTimes: ((rule: Rule) => void) | null = null;
   removed = false;
+  /** The entry that a bundle puts in its place: what this one counts from then on is that one's. */
+  heir: Rule | null = null;
   /** When it was added and changed last, in the order of all changes (connmgr/flow-monitors.ts). */
   addSeqno = 0;
   modifySeqno = 0;
@@ -124,12 +107,21 @@ export class Rule implements ClassifierRule {
     this.slot = slot;
   }
 
-  /** A copy of what a change may change. */
-  state(): RuleState {
-    const { cookie, idleTimeout, hardTimeout, importance, flags, conjunctions, actions } = this;
-    const { modifiedMs, usedMs, packets, bytes, removed, addSeqno, modifySeqno } = this;
-    const settings = { cookie, idleTimeout, hardTimeout, importance, flags, conjunctions, actions };
-    return { ...settings, modifiedMs, usedMs, packets, bytes, removed, addSeqno, modifySeqno };
+  /** False: it is in no table, or a bundle that is being committed hides it (table-view.ts). */
+  get seen(): boolean {
+    return this.home?.sees(this.slot) ?? false;
+  }
+
+  /** The same entry, in no table, with the same past. */
+  copy(): Rule {
+    const copy = new Rule(this, this.createdMs);
+    copy.modifiedMs = this.modifiedMs;
+    copy.usedMs = this.usedMs;
+    copy.packets = this.packets;
+    copy.bytes = this.bytes;
+    copy.addSeqno = this.addSeqno;
+    copy.modifySeqno = this.modifySeqno;
+    return copy;
   }
 
   setActions(actions: readonly OfAction[]): void {
@@ -163,9 +155,12 @@ export class Rule implements ClassifierRule {
   }
 
   credit(delta: StatsDelta): void {
-    this.packets += delta.packets;
-    this.bytes += delta.bytes;
-    this.usedMs = Math.max(this.usedMs, Math.floor(delta.usedMs));
+    const usedMs = Math.floor(delta.usedMs);
+    for (let rule: Rule | null = this; rule !== null; rule = rule.heir) {
+      rule.packets += delta.packets;
+      rule.bytes += delta.bytes;
+      rule.usedMs = Math.max(rule.usedMs, usedMs);
+    }
   }
 
   /** Takes the place of another entry: what that one counted goes on, unless it is to be reset. */

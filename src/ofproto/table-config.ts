@@ -26,6 +26,7 @@ export function configureTables(
   ofproto: Ofproto,
   settings: ReadonlyMap<number, TableSettings>,
 ): void {
+  ofproto.finishDraft();
   for (const table of ofproto.tables) {
     if (table.hidden) continue;
     if (table.configure(settings.get(table.id) ?? TABLE_DEFAULTS)) ofproto.tablesChanged();

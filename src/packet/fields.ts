@@ -345,10 +345,11 @@ export function fieldValueValid(field: Field, value: Uint8Array): boolean {
   if (field.name === 'nsh_mdtype') return value[0] === 1 || value[0] === 2;
   if (field.name === 'ct_state') return value[0] === 0 && value[1] === 0 && value[2] === 0;
   if (field.format === 'ofport11') {
-    const port = new DataView(value.buffer, value.byteOffset).getUint32(0);
-    return port < 0xff00 || port >= 0xffffff00;
+    // Below 0xff00, or from 0xffffff00 on.
+    const high = (value[0] << 8) | value[1];
+    return high === 0 ? value[2] !== 0xff : high === 0xffff && value[2] === 0xff;
   }
-  if (/^tun_erspan/.test(field.name)) return true;
+  if (field.name.startsWith('tun_erspan')) return true;
   let spare = field.nBytes * 8 - field.nBits;
   for (let i = 0; spare > 0; i++, spare -= 8) {
     const high = spare >= 8 ? 0xff : (0xff << (8 - spare)) & 0xff;

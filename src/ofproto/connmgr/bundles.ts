@@ -5,26 +5,31 @@
  *                                       `--> discard
  *
  * A message is checked as far as it can be when it is added; whatever is refused then is not part
- * of the bundle. Between the first and the last message of a commit nothing else runs, so packets
- * meet the tables of before or those of after. Bundles without news for ten seconds are given up.
+ * of the bundle. Packets and requests meet the tables of before or those of after a commit
+ * (bundle-commit.ts). Bundles without news for ten seconds are given up.
  *
  * Source: OpenFlow 1.4 section 7.3.9.
  */
 import { type CodecOptions, decodeMessage } from '../../openflow/codec/index.js';
-import { fail, type OfErrorName, OfpError } from '../../openflow/errors.js';
-import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
+import { fail, type OfErrorName } from '../../openflow/errors.js';
+import type { OfMessage } from '../../openflow/messages.js';
 import {
   BUNDLABLE,
   type BundleAdd,
   type BundleControl,
   type BundleType,
 } from '../../openflow/messages-bundle.js';
-import { type GroupMod, OFPG } from '../../openflow/messages-groups.js';
-import { checkFlowModTable, rulesOf } from '../flow-mod.js';
+import { checkFlowModTable } from '../flow-mod.js';
+import {
+  type Bundlable,
+  BundleCommit,
+  type BundleHandlers,
+  type BundleKind,
+  type Failure,
+  kindOf,
+} from './bundle-commit.js';
 import { FrameLog } from './frame-log.js';
-import type { Forwarded } from './notices.js';
 import type { OfConn } from './ofconn.js';
-import { TableJournal } from './table-journal.js';
 
 /** Bundles that one connection may have open, and what all of them may hold. */
 const BUNDLES_MAX = 64;
@@ -32,21 +37,6 @@ const BYTES_MAX = 256 * 1024 * 1024;
 const MESSAGES_MAX = 1_000_000;
 /** A bundle to which nothing was added for so long is given up, unless configured otherwise. */
 export const BUNDLE_IDLE_MS = 10_000;
-
-type Bundlable = FlowMod | GroupMod | PortMod | PacketOut;
-
-interface Failure {
-  frame: Uint8Array;
-  xid: number;
-  error: OfErrorName;
-}
-
-/** What a commit has done so far, and has yet to do. */
-interface Run {
-  undo: (() => void)[];
-  packets: (() => void)[];
-  forwarded: Forwarded[];
-}
 
 interface Bundle {
   id: number;
@@ -59,13 +49,7 @@ interface Bundle {
   /** How its messages are to be read: as when it was opened. */
   codec: CodecOptions;
   frames: FrameLog;
-}
-
-export interface BundleHandlers {
-  /** Carries out one message of a bundle, as if it had come alone. Throws OfpError. */
-  execute(conn: OfConn, msg: Exclude<Bundlable, PacketOut>, xid: number): Forwarded | null;
-  /** Finds out what becomes of a packet now; it goes when the result is called. Throws OfpError. */
-  prepare(conn: OfConn, msg: PacketOut): () => void;
+  kind: BundleKind;
 }
 
 export class Bundles {
@@ -78,6 +62,9 @@ export class Bundles {
     private readonly handlers: BundleHandlers,
   ) {}
 
+  /** Steps of a commit before others have their turn; undefined: the usual number. */
+  stepsPerTurn: number | undefined;
+
   private get idleMs(): number {
     return this.conn.ofproto.connmgr.bundleIdleMs;
   }
@@ -86,7 +73,8 @@ export class Bundles {
     return this.bundles.size;
   }
 
-  control(msg: BundleControl, xid: number, frame: Uint8Array): OfMessage {
+  /** @returns the answer; a commit may take many turns of the main loop */
+  control(msg: BundleControl, xid: number, frame: Uint8Array): OfMessage | Promise<OfMessage> {
     switch (msg.ctrl) {
       case 'open_request':
         this.open(msg.bundle, msg.flags, xid, frame);
@@ -95,16 +83,14 @@ export class Bundles {
         this.close(msg);
         break;
       case 'commit_request':
-        this.commit(msg);
-        break;
+        return this.commit(msg);
       case 'discard_request':
         this.drop(this.bundles.get(msg.bundle) ?? fail('OFPBFC_BAD_ID'));
         break;
       default:
         fail('OFPBFC_BAD_TYPE');
     }
-    const ctrl = msg.ctrl.replace('request', 'reply') as BundleType;
-    return { type: 'bundle_control', bundle: msg.bundle, ctrl, flags: 0 };
+    return replyTo(msg);
   }
 
   private open(id: number, flags: number, xid: number, frame: Uint8Array): Bundle {
@@ -117,7 +103,8 @@ export class Bundles {
     const usedMs = this.conn.ofproto.clock.now();
     const opened = { id, flags, closed: false, openFrame: frame.slice(), openXid: xid, usedMs };
     const codec = { ...this.conn.connection.codec };
-    const bundle: Bundle = { ...opened, codec, frames: new FrameLog() };
+    const kind = { groups: false, atOnce: false };
+    const bundle: Bundle = { ...opened, codec, frames: new FrameLog(), kind };
     this.bundles.set(id, bundle);
     return bundle;
   }
@@ -168,102 +155,23 @@ export class Bundles {
     this.messages++;
     this.bytes += add.frame.length;
     bundle.frames.add(add.frame);
+    bundle.kind = kindOf(msg as Bundlable, bundle.kind);
   }
 
   /** @throws OFPBFC_MSG_FAILED after the error for the message that was refused has been sent */
-  private commit(msg: BundleControl): void {
+  private commit(msg: BundleControl): OfMessage | Promise<OfMessage> {
     const bundle = this.bundles.get(msg.bundle) ?? fail('OFPBFC_BAD_ID');
     this.drop(bundle);
     if (bundle.flags !== msg.flags) fail('OFPBFC_BAD_FLAGS');
-    if (bundle.frames.size === 0) return;
-    const failed = this.executeAll(bundle);
-    if (failed === null) return;
-    this.conn.connection.sendError(failed.error, failed.xid, failed.frame);
-    fail('OFPBFC_MSG_FAILED');
-  }
-
-  /** Executes messages in order, or none of them. @returns the first that was refused, or null */
-  private executeAll({ frames, codec }: Bundle): Failure | null {
-    const { connmgr, backer } = this.conn.ofproto;
-    backer.pushStats();
-    return connmgr.notices.during(null, () => {
-      const run: Run = { undo: [], packets: [], forwarded: [] };
-      const journal = new TableJournal(this.conn.ofproto);
-      const events = connmgr.holdEvents();
-      const uncount = this.conn.flowMods.save();
-      let failed: Failure | null = null;
-      try {
-        for (const frame of frames.frames()) {
-          failed = this.executeOne(frame, codec, journal, run);
-          if (failed !== null) break;
-        }
-      } finally {
-        journal.close();
-      }
-      if (failed !== null) {
-        for (const step of run.undo.reverse()) step();
-        journal.undo();
-        connmgr.notices.discard();
-        uncount();
-        events.discard();
-        return failed;
-      }
-      events.release();
-      for (const done of run.forwarded) connmgr.notices.forward(this.conn, done);
-      // Packets go once it is certain that everything else is in force.
-      for (const send of run.packets) send();
-      return null;
-    });
-  }
-
-  private executeOne(
-    frame: Uint8Array,
-    codec: CodecOptions,
-    journal: TableJournal,
-    run: Run,
-  ): Failure | null {
-    const { xid, ...decoded } = decodeMessage(this.conn.version, frame, codec);
-    // It was decoded when it was added, in the same way.
-    if (decoded.error !== undefined) return { frame, xid, error: decoded.error };
-    const msg = decoded.msg as Bundlable;
-    const { ofproto } = this.conn;
-    try {
-      if (msg.type === 'packet_out') {
-        run.packets.push(this.handlers.prepare(this.conn, msg));
-        return null;
-      }
-      if (msg.type === 'flow_mod') {
-        if (msg.command.startsWith('modify')) journal.keep(rulesOf(ofproto, anyOutput(msg)));
-      } else if (msg.type === 'group_mod') run.undo.push(this.groupUndo(msg));
-      else run.undo.push(this.portUndo(msg));
-      const done = this.handlers.execute(this.conn, msg, xid);
-      if (done !== null) run.forwarded.push(done);
-      return null;
-    } catch (error) {
-      if (error instanceof OfpError) return { frame, xid, error: error.error };
-      throw error;
-    }
-  }
-
-  /** Puts the groups that a group-mod is about back as they are now. */
-  private groupUndo(mod: GroupMod): () => void {
-    const { groups } = this.conn.ofproto.connmgr;
-    const before = groups.groupDesc(mod.group);
-    const make = (command: GroupMod['command'], group: number): GroupMod => {
-      return { ...mod, command, group, commandBucketId: OFPG.ANY, buckets: [] };
+    const done = (failed: Failure | null): OfMessage => {
+      if (failed === null) return replyTo(msg);
+      this.conn.connection.sendError(failed.error, failed.xid, failed.frame);
+      return fail('OFPBFC_MSG_FAILED');
     };
-    return () => {
-      if (mod.group !== OFPG.ALL) groups.groupMod(make('delete', mod.group));
-      for (const desc of before) groups.groupMod({ ...make('add', desc.group), ...desc });
-    };
-  }
-
-  private portUndo(mod: PortMod): () => void {
-    const { ofproto } = this.conn;
-    const config = ofproto.portByNo(mod.portNo)?.config;
-    return () => {
-      if (config !== undefined) ofproto.portMod({ ...mod, config, mask: mod.mask });
-    };
+    if (bundle.frames.size === 0) return done(null);
+    const commit = new BundleCommit(this.conn, this.handlers, bundle, this.stepsPerTurn);
+    const failed = commit.run();
+    return failed instanceof Promise ? failed.then(done) : done(failed);
   }
 
   /** Gives bundles up that nobody adds to; the peer is told. */
@@ -283,7 +191,7 @@ export class Bundles {
   }
 }
 
-/** A modify looks at neither port nor group. */
-function anyOutput(mod: FlowMod): FlowMod {
-  return { ...mod, outPort: 0xffffffff, outGroup: OFPG.ANY };
+function replyTo(msg: BundleControl): OfMessage {
+  const ctrl = `${msg.ctrl}`.replace('request', 'reply') as BundleType;
+  return { type: 'bundle_control', bundle: msg.bundle, ctrl, flags: 0 };
 }

@@ -17,7 +17,7 @@ import { NEVER } from '../../common/clock.js';
 import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import type { TlsFiles } from '../../common/tls.js';
-import { OFPP } from '../../openflow/actions.js';
+import { OFPP, type OfAction } from '../../openflow/actions.js';
 import { logCodecWarnings } from '../../openflow/codec/warnings.js';
 import { matchAny } from '../../openflow/match.js';
 import type { OfMessage } from '../../openflow/messages.js';
@@ -42,6 +42,9 @@ const log = getLogger('connmgr');
 
 /** Wire numbers of what a bridge speaks unless configured otherwise. */
 const VERSIONS_DEFAULT: readonly number[] = [1, 2, 3, 4, 5, 6];
+/** The entry that makes a switch without controller a switch: hidden from no one. */
+const DEFAULT_PRIORITY = 0;
+const TO_NORMAL: readonly OfAction[] = [{ type: 'output', port: OFPP.NORMAL, maxLen: 0 }];
 /** Above everything that a controller can add. */
 const FAIL_OPEN_PRIORITY = 0xf0f0f0;
 const PROBE_DEFAULT_MS = 5000;
@@ -69,6 +72,9 @@ function peerName(socket: Socket, number: number): string {
   return `${socket instanceof TLSSocket ? 'ssl' : 'tcp'}:${host}:${remotePort}`;
 }
 
+/** What connections are to be told, in order. */
+export type HeldEvents = [OfConn, OfMessage][];
+
 export class Connmgr {
   private readonly conns = new Set<OfConn>();
   private readonly controllers = new Map<string, Controller>();
@@ -86,7 +92,7 @@ export class Connmgr {
   private sawMissWanted = false;
   private nConns = 0;
   private closed = false;
-  private held: [OfConn, OfMessage][] | null = null;
+  private held: HeldEvents | null = null;
   /** Groups and meters of the bridge; set by what has them. */
   groups: GroupService = NO_GROUPS;
   private bundleIdle = BUNDLE_IDLE_MS;
@@ -353,19 +359,13 @@ export class Connmgr {
     else this.held.push([conn, msg]);
   }
 
-  /** Keeps what changes would tell connections back, until it is known whether they stay. */
-  holdEvents(): { release(): void; discard(): void } {
-    const held: [OfConn, OfMessage][] = [];
+  /** What is told from now on is kept until it is known whether it stays; null: not any more. */
+  hold(held: HeldEvents | null): void {
     this.held = held;
-    return {
-      release: () => {
-        this.held = null;
-        for (const [conn, msg] of held) conn.sendAsync(msg);
-      },
-      discard: () => {
-        this.held = null;
-      },
-    };
+  }
+
+  releaseEvents(held: HeldEvents): void {
+    for (const [conn, msg] of held.splice(0)) conn.sendAsync(msg);
   }
 
   sendFlowRemoved(rule: Rule, why: RemovedReason): void {
@@ -410,8 +410,18 @@ export class Connmgr {
 
   /** Puts the default entry in where a bridge without controllers is to switch by itself. */
   applyFailMode(): void {
-    if (!this.hasControllers && this.failMode === 'standalone') this.ofproto.addDefaultFlow();
+    if (!this.hasControllers && this.failMode === 'standalone') this.addDefaultFlow();
     this.updateFailOpen();
+  }
+
+  private addDefaultFlow(): void {
+    this.ofproto.finishDraft();
+    const [table] = this.ofproto.tables;
+    const match = matchAny();
+    if (table.cls.find(match, DEFAULT_PRIORITY) !== null) return;
+    const spec = { ...this.ofproto.noPacketInRule, match, tableId: 0, actions: TO_NORMAL };
+    table.cls.insert(new Rule(spec, this.ofproto.clock.now()));
+    this.ofproto.tablesChanged();
   }
 
   /** Clock time from which a bridge that lost its controllers switches by itself. */
@@ -431,9 +441,8 @@ export class Connmgr {
     const table = this.ofproto.tables[0];
     if (due && this.failOpenRule === null) {
       log.warn(`${this.ofproto.name}: could not connect to controller, failing open`);
-      const actions = [{ type: 'output', port: OFPP.NORMAL, maxLen: 0 } as const];
       const spec = { ...this.ofproto.noPacketInRule, priority: FAIL_OPEN_PRIORITY, tableId: 0 };
-      this.failOpenRule = new Rule({ ...spec, match: matchAny(), actions }, 0);
+      this.failOpenRule = new Rule({ ...spec, match: matchAny(), actions: TO_NORMAL }, 0);
       table.cls.insert(this.failOpenRule);
     } else if (!due && this.failOpenRule !== null) {
       log.warn(`${this.ofproto.name}: no longer in fail-open mode`);

@@ -95,6 +95,8 @@ export class Controller {
 
   private probe(now: number): void {
     const conn = this.conn as OfConn;
+    // What it sent may not have been read yet: a bundle is being committed.
+    if (conn.working && this.ofproto.draft !== null) conn.lastReceivedMs = now;
     const silentMs = now - conn.lastReceivedMs;
     if (this.state === 'IDLE' && silentMs < this.probeMs) this.enter('ACTIVE');
     else if (this.state === 'ACTIVE' && silentMs >= this.probeMs) {

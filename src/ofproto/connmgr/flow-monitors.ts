@@ -74,6 +74,8 @@ export class FlowMonitors {
   private updates: FlowUpdate[] = [];
   /** The message under way has said that an own change was made. */
   private abbreviated = false;
+  /** So many updates are no part of the bundle that is being committed. */
+  private nSettled = 0;
   /** Sequence number at which the monitors paused; 0: they have not. */
   private pausedAt = 0;
   /** A long list goes out: updates wait for its end. */
@@ -141,17 +143,35 @@ export class FlowMonitors {
     if (this.updates.length > UPDATES_MAX) this.giveUp();
   }
 
-  /** Forgets what was reported since the last flush. */
-  discard(): void {
+  /** What is reported from now on may turn out not to have happened. */
+  mark(): void {
+    this.nSettled = this.updates.length;
+    this.abbreviated = false;
+  }
+
+  /** What was reported since `mark` is told, or forgotten. */
+  letGo(happened: boolean): void {
+    if (!happened) this.updates.length = Math.min(this.updates.length, this.nSettled);
+    this.nSettled = 0;
+    this.flush();
+    this.drained();
+  }
+
+  private forget(): void {
     this.updates = [];
     this.abbreviated = false;
   }
 
+  /** Nothing can be told now: a list goes out, or a bundle is being committed. */
+  private get held(): boolean {
+    return this.listing || this.conn.ofproto.connmgr.notices.gathering;
+  }
+
   /** Sends what was reported, and pauses when the peer takes too little. */
   flush(): void {
-    if (this.updates.length === 0 || this.listing) return;
+    if (this.updates.length === 0 || this.held) return;
     const entries = this.updates;
-    this.discard();
+    this.forget();
     this.send(entries);
     if (!this.paused && this.backlog() > PAUSE_BYTES) this.pause();
   }
@@ -182,7 +202,7 @@ export class FlowMonitors {
     if (this.conn.connection.closed) return;
     log.warn(`${this.conn.name}: flow monitor cannot keep up, closing connection`);
     this.monitors.clear();
-    this.discard();
+    this.forget();
     this.conn.close();
   }
 
@@ -195,7 +215,7 @@ export class FlowMonitors {
 
   /** The peer has taken everything: tells what it missed. */
   drained(): void {
-    if (!this.paused || this.listing || this.backlog() > 0) return;
+    if (!this.paused || this.held || this.backlog() > 0) return;
     const missed = this.collect([...this.monitors.values()], this.pausedAt);
     this.pausedAt = 0;
     this.sendList(missed, null, ['resumed']);

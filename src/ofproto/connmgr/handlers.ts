@@ -8,6 +8,7 @@
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
 import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
+import type { BundleControl } from '../../openflow/messages-bundle.js';
 import type { RoleMessage, SwitchConfig } from '../../openflow/messages-control.js';
 import type { GroupMod } from '../../openflow/messages-groups.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
@@ -29,6 +30,7 @@ import { resumePacket } from './resume.js';
 import { handleStats, isStatsRequest } from './stats-handlers.js';
 import { tableFeatures } from './table-features.js';
 import { setTableFeatures } from './table-features-set.js';
+import { waitsFor } from './waiting.js';
 
 const ETH_HEADER_BYTES = 14;
 const OF10 = 1;
@@ -55,6 +57,8 @@ const SUBSCRIPTIONS: ReadonlySet<OfMessage['type']> = new Set([
 /** Handles one request. */
 export function handleMessage(conn: OfConn, request: Request): Promise<void> | null {
   const { msg, xid, frame } = request;
+  const waits = waitsFor(conn.ofproto, msg);
+  if (waits !== null) return waits.then(() => handleMessage(conn, request) ?? undefined);
   if (isStatsRequest(msg)) return handleStats(conn, msg, xid);
   if (isGroupRequest(msg)) {
     if (msg.type.endsWith('_mod')) rejectSecondary(conn);
@@ -62,8 +66,8 @@ export function handleMessage(conn: OfConn, request: Request): Promise<void> | n
   }
   if (msg.type === 'bundle_control' || msg.type === 'bundle_add_message') {
     rejectSecondary(conn);
-    if (msg.type === 'bundle_control') conn.reply(conn.bundles.control(msg, xid, frame), xid);
-    else conn.bundles.add(msg, xid, frame);
+    if (msg.type === 'bundle_control') return bundleControl(conn, msg, xid, frame);
+    conn.bundles.add(msg, xid, frame);
     return null;
   }
   if (msg.type === 'flow_monitor_request' || msg.type === 'table_features_request') {
@@ -73,6 +77,18 @@ export function handleMessage(conn: OfConn, request: Request): Promise<void> | n
   const pending = handleControl(conn, msg, xid);
   if (SUBSCRIPTIONS.has(msg.type)) conn.ofproto.connmgr.connectionsChanged();
   return pending;
+}
+
+function bundleControl(
+  conn: OfConn,
+  msg: BundleControl,
+  xid: number,
+  frame: Uint8Array,
+): Promise<void> | null {
+  const answer = conn.bundles.control(msg, xid, frame);
+  if (answer instanceof Promise) return answer.then((reply) => conn.reply(reply, xid));
+  conn.reply(answer, xid);
+  return null;
 }
 
 function handleInParts(conn: OfConn, msg: PartialRequest, xid: number): Promise<void> | null {

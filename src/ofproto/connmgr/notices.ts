@@ -65,6 +65,23 @@ export class Notices {
     return false;
   }
 
+  /** Changes are being made that are told later. */
+  get gathering(): boolean {
+    return this.depth > 0;
+  }
+
+  /** Changes from now on belong together, over many turns: see `letGo`. */
+  gather(): void {
+    for (const conn of this.connections()) conn.monitors.mark();
+    this.depth++;
+  }
+
+  /** Tells what was changed since `gather`, or forgets it. */
+  letGo(how: 'tell' | 'forget'): void {
+    this.depth--;
+    for (const conn of this.connections()) conn.monitors.letGo(how === 'tell');
+  }
+
   /** Runs a request; what it changes is told when it is over. */
   during<T>(origin: Origin, run: () => T): T {
     const outer = this.origin;
@@ -77,11 +94,6 @@ export class Notices {
       this.origin = outer;
       if (this.depth === 0) for (const conn of this.connections()) conn.monitors.flush();
     }
-  }
-
-  /** What was reported in the request under way was undone. */
-  discard(): void {
-    for (const conn of this.connections()) conn.monitors.discard();
   }
 
   /**

@@ -3,8 +3,9 @@
  * order.
  *
  *     frames -> OfConnection -> queue -> handler -> reply
- *                                \ a handler that must wait (barrier, a long dump) stops queue and
- *                                  socket: later requests see everything that earlier ones did
+ *                                \ a handler that must wait (barrier, a long dump) stops the queue,
+ *                                  and the socket when that is long: later requests see everything
+ *                                  that earlier ones did
  *
  * Not for: what requests do (handlers.ts), or making connections (connmgr.ts, controller.ts).
  */
@@ -38,6 +39,8 @@ export type OfConnKind = 'primary' | 'service';
 const MISS_SEND_LEN_DEFAULT = 128;
 /** Unanswered bytes after which packet-ins and the like are dropped for a slow peer. */
 const ASYNC_BACKLOG_MAX = 1024 * 1024;
+/** Requests that are read while one takes its time. */
+const QUEUE_MAX = 64;
 const OF13 = 4;
 const OF14 = 5;
 /** Bit of the reason 'action', which 1.4 divides further: action_set, group, packet_out. */
@@ -136,6 +139,11 @@ export class OfConn {
       },
     });
     this.connection.codec.onLeftOut = () => leftOut.warn(LEFT_OUT);
+  }
+
+  /** A request of it is being carried out, others wait for that. */
+  get working(): boolean {
+    return this.busy;
   }
 
   get name(): string {
@@ -293,6 +301,8 @@ export class OfConn {
   private enqueue(request: Request): void {
     this.queue.push(request);
     this.work();
+    // Some are read beyond those that wait: echo requests must not wait with them.
+    if (this.queue.length >= QUEUE_MAX) this.connection.socket.pause();
   }
 
   private work(): void {
@@ -302,11 +312,10 @@ export class OfConn {
       const pending = this.handle(request);
       if (pending === null) continue;
       this.busy = true;
-      this.connection.socket.pause();
       pending.finally(() => {
         this.busy = false;
-        this.connection.socket.resume();
         this.work();
+        if (!this.busy) this.connection.socket.resume();
       });
     }
   }

@@ -163,12 +163,17 @@ function sameContent(rule: Rule, mod: FlowMod): boolean {
 }
 
 /**
- * Refreshes, changes or adds the entry.
+ * Refreshes, changes or adds the entry; while a bundle is being committed, that comes afterwards.
  * @returns false when the limit forbids a new one
  * @throws OfpError
  */
 export function performLearning(learning: Learning): boolean {
   const { ofproto, mod } = learning;
+  const { draft } = ofproto;
+  if (draft !== null && !draft.running) {
+    draft.learnLater(learning);
+    return true;
+  }
   const old = findLearned(learning);
   if (old !== null && sameContent(old, mod)) {
     old.modifiedMs = ofproto.clock.now();

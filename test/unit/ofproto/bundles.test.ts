@@ -5,14 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BUNDLE_IDLE_MS } from '../../../src/ofproto/connmgr/bundles.js';
+import type { Ofproto } from '../../../src/ofproto/ofproto.js';
 import { encodeMessage } from '../../../src/openflow/codec/index.js';
 import type { OfMessage } from '../../../src/openflow/messages.js';
 import type { BundleType } from '../../../src/openflow/messages-bundle.js';
 import { formatFlowStats } from '../../../src/openflow/syntax/flow-format.js';
 import { parseFlow, parseFlowStatsRequest } from '../../../src/openflow/syntax/flow-parse.js';
 import { parseGroupMod } from '../../../src/openflow/syntax/group-parse.js';
+import { parseFlowMonitor } from '../../../src/openflow/syntax/monitor-parse.js';
 import { NO_NAMES } from '../../../src/openflow/syntax/names.js';
 import { OfConnection } from '../../../src/openflow/vconn.js';
+import { W_REG0 } from '../../../src/packet/flow-layout.js';
 import { TestSwitch } from './support/bridge.js';
 
 const OF13 = 4;
@@ -21,13 +24,14 @@ const FLAGS = 3;
 
 let dir: string;
 let sw: TestSwitch;
+let br: Ofproto;
 let open: OfConnection[];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tapswitch-bundle-'));
   sw = new TestSwitch(true);
   open = [];
-  const br = sw.bridge('br0');
+  br = sw.bridge('br0');
   for (const name of ['p1', 'p2']) sw.port(br, name);
   br.setFailMode('secure');
   await br.listenMgmt(join(dir, 'br0.mgmt'));
@@ -202,4 +206,84 @@ it('a peer that goes away in the middle leaves the tables alone and others serve
   other.flow('add priority=1,actions=drop');
   expect(await other.control('commit_request')).toBe('commit_reply');
   expect((await other.flows()).length).toBe(3);
+});
+
+describe('a bundle of many messages', () => {
+  const MANY = 9000;
+
+  /** Sends the bundle, and asks for its commit. @returns what is answered, once it is under way */
+  async function commitMany(client: Client): Promise<{ answer: Promise<string> }> {
+    const { flow } = parseFlow('add priority=5,reg0=1,actions=drop', 'file', NO_NAMES);
+    for (let i = 0; i < MANY; i++) {
+      flow.match.flow[W_REG0] = i;
+      client.add(flow);
+    }
+    const answer = client.control('commit_request');
+    while (br.draft === null) await new Promise((resolve) => setImmediate(resolve));
+    return { answer };
+  }
+
+  const activeFlows = async (client: Client): Promise<number> => {
+    const { request } = parseFlowStatsRequest('', true, NO_NAMES);
+    const [reply] = await client.connection.request(request);
+    return reply.type === 'aggregate_stats_reply' ? reply.flows : -1;
+  };
+
+  it('lets others be served, who see nothing of it before the end', async () => {
+    const client = await withFlows();
+    const other = await Client.open();
+    const { answer } = await commitMany(client);
+    // The connection itself answers for its life meanwhile.
+    const alive = client.connection.request({ type: 'echo_request', data: new Uint8Array(0) });
+    expect(await activeFlows(other)).toBe(BEFORE.length);
+    await alive;
+    expect(br.draft).not.toBe(null);
+    expect(await answer).toBe('commit_reply');
+    expect(await activeFlows(other)).toBe(BEFORE.length + MANY);
+  });
+
+  it('has the changes of others, and flow monitors, wait for it', async () => {
+    const client = await withFlows();
+    const other = await Client.open();
+    const { answer } = await commitMany(client);
+    other.connection.send(parseFlow('delete reg0=7', 'file', NO_NAMES).flow);
+    other.connection.send(
+      parseFlow('add priority=5,reg0=8,actions=output:1', 'file', NO_NAMES).flow,
+    );
+    const { msg: monitor } = parseFlowMonitor('reg0=8', NO_NAMES, 1);
+    const [seen] = await other.connection.request(monitor);
+    expect(br.draft).toBe(null);
+    expect(seen).toMatchObject({ entries: [{ actions: [{ type: 'output', port: 1 }] }] });
+    expect(await answer).toBe('commit_reply');
+    expect(await activeFlows(other)).toBe(BEFORE.length + MANY - 1);
+  });
+
+  it('is carried out although its connection ends, and at once for a flush', async () => {
+    const client = await withFlows();
+    const other = await Client.open();
+    const { answer } = await commitMany(client);
+    answer.catch(() => {});
+    client.connection.close();
+    await other.barrier();
+    while (br.draft !== null) await new Promise((resolve) => setImmediate(resolve));
+    expect(await activeFlows(other)).toBe(BEFORE.length + MANY);
+    const again = await commitMany(await Client.open());
+    br.flushFlows();
+    expect(br.draft).toBe(null);
+    expect(await again.answer).toBe('commit_reply');
+    expect(await activeFlows(other)).toBe(0);
+  });
+});
+
+it('a refused bundle that changed a group leaves the entries that use it', async () => {
+  const client = await withFlows();
+  const group = (command: 'add' | 'modify', port: number) =>
+    parseGroupMod(`group_id=1,type=all,bucket=output:${port}`, command, NO_NAMES).msg;
+  client.connection.send(group('add', 1));
+  client.connection.send(parseFlow('add priority=9,actions=group:1', 'file', NO_NAMES).flow);
+  client.add(group('modify', 2));
+  client.flow('add priority=1,actions=group:77');
+  expect(await client.control('commit_request')).toBe('OFPBFC_MSG_FAILED');
+  expect(await client.flows()).toContain('priority=9 actions=group:1');
+  expect(br.groups.get(1)?.buckets[0].actions).toMatchObject([{ port: 1 }]);
 });
