@@ -209,7 +209,7 @@ it('a peer that goes away in the middle leaves the tables alone and others serve
 });
 
 describe('a bundle of many messages', () => {
-  const MANY = 9000;
+  const MANY = 15_000;
 
   /** Sends the bundle, and asks for its commit. @returns what is answered, once it is under way */
   async function commitMany(client: Client): Promise<{ answer: Promise<string> }> {
@@ -250,6 +250,8 @@ describe('a bundle of many messages', () => {
     other.connection.send(
       parseFlow('add priority=5,reg0=8,actions=output:1', 'file', NO_NAMES).flow,
     );
+    expect(await activeFlows(await Client.open())).toBe(BEFORE.length);
+    expect(br.draft).not.toBe(null);
     const { msg: monitor } = parseFlowMonitor('reg0=8', NO_NAMES, 1);
     const [seen] = await other.connection.request(monitor);
     expect(br.draft).toBe(null);
