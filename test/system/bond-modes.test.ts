@@ -5,7 +5,7 @@
  *                                             { vethx == vethy }
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { enabledMembers, flap } from '../support/bond-traffic.js';
+import { enabledMembers, flapWithin } from '../support/bond-traffic.js';
 import { eventually } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
 import type { Switch } from '../support/switch.js';
@@ -63,21 +63,14 @@ async function allEnabled(): Promise<void> {
 const pingPasses = () =>
   eventually('the ping to pass', async () => (await west.ping(EAST, 1)) === 1, 10_000);
 
-/** How often a failover is looked at again that took long to be noticed: others have the CPU. */
-const ATTEMPTS = 3;
-
 async function flapBoth(mode: string): Promise<void> {
   for (const device of ['vetha', 'vethx']) {
     const wire = { namespace: lab.namespace, device };
-    let down = Number.POSITIVE_INFINITY;
+    const pings = { host: west, address: EAST };
     // A ping that is under way when the carrier goes is lost, and one may meet the change.
-    for (let attempt = 0; attempt < ATTEMPTS && down > 3; attempt++) {
-      const cost = await flap(wire, { host: west, address: EAST }, allEnabled);
-      console.log(`${mode}: ${device} down: ${cost.down} lost, up: ${cost.up} lost`);
-      expect(cost.up).toBe(0);
-      down = cost.down;
-    }
+    const { down, up } = await flapWithin(3, `${mode}: ${device}`, wire, pings, allEnabled);
     expect(down).toBeLessThanOrEqual(3);
+    expect(up).toBe(0);
   }
 }
 

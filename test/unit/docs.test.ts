@@ -58,6 +58,16 @@ describe('documents', () => {
     expect(pages.flatMap(deadLinks)).toEqual([]);
   });
 
+  it('are all found from the first one', () => {
+    const found = new Set(['README.md']);
+    for (const path of found) {
+      const links = readSource(path).text.matchAll(/\]\(([^)\s#:]+\.md)/g);
+      for (const [, link] of links) found.add(normalize(join(dirname(path), link)));
+    }
+    const all = filesBelow('docs', ['.md']).map(({ path }) => path);
+    expect(all.filter((path) => !found.has(path))).toEqual([]);
+  });
+
   it('name no script or test that is not there', () => {
     expect(pages.flatMap(missingFiles)).toEqual([]);
   });
