@@ -316,8 +316,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   protected override rawPortStats(portNo: number): DpPortStats {
     const stats = super.rawPortStats(portNo);
-    const more = this.kernel?.cache.portStats(portNo);
-    if (more) for (const [name, n] of Object.entries(more)) stats[name as keyof typeof more] += n;
+    this.kernel?.cache.addPortStats(portNo, stats);
     return stats;
   }
 

@@ -197,6 +197,9 @@ export interface KernelCounters {
   rxBytes: number;
   txPackets: number;
   txBytes: number;
+  /** Of these, what passed beside the interface. */
+  passedPackets?: number;
+  passedBytes?: number;
 }
 
 /** Whether frames of `netdev` pass through workers. */

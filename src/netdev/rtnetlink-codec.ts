@@ -53,6 +53,7 @@ const IFLA_NUM_RX_QUEUES = 32;
 const IFLA_CARRIER = 33;
 const IFLA_CARRIER_CHANGES = 35;
 const IFLA_LINK_NETNSID = 37;
+const IFLA_TARGET_NETNSID = 46;
 const IFLA_INFO_KIND = 1;
 /** NLA_F_NESTED and NLA_F_NET_BYTEORDER stand in the type's upper bits. */
 const NLA_TYPE_MASK = 0x3fff;
@@ -241,6 +242,8 @@ export interface LinkRequest {
   clearFlags?: number;
   mtu?: number;
   address?: Uint8Array;
+  /** The namespace that is asked, by its number in ours. */
+  targetNetnsid?: number;
 }
 
 /** Encodes RTM_GETLINK (of one, or with NLM_F_DUMP of all) and RTM_SETLINK. */
@@ -249,11 +252,14 @@ export function encodeLinkRequest(request: LinkRequest): Uint8Array {
   if (request.name !== undefined) {
     attributes.push([IFLA_IFNAME, Buffer.from(`${request.name}\0`, 'utf8')]);
   }
-  if (request.mtu !== undefined) {
-    const value = new Uint8Array(4);
-    view(value).setUint32(0, request.mtu, LE);
-    attributes.push([IFLA_MTU, value]);
-  }
+  const number = (type: number, value: number | undefined) => {
+    if (value === undefined) return;
+    const bytes = new Uint8Array(4);
+    view(bytes).setInt32(0, value, LE);
+    attributes.push([type, bytes]);
+  };
+  number(IFLA_MTU, request.mtu);
+  number(IFLA_TARGET_NETNSID, request.targetNetnsid);
   if (request.address) attributes.push([IFLA_ADDRESS, request.address]);
 
   let length = NLMSG_HDRLEN + IFINFO_LEN;

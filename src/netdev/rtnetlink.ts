@@ -158,6 +158,20 @@ export class LinkMonitor {
     return this.link(name);
   }
 
+  /** The address of a veth's other end, where that is in another namespace; else null. */
+  peerAddress({ kind, link, linkNetnsid }: Link): Uint8Array | null {
+    if (kind !== 'veth' || linkNetnsid === null || linkNetnsid < 0) return null;
+    try {
+      const target = { ifindex: link, targetNetnsid: linkNetnsid };
+      const [answer] = this.request({ type: RTM_GETLINK, flags: 0, ...target });
+      const peer = answer?.type === RTM_NEWLINK ? decodeLink(answer) : null;
+      return peer && peer.kind === 'veth' && peer.address.length === 6 ? peer.address : null;
+    } catch {
+      // Gone meanwhile, or not for us to know.
+      return null;
+    }
+  }
+
   /** @throws TapswitchError E_NO_DEVICE, E_NO_CAPABILITY */
   setUp(name: string, up: boolean): void {
     const flags = up ? { setFlags: IFF_UP } : { clearFlags: IFF_UP };

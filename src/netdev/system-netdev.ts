@@ -17,6 +17,7 @@ import { type LinuxContext, LinuxNetdev } from './linux-netdev.js';
 import type {
   ClassSockets,
   DatapathQueue,
+  KernelCounters,
   KernelPrograms,
   NetdevStatistics,
   QueuedNetdev,
@@ -66,6 +67,9 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
   private dropFd: number | null = null;
   /** That link carries the kernel cache's program. */
   private programmed = false;
+  /** Frames that the programs pass beside the interface: so far, and until they came. */
+  private counted: (() => KernelCounters) | null = null;
+  private passedBefore = { packets: 0, bytes: 0 };
   private steering: ReceiveSteering | null = null;
   /** Frames that found no room in the rings: the kernel's counter starts anew when read. */
   private ringDrops = 0;
@@ -165,14 +169,20 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     }
     this.queues = [];
     this.programmed = false;
+    this.countBy(null);
     if (!stays) this.letHostIn();
   }
 
-  setKernelPrograms(programs: KernelPrograms | null): void {
+  hostAddress(): Uint8Array | null {
+    return this.present() ? this.context.links.peerAddress(this.link) : null;
+  }
+
+  setKernelPrograms(programs: KernelPrograms | null, counted?: () => KernelCounters): void {
     const { native } = this.context;
     if (programs === null) {
       if (!this.programmed) return;
       this.programmed = false;
+      this.countBy(null);
       for (const queue of this.queues) native.socketFilter(queue.fd, -1);
       // The drop program comes first, so that the host never sees a frame in between.
       const old = this.dropFd;
@@ -185,6 +195,7 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     }
     native.bpfLinkUpdate(this.dropFd, programs.ingress);
     this.programmed = true;
+    this.countBy(counted ?? null);
     for (const queue of this.queues) native.socketFilter(queue.fd, programs.filter);
   }
 
@@ -200,6 +211,9 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     }
     const statistics = super.statistics();
     if (statistics.rx_dropped !== undefined) statistics.rx_dropped += this.ringDrops;
+    const { packets, bytes } = this.passed();
+    if (statistics.tx_packets !== undefined) statistics.tx_packets += packets;
+    if (statistics.tx_bytes !== undefined) statistics.tx_bytes += bytes;
     return statistics;
   }
 
@@ -208,6 +222,18 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     this.letHostIn();
     this.classes.remove();
     if (this.queues.length > 0) this.context.lingering.add(this);
+  }
+
+  private countBy(counted: (() => KernelCounters) | null): void {
+    this.passedBefore = this.passed();
+    this.counted = counted;
+  }
+
+  /** What this interface did not see of what was sent to it. */
+  private passed(): { packets: number; bytes: number } {
+    const { packets, bytes } = this.passedBefore;
+    const { passedPackets = 0, passedBytes = 0 } = this.counted?.() ?? {};
+    return { packets: packets + passedPackets, bytes: bytes + passedBytes };
   }
 
   private deviceQueues(): number {

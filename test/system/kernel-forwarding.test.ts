@@ -88,6 +88,36 @@ describe('with hw-offload', () => {
     expect(line).toMatch(/used:[0-9.]+s/);
   });
 
+  it('counts at the interface what is passed to hosts beside it', async () => {
+    await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
+    const count = async () => {
+      const text = await sw.vsctl('get', 'Interface', 'port2', 'statistics:tx_packets');
+      return Number(text);
+    };
+    const seen = async () => {
+      const text = await lab.namespace.must(['cat', '/sys/class/net/port2/statistics/tx_packets']);
+      return Number(text);
+    };
+    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:stats-update-interval=1000');
+    const [before, seenBefore] = [await count(), await seen()];
+    expect(await west.ping('10.0.0.2', 200, 0.002)).toBe(200);
+    // The way around the interface was taken at all.
+    expect((await seen()) - seenBefore).toBeLessThan(100);
+    await eventually('the row to count them', async () => (await count()) - before >= 200, 12_000);
+  }, 30_000);
+
+  it('follows a host that changes its address', async () => {
+    await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
+    const ip = (...args: string[]) => east.namespace.ip('link', 'set', east.device, ...args);
+    await ip('address', '02:00:00:00:0e:02');
+    await eventually(
+      'pings to the new address',
+      async () => (await west.ping('10.0.0.2', 3)) === 3,
+    );
+    await ip('address', east.mac);
+    await eventually('pings to the old one', async () => (await west.ping('10.0.0.2', 3)) === 3);
+  }, 40_000);
+
   it('shows what the kernel forwards by its type, and how many flows that is', async () => {
     await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
     const dump = (type: string) => sw.appctl('dpctl/dump-flows', '-m', `type=${type}`);

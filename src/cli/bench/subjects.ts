@@ -284,6 +284,7 @@ async function orStop(stop: () => Promise<void>, work: () => Promise<unknown>): 
 
 export const SUBJECTS: readonly SubjectKind[] = [
   ours('tapswitch', 'tapswitch', []),
+  ours('tapswitch-offload', 'tapswitch, hw-offload=true', ['other_config:hw-offload=true']),
   ours('tapswitch-user', 'tapswitch, hw-offload=false', ['other_config:hw-offload=false']),
   ours('tapswitch-poll', 'tapswitch, hw-offload=false, busy-polling', [
     'other_config:hw-offload=false',

@@ -9,7 +9,10 @@ import {
   CLONE_REDIRECT,
   F_INGRESS,
   KTIME_GET_COARSE_NS,
+  PACKET_HOST,
   REDIRECT,
+  REDIRECT_PEER,
+  SKB_CHANGE_TYPE,
   SKB_LEN,
   SKB_MARK,
   SKB_PRIORITY,
@@ -89,7 +92,7 @@ function step(asm: Assembler, i: number): void {
   asm.mov(1, reg(8));
   asm.alu('and', 1, 0xff);
   asm.jumpIf('eq', 1, at.STEP_END, 'drop');
-  asm.jumpIf('le', 1, at.STEP_DELIVER_LAST, to('output'));
+  asm.jumpIf('le', 1, at.STEP_PASS_LAST, to('output'));
   asm.jumpIf('eq', 1, at.STEP_PUSH_VLAN, to('push'));
   asm.jumpIf('eq', 1, at.STEP_POP_VLAN, to('pop'));
   asm.jumpIf('eq', 1, at.STEP_SET_DL_DST, to('dst'));
@@ -112,6 +115,7 @@ function step(asm: Assembler, i: number): void {
   asm.alu('add', 5, at.OFF_PORTS);
   frameLength(asm, 2, to('length'));
   asm.mov(4, 1);
+  asm.jumpIf('eq', 1, at.STEP_PASS_LAST, to('pass'));
   asm.atomicAdd(5, 16, 4);
   asm.atomicAdd(5, 24, 2);
   asm.load(W, 2, 9, at.E_STEPS + 8 * i + 4);
@@ -128,6 +132,18 @@ function step(asm: Assembler, i: number): void {
   asm.mov(1, reg(2));
   asm.mov(2, reg(3));
   asm.call(REDIRECT);
+  asm.exit();
+
+  // No device sends it, none receives it: the host's stack takes it up as its interface's own.
+  asm.label(to('pass'));
+  asm.atomicAdd(5, 32, 4);
+  asm.atomicAdd(5, 40, 2);
+  asm.mov(1, reg(6));
+  asm.mov(2, PACKET_HOST);
+  asm.call(SKB_CHANGE_TYPE);
+  asm.load(W, 1, 9, at.E_STEPS + 8 * i + 4);
+  asm.mov(2, 0);
+  asm.call(REDIRECT_PEER);
   asm.exit();
 
   asm.label(to('push'));

@@ -36,7 +36,13 @@ export interface KernelPortStats {
   rxBytes: number;
   txPackets: number;
   txBytes: number;
+  /** Of these, what no interface saw: passed to the host behind it. */
+  passedPackets: number;
+  passedBytes: number;
 }
+
+/** Those that workers count, too. */
+const COMMON_COUNTERS = ['rxPackets', 'rxBytes', 'txPackets', 'txBytes'] as const;
 
 /** A flow as the table sees it. */
 export interface KernelFlow {
@@ -167,7 +173,9 @@ export class KernelCache {
     const match = kernelKey(flow.masked);
     const input = match && this.ports.get(match.inPort);
     if (!match || !input) return false;
-    const steps = kernelSteps(flow.actions, (port) => this.ports.get(port), match.untagged);
+    const dst = input.tap ? null : destinationOf(match);
+    const portOf = (port: number) => this.ports.get(port);
+    const steps = kernelSteps(flow.actions, portOf, match.untagged, dst);
     const mask = steps && this.mask(match, now);
     if (!steps || !mask) return false;
     match.key[0] = input.ifindex;
@@ -218,14 +226,18 @@ export class KernelCache {
   }
 
   portStats(portNo: number): KernelPortStats {
-    if (portNo >= at.PORTS_MAX) return { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
-    const byte = at.OFF_PORTS + (portNo << at.PORT_SHIFT);
+    const base = at.OFF_PORTS + (portNo << at.PORT_SHIFT);
+    const nth = (i: number) => (portNo < at.PORTS_MAX ? this.counter(base + 8 * i) : 0);
     return {
-      rxPackets: this.counter(byte),
-      rxBytes: this.counter(byte + 8),
-      txPackets: this.counter(byte + 16),
-      txBytes: this.counter(byte + 24),
+      ...{ rxPackets: nth(0), rxBytes: nth(1), txPackets: nth(2) + nth(4) },
+      ...{ txBytes: nth(3) + nth(5), passedPackets: nth(4), passedBytes: nth(5) },
     };
+  }
+
+  /** Adds a port's counters to those of workers. */
+  addPortStats(portNo: number, to: Pick<KernelPortStats, (typeof COMMON_COUNTERS)[number]>): void {
+    const stats = this.portStats(portNo);
+    for (const name of COMMON_COUNTERS) to[name] += stats[name];
   }
 
   drops(reason: number): number {
@@ -301,6 +313,12 @@ export class KernelCache {
     }
     return -1;
   }
+}
+
+/** The destination address that all frames of a flow have, or null. */
+function destinationOf({ key, mask }: KernelKey): Uint8Array | null {
+  if (mask[1] !== -1 || (mask[2] & 0xffff) !== 0xffff) return null;
+  return new Uint8Array(key.slice(1, 3).buffer, 0, 6);
 }
 
 function unavailable(reason: string, cause?: unknown): TapswitchError {

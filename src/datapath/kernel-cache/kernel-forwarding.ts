@@ -30,6 +30,8 @@ const TURN_FLOWS = 2000;
 const ETH_HEADER = 14;
 /** A TAP takes frames of any length. */
 const ANY_LENGTH = 0x7fff_ffff;
+/** Nobody tells of a host that changes its address. */
+const HOSTS_MS = 1000;
 
 /** What it needs of a port's device. */
 export interface KernelDevice {
@@ -40,6 +42,8 @@ export interface KernelDevice {
   onEvent(callback: (event: string) => void): () => void;
   /** @param counted what the kernel forwarded from and to it since it was a port */
   setKernelPrograms(programs: KernelPrograms | null, counted?: () => KernelPortStats): void;
+  /** Address of the host at the other end of a veth, in a namespace of its own; null: none. */
+  hostAddress?(): Uint8Array | null;
   /** CPUs that handle what it receives; null: as before. @throws an Error of the system */
   steerReceive?(cpus: readonly number[] | null): void;
 }
@@ -48,6 +52,7 @@ export interface KernelDevice {
 interface ForwardingPort {
   device: KernelDevice;
   frameMax: number;
+  host: Uint8Array | null;
   /** Ends listening for changes of the device. */
   unsubscribe: () => void;
 }
@@ -68,6 +73,7 @@ export class KernelForwarding {
   /** The flow that the counters of a slot belong to. */
   private readonly seen: InstalledFlow[] = [];
   private timer: NodeJS.Timeout | null = null;
+  private hosts: NodeJS.Timeout | null = null;
   private turning = false;
   private turns = 0;
 
@@ -99,10 +105,11 @@ export class KernelForwarding {
     const unsubscribe = device.onEvent((event) => {
       if (event === 'change') this.deviceChanged(portNo);
     });
-    const port = { device, frameMax: frameMaxOf(device), unsubscribe };
+    const port = { device, frameMax: frameMaxOf(device), host: this.hostOf(device), unsubscribe };
     this.ports.set(portNo, port);
     this.tellPort(portNo, port);
     if (this.cpus !== null) this.steer(port);
+    if (port.host !== null) this.hosts ??= setInterval(() => this.lookAtHosts(), HOSTS_MS).unref();
   }
 
   /**
@@ -175,6 +182,8 @@ export class KernelForwarding {
     this.running = false;
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    if (this.hosts) clearInterval(this.hosts);
+    this.hosts = null;
     this.waiting.clear();
     for (const portNo of [...this.ports.keys()]) this.portDel(portNo);
   }
@@ -189,11 +198,23 @@ export class KernelForwarding {
     this.wait();
   }
 
-  /** Up or down, or another MTU: flows that send to it are looked at again. */
+  /** Passing by the interface is for those who asked for it: captures there do not see it. */
+  private hostOf(device: KernelDevice): Uint8Array | null {
+    return this.quiet ? null : (device.hostAddress?.() ?? null);
+  }
+
+  private lookAtHosts(): void {
+    for (const portNo of [...this.ports.keys()]) this.deviceChanged(portNo);
+  }
+
+  /** Up or down, another MTU or host: flows that send to it are looked at again. */
   private deviceChanged(portNo: number): void {
     const port = this.ports.get(portNo);
-    if (!port || port.frameMax === frameMaxOf(port.device)) return;
-    port.frameMax = frameMaxOf(port.device);
+    if (!port) return;
+    const frameMax = frameMaxOf(port.device);
+    const host = this.hostOf(port.device);
+    if (port.frameMax === frameMax && String(port.host) === String(host)) return;
+    Object.assign(port, { frameMax, host });
     this.cache.portDel(portNo, this.now());
     this.tellPort(portNo, port);
     for (const flow of this.seen) {
@@ -201,16 +222,14 @@ export class KernelForwarding {
     }
   }
 
-  private tellPort(portNo: number, { device, frameMax }: ForwardingPort): void {
+  private tellPort(portNo: number, { device, frameMax, host }: ForwardingPort): void {
     const tap = device.dpifType === 'tap';
-    this.cache.portAdd(portNo, { ifindex: device.ifindex(), tap, frameMax });
+    this.cache.portAdd(portNo, { ifindex: device.ifindex(), tap, frameMax, host });
   }
 
   private countedSince(portNo: number, base: KernelPortStats): KernelPortStats {
     const stats = this.cache.portStats(portNo);
-    for (const name of ['rxPackets', 'rxBytes', 'txPackets', 'txBytes'] as const) {
-      stats[name] -= base[name];
-    }
+    for (const name of Object.keys(stats) as (keyof KernelPortStats)[]) stats[name] -= base[name];
     return stats;
   }
 

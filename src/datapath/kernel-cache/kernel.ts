@@ -8,7 +8,11 @@ export const SKB_VLAN_PUSH = 18;
 export const SKB_VLAN_POP = 19;
 export const REDIRECT = 23;
 export const SKB_LOAD_BYTES = 26;
+export const SKB_CHANGE_TYPE = 32;
+export const REDIRECT_PEER = 155;
 export const KTIME_GET_COARSE_NS = 160;
+/** What a frame is to the host that receives it. */
+export const PACKET_HOST = 0;
 /** Flag of redirects: into the stack, in place of out of the interface. */
 export const F_INGRESS = 1;
 

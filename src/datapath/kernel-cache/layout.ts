@@ -4,7 +4,8 @@
  *     decisions   256 CPUs x 64 bytes: entry number + 1 that the filter chose for the frame at
  *                 hand, the frame's TCP flags
  *     classes     3 x | masks in use, 64 bytes | 16 masks x 16 words |
- *     ports       1024 x 4 doublewords: rx packets, rx bytes, tx packets, tx bytes
+ *     ports       1024 x 8 doublewords: rx packets, rx bytes, tx packets, tx bytes; packets and
+ *                 bytes that were passed to a host beside the interface; - ; -
  *     drops       64 doublewords: packets by drop reason
  *     flows       262,144 x 4 doublewords: packets, bytes, time of the last packet (ns), TCP flags
  *     entries     32,768 x 64 words
@@ -41,7 +42,7 @@ export const MASK_BYTES = KEY_WORDS * 4;
 export const CLASS_BYTES = CLASS_HEAD_BYTES + MASKS_MAX * MASK_BYTES;
 
 export const PORTS_MAX = 1024;
-export const PORT_SHIFT = 5;
+export const PORT_SHIFT = 6;
 export const DROP_REASONS_MAX = 64;
 export const FLOWS_MAX = 1 << 18;
 export const FLOW_SHIFT = 5;
@@ -82,13 +83,15 @@ export const STEP_OUTPUT_LAST = 2;
 export const STEP_DELIVER = 3;
 export const STEP_DELIVER_LAST = 4;
 /** Argument: TPID(16) TCI(16). */
-export const STEP_PUSH_VLAN = 5;
-export const STEP_POP_VLAN = 6;
+/** The same, to the host at the other end of a veth, beside the interface; the last output. */
+export const STEP_PASS_LAST = 5;
+export const STEP_PUSH_VLAN = 6;
+export const STEP_POP_VLAN = 7;
 /** From the entry's MAC addresses. */
-export const STEP_SET_DL_DST = 7;
-export const STEP_SET_DL_SRC = 8;
+export const STEP_SET_DL_DST = 8;
+export const STEP_SET_DL_SRC = 9;
 /** Argument: drop reason. */
-export const STEP_DROP = 9;
+export const STEP_DROP = 10;
 
 /** Multiplier of the hash over tag and key: h = (h ^ word) * M; h ^= h >>> 15. */
 export const HASH_MULTIPLIER = 0x9e3779b1 | 0;

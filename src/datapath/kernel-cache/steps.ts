@@ -12,6 +12,7 @@ import {
   STEP_DROP,
   STEP_OUTPUT,
   STEP_OUTPUT_LAST,
+  STEP_PASS_LAST,
   STEP_POP_VLAN,
   STEP_PUSH_VLAN,
   STEP_SET_DL_DST,
@@ -26,6 +27,8 @@ export interface KernelPort {
   tap: boolean;
   /** The longest frame that it takes, without a tag; 0: none at all. */
   frameMax: number;
+  /** The address of the host behind it that frames may be passed to beside the interface. */
+  host?: Uint8Array | null;
 }
 
 export interface KernelSteps {
@@ -42,11 +45,13 @@ const TAG_BYTES = 4;
 /**
  * @param portOf a port by its datapath number; undefined: the kernel cannot send there
  * @param untagged frames come without a tag
+ * @param dst all frames have this destination address; null: several, or they may not be passed
  */
 export function kernelSteps(
   actions: readonly OdpAction[],
   portOf: (port: number) => KernelPort | undefined,
   untagged = false,
+  dst: Uint8Array | null = null,
 ): KernelSteps | null {
   const steps: KernelSteps = { words: [], macs: new Uint8Array(12), lengthMax: 0x7fffffff };
   let tags = untagged ? 0 : 1;
@@ -71,7 +76,9 @@ export function kernelSteps(
           : last
             ? STEP_OUTPUT_LAST
             : STEP_OUTPUT;
-        steps.words.push(operation | (action.port << 8), port.ifindex);
+        const to = set.dst ? steps.macs.subarray(0, 6) : dst;
+        const pass = last && dst !== null && to !== null && isHost(port, to);
+        steps.words.push((pass ? STEP_PASS_LAST : operation) | (action.port << 8), port.ifindex);
         break;
       }
       case 'push_vlan':
@@ -94,6 +101,11 @@ export function kernelSteps(
     }
   }
   return steps.words.length <= 2 * STEPS_MAX ? steps : null;
+}
+
+/** Whether frames to this address are for the host behind the port, and may be passed to it. */
+function isHost({ host }: KernelPort, address: Uint8Array): boolean {
+  return host?.every((byte, i) => byte === address[i]) ?? false;
 }
 
 /** Whole addresses only, and each once: an entry has room for one of each. */

@@ -134,6 +134,22 @@ describe('kernelSteps', () => {
     ]);
   });
 
+  it('passes a frame to the host that it is for, and to no other', () => {
+    const host = Uint8Array.of(2, 0, 0, 0, 0, 7);
+    const other = Uint8Array.of(2, 0, 0, 0, 0, 8);
+    const behind = { ...ports, 1: { ...ports[1], host } };
+    const words = (dst: Uint8Array | null, ...actions: OdpAction[]) =>
+      kernelSteps(actions, (port) => behind[port as 1], true, dst)?.words;
+    const passed = [layout.STEP_PASS_LAST | (1 << 8), 11];
+    const sent = [layout.STEP_OUTPUT_LAST | (1 << 8), 11];
+    expect(words(host, output(1))).toEqual(passed);
+    expect(words(other, output(1))).toEqual(sent);
+    expect(words(null, output(1))).toEqual(sent);
+    // Flooded: only the last output may give the frame away.
+    expect(words(host, output(1), output(3))?.[0]).toBe(layout.STEP_OUTPUT | (1 << 8));
+    expect(words(host, output(3))).toEqual([layout.STEP_OUTPUT_LAST | (3 << 8), 13]);
+  });
+
   it('counts what no action is there for as a drop of the pipeline', () => {
     expect(steps()).toEqual([layout.STEP_DROP, DropReason.pipeline]);
   });
