@@ -42,6 +42,12 @@ describe('NetdevRegistry', () => {
     expect(devices.get('p1')).toBeNull();
   });
 
+  it.each(['system', 'all'] as const)('opens dummies where no others may be (%s)', (dummy) => {
+    const netdev = registry({ dummy, disableSystem: true }).open('p1', '');
+    expect(netdev.type).toBe('system');
+    expect(hasQueues(netdev)).toBe(false);
+  });
+
   it('numbers the addresses of dummies', () => {
     const devices = registry({ dummy: 'none' });
     const addresses = ['p1', 'p2'].map((name) => devices.open(name, 'dummy').etherAddr()[5]);
