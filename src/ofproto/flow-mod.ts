@@ -122,9 +122,9 @@ function addFlow(ofproto: Ofproto, mod: FlowMod): void {
   checkActions(mod.actions, { table: tableId, ofproto });
   const table = ofproto.tables[tableId];
   const old = table.cls.find(mod.match, mod.priority);
-  if (mod.flags.checkOverlap && table.cls.overlapping(mod.match, mod.priority) !== null) {
-    fail('OFPFMFC_OVERLAP');
-  }
+  // An equal one is replaced, whatever else overlaps: as Open vSwitch does.
+  const checks = mod.flags.checkOverlap && old === null;
+  if (checks && table.cls.overlapping(mod.match, mod.priority) !== null) fail('OFPFMFC_OVERLAP');
   if (old === null && table.cls.size >= table.maxFlows) makeRoom(ofproto, table);
   const rule = new Rule(
     {

@@ -122,7 +122,8 @@ export class ModelledSwitch {
         ...{ command, table, priority, actions: [...actions], match: toMatch(mod.match) },
         newCookie: adds ? cookie : null,
         outPort: outPort === null || !command.startsWith('delete') ? OFPP.NONE : outPort,
-        flags: { ...NO_FLAGS, checkOverlap: adds && checkOverlap },
+        // The model's entries count from zero.
+        flags: { ...NO_FLAGS, checkOverlap: adds && checkOverlap, resetCounts: adds },
       });
       return 'ok';
     } catch (error) {

@@ -109,13 +109,12 @@ export class ModelTables {
   }
 
   private add(mod: ModelFlowMod): boolean {
-    const clash = this.entries.find(
+    const clashes = this.entries.filter(
       (e) => e.table === mod.table && e.priority === mod.priority && overlap(e.match, mod.match),
     );
-    if (mod.checkOverlap && clash !== undefined) return false;
-    this.entries = this.entries.filter(
-      (e) => e.table !== mod.table || e.priority !== mod.priority || !sameMatch(e.match, mod.match),
-    );
+    const same = clashes.find((e) => sameMatch(e.match, mod.match));
+    if (mod.checkOverlap && clashes.length > 0 && same === undefined) return false;
+    this.entries = this.entries.filter((e) => e !== same);
     const { table, priority, match, actions, cookie } = mod;
     this.entries.push({ table, priority, match, actions, cookie, packets: 0 });
     return true;

@@ -128,6 +128,8 @@ describe('flow-mod', () => {
     const flags = { ...NO_FLAGS, checkOverlap: true };
     mod('in_port=1', { priority: 5 });
     expect(() => mod('dl_vlan=1', { priority: 5, flags })).toThrow('OFPFMFC_OVERLAP');
+    // An equal entry is replaced.
+    mod('in_port=1', { priority: 5, flags });
     mod('in_port=2', { priority: 5, flags });
     expect(() => mod('', { table: 254 })).toThrow('OFPBRC_EPERM');
   });
