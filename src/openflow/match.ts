@@ -28,8 +28,26 @@ let flows = new ArrayBuffer(BUFFER_BYTES);
 let masks = new ArrayBuffer(BUFFER_BYTES);
 let used = 0;
 
+/** Matches that were given back. */
+const SPARE_MAX = 64;
+const spare: Match[] = [];
+
+/**
+ * Ends the life of a match that nobody looks at any more: its words are used again. A million
+ * flow-mods need as many matches for a moment, and collecting those costs as much as decoding them.
+ */
+export function giveMatch(match: Match): void {
+  if (spare.length === SPARE_MAX) return;
+  match.tunMetadata = undefined;
+  match.flow.fill(0);
+  match.mask.fill(0);
+  spare.push(match);
+}
+
 /** A match that every packet satisfies. */
 export function matchAny(): Match {
+  const given = spare.pop();
+  if (given !== undefined) return given;
   if (used === BUFFER_BYTES) {
     flows = new ArrayBuffer(BUFFER_BYTES);
     masks = new ArrayBuffer(BUFFER_BYTES);

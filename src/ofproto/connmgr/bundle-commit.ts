@@ -17,6 +17,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CodecOptions, decodeMessage } from '../../openflow/codec/index.js';
 import { type OfErrorName, OfpError } from '../../openflow/errors.js';
+import { giveMatch } from '../../openflow/match.js';
 import type { FlowMod, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { GroupMod } from '../../openflow/messages-groups.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
@@ -200,6 +201,7 @@ export class BundleCommit {
     else if (msg.type === 'group_mod') this.groupsBefore ??= ofproto.groups.snapshot();
     const done = handlers.execute(conn, msg, xid);
     if (done !== null) this.forwarded.push(done);
+    if (msg.type === 'flow_mod') giveMatch(msg.match);
   }
 
   /** One that may be about many entries. */

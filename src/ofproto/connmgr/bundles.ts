@@ -12,6 +12,7 @@
  */
 import { type CodecOptions, decodeMessage } from '../../openflow/codec/index.js';
 import { fail, type OfErrorName } from '../../openflow/errors.js';
+import { giveMatch } from '../../openflow/match.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import {
   BUNDLABLE,
@@ -156,6 +157,7 @@ export class Bundles {
     this.bytes += add.frame.length;
     bundle.frames.add(add.frame);
     bundle.kind = kindOf(msg as Bundlable, bundle.kind);
+    if (msg.type === 'flow_mod') giveMatch(msg.match);
   }
 
   /** @throws OFPBFC_MSG_FAILED after the error for the message that was refused has been sent */

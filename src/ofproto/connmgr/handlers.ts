@@ -7,6 +7,7 @@
 
 import { OFPP } from '../../openflow/actions.js';
 import { fail } from '../../openflow/errors.js';
+import { giveMatch } from '../../openflow/match.js';
 import type { FlowMod, OfMessage, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { BundleControl } from '../../openflow/messages-bundle.js';
 import type { RoleMessage, SwitchConfig } from '../../openflow/messages-control.js';
@@ -115,6 +116,10 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       setConfig(conn, msg);
       return null;
     case 'flow_mod':
+      rejectSecondary(conn);
+      executeBundled(conn, msg, xid);
+      giveMatch(msg.match);
+      return null;
     case 'port_mod':
       rejectSecondary(conn);
       executeBundled(conn, msg, xid);

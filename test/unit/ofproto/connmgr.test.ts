@@ -174,7 +174,10 @@ describe('OpenFlow service', () => {
     expect(await refused(flowMod({ actions: [group] }))).toBe('OFPBAC_BAD_OUT_GROUP');
     const goto: OfAction = { type: 'goto_table', table: 0 };
     expect(await refused(flowMod({ actions: [goto] }))).toBe('OFPBIC_BAD_TABLE_ID');
-    const overlap = flowMod({ priority: 0, flags: { ...NO_FLAGS, checkOverlap: true } });
+    const match = matchAny();
+    match.flow[W_IN_PORT] = 1;
+    match.mask[W_IN_PORT] = -1;
+    const overlap = flowMod({ match, priority: 0, flags: { ...NO_FLAGS, checkOverlap: true } });
     expect(await refused(overlap)).toBe('OFPFMFC_OVERLAP');
     expect((await flows()).length).toBe(1);
   });
