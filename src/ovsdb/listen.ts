@@ -5,10 +5,10 @@
  */
 import * as fs from 'node:fs';
 import * as net from 'node:net';
-import * as path from 'node:path';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
+import { connectUnix, listenUnix as listenAt } from '../common/unix-path.js';
 import { requireFiles, secureContextOptions, type TlsFiles, trustsAnybody } from './tls.js';
 
 const log = getLogger('stream_ssl');
@@ -19,33 +19,24 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** The longest path of a unix socket, bytes. */
-const UNIX_PATH_BYTES_MAX = 107;
-
 /** Listens on a unix socket that its owner and group may use. */
 export async function listenUnix(
   name: string,
   onSocket: (socket: net.Socket) => void,
 ): Promise<Listener> {
-  const directory = openIfTooLong(name);
-  try {
-    const address = directory === null ? name : shortPath(directory, name);
-    await removeStale(name, address);
-    const server = await listen({ path: address }, name, onSocket);
-    fs.chmodSync(name, 0o770);
-    const { ino } = fs.statSync(name);
-    return {
-      port: 0,
-      async close() {
-        // Another server may have taken the name since.
-        const mine = fs.statSync(name, { throwIfNoEntry: false })?.ino === ino;
-        if (mine) fs.rmSync(name, { force: true });
-        await closeServer(server);
-      },
-    };
-  } finally {
-    if (directory !== null) fs.closeSync(directory);
-  }
+  await removeStale(name);
+  const server = await listen(name, onSocket, (made) => listenAt(made, name));
+  fs.chmodSync(name, 0o770);
+  const { ino } = fs.statSync(name);
+  return {
+    port: 0,
+    async close() {
+      // Another server may have taken the name since.
+      const mine = fs.statSync(name, { throwIfNoEntry: false })?.ino === ino;
+      if (mine) fs.rmSync(name, { force: true });
+      await closeServer(server);
+    },
+  };
 }
 
 /** Listens on a TCP port. */
@@ -54,10 +45,14 @@ export async function listenTcp(
   port: number,
   onSocket: (socket: net.Socket) => void,
 ): Promise<Listener> {
-  const server = await listen({ host, port }, `${host}:${port}`, (socket) => {
-    socket.setNoDelay(true);
-    onSocket(socket);
-  });
+  const server = await listen(
+    `${host}:${port}`,
+    (socket) => {
+      socket.setNoDelay(true);
+      onSocket(socket);
+    },
+    (made) => made.listen({ host, port }),
+  );
   const bound = server.address() as net.AddressInfo;
   return { port: bound.port, close: () => closeServer(server) };
 }
@@ -131,14 +126,19 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 function listen(
-  options: net.ListenOptions,
   name: string,
   onSocket: (socket: net.Socket) => void,
+  begin: (server: net.Server) => void,
 ): Promise<net.Server> {
   const server = net.createServer(onSocket);
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(listenError(name, error)));
-    server.listen(options, () => resolve(server));
+    server.once('listening', () => resolve(server));
+    try {
+      begin(server);
+    } catch (error) {
+      reject(listenError(name, error));
+    }
   });
 }
 
@@ -147,11 +147,11 @@ function closeServer(server: net.Server): Promise<void> {
 }
 
 /** Removes a socket that nobody listens on. */
-async function removeStale(name: string, address: string): Promise<void> {
+async function removeStale(name: string): Promise<void> {
   const stat = fs.lstatSync(name, { throwIfNoEntry: false });
   if (!stat) return;
   if (!stat.isSocket()) throw listenError(name, new Error('file exists and is not a socket'));
-  if (await answers(address)) {
+  if (await answers(name)) {
     throw new TapswitchError(
       'E_SOCKET_IN_USE',
       `another process listens on ${name}`,
@@ -161,30 +161,15 @@ async function removeStale(name: string, address: string): Promise<void> {
   fs.rmSync(name, { force: true });
 }
 
-function answers(address: string): Promise<boolean> {
+function answers(name: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect({ path: address });
+    const socket = connectUnix(name);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-/** A descriptor of the directory of a name that is too long for a socket address, else null. */
-function openIfTooLong(name: string): number | null {
-  if (Buffer.byteLength(name) <= UNIX_PATH_BYTES_MAX) return null;
-  try {
-    return fs.openSync(path.dirname(name), 'r');
-  } catch (error) {
-    throw listenError(name, error);
-  }
-}
-
-/** The same file by a name that is short enough, while the descriptor is open. */
-function shortPath(directory: number, name: string): string {
-  return `/proc/self/fd/${directory}/${path.basename(name)}`;
 }
 
 function listenError(name: string, error: unknown): TapswitchError {

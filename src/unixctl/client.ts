@@ -4,10 +4,10 @@
  * Not for: command lines (src/cli/appctl), or serving (server.ts).
  */
 import { readFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import { JsonRpcConnection, JsonRpcReplyError } from '../common/jsonrpc.js';
+import { connectUnix } from '../common/unix-path.js';
 
 /** What a command answered. */
 export interface UnixctlAnswer {
@@ -52,7 +52,7 @@ export class UnixctlClient {
    */
   static connect(path: string, name = path): Promise<UnixctlClient> {
     return new Promise((resolve, reject) => {
-      const socket: Socket = connect(path);
+      const socket = connectUnix(path);
       socket.once('error', (cause) => {
         const message = `cannot connect to "${path}" (${strerror(cause)})`;
         const hint = 'is the daemon running, and OVS_RUNDIR the same for both?';

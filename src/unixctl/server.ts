@@ -12,11 +12,12 @@
  * Not for: what the commands do (each layer registers its own), or asking (client.ts).
  */
 import { unlinkSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { errorMessage, TapswitchError } from '../common/errors.js';
 import type { JsonValue } from '../common/json.js';
 import { JsonRpcConnection } from '../common/jsonrpc.js';
 import { getLogger } from '../common/log.js';
+import { connectUnix, listenUnix } from '../common/unix-path.js';
 
 /** What a handler throws to answer with an error of its own wording. */
 export class UnixctlError extends Error {
@@ -304,7 +305,7 @@ function answerFailure(command: UnixctlCommand, error: unknown): void {
 /** Whether somebody answers at the unix socket `path`. */
 export function isServed(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(path);
+    const probe = connectUnix(path);
     const finish = (served: boolean): void => {
       probe.destroy();
       resolve(served);
@@ -334,7 +335,9 @@ function listenOn(server: Server, path: string): Promise<void> {
     // The file appears during this call, so the mask need not stay for longer.
     const before = process.umask(SOCKET_UMASK);
     try {
-      server.listen(path);
+      listenUnix(server, path);
+    } catch (error) {
+      reject(listenError(path, error));
     } finally {
       process.umask(before);
     }
@@ -345,7 +348,7 @@ function listenError(path: string, cause: unknown): TapswitchError {
   return new TapswitchError(
     'E_UNIXCTL_LISTEN',
     `${path}: could not initialize control socket (${errorMessage(cause)})`,
-    'check that the directory exists, is writable, and that the path has at most 107 bytes',
+    'check that the directory exists and is writable',
     { cause },
   );
 }

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { getLogger } from '../../common/log.js';
 import { checkHostNames, secureContextOptions } from '../../common/tls.js';
+import { connectUnix } from '../../common/unix-path.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { OfMessage, PortDesc } from '../../openflow/messages.js';
 import { P, protocolOfVersion } from '../../openflow/protocols.js';
@@ -327,7 +328,7 @@ const MAX_PORTS_IN_FEATURES = Math.floor((0xffff - 32) / 48);
 /** A connected socket. */
 function dial(target: { path: string } | { host: string; port: number }): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(target);
+    const socket = 'path' in target ? connectUnix(target.path) : connect(target);
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.off('error', reject);

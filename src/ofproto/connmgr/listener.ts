@@ -11,6 +11,7 @@ import {
   type TlsFiles,
   trustsAnybody,
 } from '../../common/tls.js';
+import { listenUnix } from '../../common/unix-path.js';
 import { OF_PORT, tlsErrorText } from './stream.js';
 
 const log = getLogger('stream_ssl');
@@ -49,8 +50,9 @@ export class OfListener {
         resolve();
       };
       const host = ip?.[2]?.replace(/^\[|\]$/g, '') ?? '0.0.0.0';
-      if (path !== undefined) server.listen(path, done);
-      else server.listen(ip?.[1] === undefined ? OF_PORT : Number(ip[1]), host, done);
+      server.once('listening', done);
+      if (path !== undefined) listenUnix(server, path);
+      else server.listen(ip?.[1] === undefined ? OF_PORT : Number(ip[1]), host);
     });
   }
 

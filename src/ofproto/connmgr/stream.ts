@@ -16,6 +16,7 @@ import {
   type TlsFiles,
   trustsAnybody,
 } from '../../common/tls.js';
+import { connectUnix } from '../../common/unix-path.js';
 
 const log = getLogger('stream_ssl');
 
@@ -46,7 +47,7 @@ export function openStream(
 ): { socket: Socket; ready: 'connect' | 'secureConnect' } {
   const to = parseTarget(target);
   if (to === null) throw new Error('Address family not supported by protocol');
-  if ('path' in to) return { socket: connect(to), ready: 'connect' };
+  if ('path' in to) return { socket: connectUnix(to.path), ready: 'connect' };
   const { host, port } = to;
   if (!to.tls) return { socket: connect({ host, port, noDelay: true }), ready: 'connect' };
   requireFiles(files);

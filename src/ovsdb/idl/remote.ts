@@ -8,6 +8,7 @@
 import { connect as connectNet, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { TapswitchError } from '../../common/errors.js';
+import { connectUnix } from '../../common/unix-path.js';
 import { type Listener, listenTcp, listenTls, listenUnix } from '../listen.js';
 import {
   checkHostNames,
@@ -38,7 +39,7 @@ function open(remote: string, tls: TlsFiles): Socket {
   const target = remote.slice(colon + 1);
   switch (remote.slice(0, Math.max(colon, 0))) {
     case 'unix':
-      return connectNet({ path: target });
+      return connectUnix(target);
     case 'tcp':
       return connectNet({ ...hostAndPort(target), noDelay: true });
     case 'ssl':

@@ -4,9 +4,10 @@
  * Not for: flow syntax, or what replies mean (../topics, ../rows).
  */
 import { existsSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
+import { connectUnix } from '../../common/unix-path.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import { OfConnection, type Reply } from '../../openflow/vconn.js';
 
@@ -157,7 +158,7 @@ export class OpenFlowSockets {
 
 function dialSocket(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path);
+    const socket = connectUnix(path);
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.off('error', reject);
