@@ -61,7 +61,8 @@ export type OfAction =
       /** For 'load': which bits. */
       sub?: SubField;
     }
-  | { type: 'move'; src: SubField; dst: SubField }
+  /** `onf`: said by ONF's extension of OpenFlow 1.3. */
+  | { type: 'move'; src: SubField; dst: SubField; onf?: true }
   | { type: 'stack_push' | 'stack_pop'; sub: SubField }
   | { type: 'push_vlan'; ethType: number }
   | { type: 'strip_vlan'; form: 'strip' | 'pop' }
@@ -97,12 +98,21 @@ export type OfAction =
     }
   | { type: 'nat'; nat: NatSpec }
   | { type: 'delete_field'; field: string }
+  /** Packet types: namespace(16) type(16). */
+  | { type: 'encap'; packetType: number; headerSize: number; properties: EncapProperty[] }
+  | { type: 'decap'; packetType: number }
+  | { type: 'dec_nsh_ttl' }
   | { type: 'ct_clear' }
   /** Instructions, in the order in which OpenFlow executes them. */
   | { type: 'clear_actions' }
   | { type: 'write_actions'; actions: OfAction[] }
   | { type: 'write_metadata'; metadata: bigint; mask: bigint }
   | { type: 'goto_table'; table: number };
+
+/** What a header of NSH is to have. */
+export type EncapProperty =
+  | { type: 'md_type'; mdType: number }
+  | { type: 'tlv'; tlvClass: number; tlvType: number; value: Uint8Array };
 
 export interface BundleSpec {
   fields: string;

@@ -17,6 +17,9 @@ export interface CheckResult {
   error?: OfErrorName;
 }
 
+/** A packet type that nothing requires. */
+const UNKNOWN_PACKET_TYPE = 0xffff;
+
 const MISMATCH = 'OFPBAC_MATCH_INCONSISTENT';
 
 /** Reserved ports that packets can be sent to. */
@@ -189,12 +192,22 @@ class Checker {
         return this.nested(a.actions, false);
       case 'meter':
         return a.meter === 0 || a.meter > 0xffff0000 ? 'OFPMMFC_INVALID_METER' : undefined;
+      case 'delete_field':
+        return mustField(a.field).option === undefined ? 'OFPBAC_BAD_ARGUMENT' : undefined;
       case 'goto_table':
         return this.table !== 255 && a.table <= this.table ? 'OFPBIC_BAD_TABLE_ID' : undefined;
       default:
         this.header(a);
         return undefined;
     }
+  }
+
+  /** What Ethernet carries is known; what another header carries is not, until it is gone. */
+  private decap(): void {
+    const { flow } = this.match;
+    const known = flow[L.W_PACKET_TYPE] === 0;
+    flow[L.W_PACKET_TYPE] = known ? (1 << 16) | this.dlType : UNKNOWN_PACKET_TYPE;
+    if (!known) this.setDlType(0xffff);
   }
 
   /** Actions that change which headers a packet has. */
@@ -227,6 +240,17 @@ class Checker {
         return;
       case 'fin_timeout':
         this.need(this.proto === 6);
+        return;
+      case 'encap':
+        flow[L.W_PACKET_TYPE] = a.packetType;
+        if (a.packetType >>> 16 === 1) this.setDlType(a.packetType & 0xffff);
+        if (!this.isIp) flow[L.W_NW] &= 0x00ffffff;
+        return;
+      case 'decap':
+        this.decap();
+        return;
+      case 'dec_nsh_ttl':
+        this.need(this.dlType === L.ETH_TYPE_NSH);
         return;
       default:
     }

@@ -152,6 +152,15 @@ const ACTIONS = [
   ...['learn(eth_type=0x800,nw_src=1.2.3.4,load:5->reg1[0..3],send_flow_rem,delete_learned)'],
   ...['learn(limit=5,result_dst=reg2[3],load:reg1[]->reg2[],NXM_OF_VLAN_TCI[0..11])', 'learn(x=1)'],
   ...['learn(fin_idle_timeout=1,fin_hard_timeout=2,reg1[0..3]=9)', 'learn(eth_dst=eth_type)'],
+  ...['encap(ethernet)', 'encap(nsh)', 'encap(nsh(md_type=1))', 'encap(mpls)', 'encap(mpls_mc)'],
+  ...['encap(nsh(md_type=2,tlv(0x1000,10,0x12345678),tlv(0x2000,20,0xfedcba9876543210)))'],
+  ...['encap()', 'encap(gre)', 'encap(nsh(md_type=3))', 'encap(nsh(x=1))', 'encap(nsh(md_type))'],
+  ...['encap(nsh(tlv(1,2,3)))', 'encap(mpls(md_type=1))', 'encap(nsh),set_field:5->nsh_si'],
+  ...['encap(nsh),encap(ethernet),output:1', 'decap()', 'decap', 'decap(packet_type(ns=0,type=0))'],
+  ...['decap(packet_type(ns=1,type=0x894f))', 'decap(packet_type(ns=5,type=0))', 'decap(x=1)'],
+  ...['decap(packet_type(type=1))', 'decap(packet_type(ns=1))', 'decap(),set_field:5->nsh_si'],
+  ...['dec_nsh_ttl', 'encap(nsh),dec_nsh_ttl', 'delete_field:tun_metadata10', 'delete_field:reg0'],
+  ...['delete_field:nosuch', 'decap(),decap(),output:1'],
   ...['learn(result_dst=reg2[3..4])', 'learn(load:0x1ff->reg1[0..7])', 'learn(load:1)'],
 ];
 

@@ -7,7 +7,7 @@ import { fieldHeader, mustField, portFrom16, portTo16 } from '../../packet/field
 import { bigintToBytes } from '../../packet/fields-subfield.js';
 import type { BundleSpec, MultipathSpec, OfAction, SampleSpec, SubField } from '../actions.js';
 import { OFPP } from '../actions.js';
-import { fail } from '../errors.js';
+import { fail, ONF_VENDOR_ID } from '../errors.js';
 import {
   type ActionRow,
   checkSource,
@@ -157,7 +157,7 @@ function regMove(r: Reader): OfAction {
   return { type: 'move', src, dst };
 }
 
-function copyField(r: Reader): OfAction {
+function copyField(r: Reader): Extract<OfAction, { type: 'move' }> {
   const nBits = r.u16();
   const srcOfs = r.u16();
   const dstOfs = r.u16();
@@ -269,6 +269,10 @@ export const NICIRA_ROWS: readonly ActionRow[] = [
     },
   ]),
   { kind: 'of', min: 6, max: 6, number: 28, length: 20, open: true, decode: copyField },
+  {
+    ...{ kind: 'onf', min: 4, max: 5, number: 3200, length: 24, open: true },
+    decode: (r) => ({ ...copyField(r.skip(2)), onf: true }),
+  },
 ];
 
 function tunnel(id: bigint, form: 'set_tunnel' | 'set_tunnel64'): OfAction {
@@ -368,12 +372,17 @@ export const NICIRA_ENCODERS: { [T in OfAction['type']]?: Encoder<T> } = {
   },
   move(w, a, ctx) {
     const start = w.length;
-    if (ctx.version >= 6) w.u16(28).u16(0).u16(a.src.nBits).u16(a.src.ofs).u16(a.dst.ofs).zeros(2);
+    const onf = a.onf === true && ctx.version === 4;
+    if (onf) {
+      w.u16(0xffff).u16(0).u32(ONF_VENDOR_ID).u16(3200).zeros(2);
+      w.u16(a.src.nBits).u16(a.src.ofs).u16(a.dst.ofs).zeros(2);
+    } else if (ctx.version >= 6)
+      w.u16(28).u16(0).u16(a.src.nBits).u16(a.src.ofs).u16(a.dst.ofs).zeros(2);
     else {
       openNx(w, 6);
       w.u16(a.src.nBits).u16(a.src.ofs).u16(a.dst.ofs);
     }
-    const version = ctx.version >= 6 ? ctx.version : 1;
+    const version = ctx.version >= 6 || onf ? ctx.version : 1;
     putFieldHeader(w, mustField(a.src.field), version);
     putFieldHeader(w, mustField(a.dst.field), version);
     close(w, start);

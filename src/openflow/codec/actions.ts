@@ -19,6 +19,7 @@ import {
   type Encoder,
   openNx,
 } from './action-context.js';
+import { ENCAP_ENCODERS, ENCAP_ROWS } from './actions-encap.js';
 import { encodeLearn, LEARN_ROWS } from './actions-learn.js';
 import { NESTED_ENCODERS, NESTED_ROWS } from './actions-nested.js';
 import { NICIRA_ENCODERS, NICIRA_ROWS } from './actions-nicira.js';
@@ -36,6 +37,7 @@ const ROWS: readonly ActionRow[] = [
   ...NICIRA_ROWS,
   ...LEARN_ROWS,
   ...NESTED_ROWS,
+  ...ENCAP_ROWS,
 ];
 
 const rowByKey = new Map<string, ActionRow>();
@@ -124,6 +126,7 @@ const ENCODERS: { [T in OfAction['type']]?: Encoder<T> } = {
   ...STANDARD_ENCODERS,
   ...NICIRA_ENCODERS,
   ...NESTED_ENCODERS,
+  ...ENCAP_ENCODERS,
   set_field: encodeSetField,
   learn: encodeLearn,
   // OpenFlow 1.0 has no instructions; these two are said as actions there.

@@ -17,6 +17,7 @@ import type {
 } from '../actions.js';
 import { OFPP } from '../actions.js';
 import { maskRuns } from '../codec/actions-set.js';
+import { formatDecap, formatEncap } from './encap.js';
 import { DEFAULT_PRIORITY } from './match-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES, portNames } from './names.js';
 
@@ -320,6 +321,10 @@ function formatOther(a: OfAction, names: Names): string {
       return formatNat(a.nat);
     case 'delete_field':
       return `delete_field:${a.field}`;
+    case 'encap':
+      return formatEncap(a);
+    case 'decap':
+      return formatDecap(a);
     case 'write_actions':
       return `write_actions(${formatActions(a.actions, names)})`;
     case 'write_metadata': {

@@ -22,6 +22,7 @@ import {
   parseNat,
   parseSample,
 } from './action-parse-args.js';
+import { parseDecap, parseEncap } from './encap.js';
 import { parseLearn, parseMoveArgs } from './learn-parse.js';
 import { exactProtocols } from './match-parse.js';
 import { type Names, parsePort, parseTable, portNames } from './names.js';
@@ -303,6 +304,12 @@ const transportPort =
 
 const ttl = byteField('nw_ttl', 'TTL', 0xff, 'TTL');
 
+function parseDeleteField(arg: string): OfAction {
+  const field = fieldByName(arg);
+  if (field === undefined) syntaxError(`unknown field \`${arg}'`);
+  return { type: 'delete_field', field: field.name };
+}
+
 const PARSERS: Record<string, Parser> = {
   output: parseOutput,
   group: (arg) => ({ type: 'group', group: parseU32(arg) }),
@@ -359,6 +366,13 @@ const PARSERS: Record<string, Parser> = {
   nat: (arg) => parseNat(arg),
   clone: (arg, ctx) => ({ type: 'clone', actions: nested('clone', ctx)(arg) }),
   check_pkt_larger: parseCheckPktLarger,
+  encap(arg, ctx) {
+    ctx.usable &= P_OF13_UP;
+    return parseEncap(arg);
+  },
+  decap: parseDecap,
+  dec_nsh_ttl: () => ({ type: 'dec_nsh_ttl' }),
+  delete_field: parseDeleteField,
   meter: parseMeter,
   clear_actions: () => ({ type: 'clear_actions' }),
   write_actions: (arg, ctx) => ({
