@@ -63,10 +63,14 @@ export class RateLimitedLogger {
     this.log('dbg', message);
   }
 
+  /** False when there is nobody to tell, or too much was told. Else one message may be logged. */
+  take(level: LimitedLevel): boolean {
+    if (!this.logger.enabled(level)) return false;
+    return unlimited.has(this.logger) || this.withdraw(level);
+  }
+
   private log(level: LimitedLevel, message: string | (() => string)): void {
-    if (!this.logger.enabled(level)) return;
-    if (!unlimited.has(this.logger) && !this.withdraw(level)) return;
-    this.logger[level](typeof message === 'string' ? message : message());
+    if (this.take(level)) this.logger[level](typeof message === 'string' ? message : message());
   }
 
   private withdraw(level: LimitedLevel): boolean {

@@ -159,6 +159,8 @@ export interface LearnSpec {
   finIdle: number;
   finHard: number;
   limit: number;
+  /** Said in the newer form, which also has a limit, although it has none. */
+  second?: true;
   resultDst?: SubField;
   sendFlowRem: boolean;
   deleteLearned: boolean;

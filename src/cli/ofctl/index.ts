@@ -10,6 +10,7 @@
  * The flow syntax itself is src/openflow/syntax. Not for: databases (vsctl) or a running daemon
  * (appctl).
  */
+import { WarpClock } from '../../common/clock.js';
 import { logCodecWarnings } from '../../openflow/codec/warnings.js';
 import { OfpError } from '../../openflow/errors.js';
 import { STATUS_TIMEOUT, TimeoutError, within } from '../appctl/timeout.js';
@@ -66,7 +67,7 @@ async function runOptions(options: OfctlOptions, io: CliIo): Promise<number> {
     return 0;
   }
   const stopLogging = startLogging(options.log, io);
-  logCodecWarnings(null);
+  logCodecWarnings(new WarpClock());
   const session = new Session(options, io, stopLogging);
   try {
     await within(options.timeoutMs, runCommand(session));

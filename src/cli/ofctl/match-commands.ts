@@ -5,6 +5,7 @@
 import { Reader, Writer } from '../../openflow/codec/buffer.js';
 import { getMatch10, putMatch10 } from '../../openflow/codec/match10.js';
 import { getAnyMatch, putAnyMatch } from '../../openflow/codec/match11.js';
+import { normalizeAndTell } from '../../openflow/codec/normalize-note.js';
 import {
   type DecodedMatch,
   getNxMatch,
@@ -14,7 +15,6 @@ import {
 } from '../../openflow/codec/oxm.js';
 import { OfpError } from '../../openflow/errors.js';
 import { type Match, matchAny } from '../../openflow/match.js';
-import { normalizeMatch } from '../../openflow/normalize.js';
 import { parseFlow } from '../../openflow/syntax/flow-parse.js';
 import { formatMatch } from '../../openflow/syntax/match-format.js';
 import { NO_NAMES } from '../../openflow/syntax/names.js';
@@ -130,7 +130,7 @@ export async function parseMatch10(s: Session): Promise<void> {
     s.print(`${formatMatch(match)}\n`);
     const out = encode10(match);
     s.print(differences(expected, out));
-    normalizeMatch(match);
+    normalizeAndTell(match);
     s.print(`${differences(out, encode10(match), 'normal: ')}\n`);
   }
 }

@@ -7,6 +7,7 @@ import type { OfAction, SubField } from '../actions.js';
 import { fail, NX_VENDOR_ID } from '../errors.js';
 import type { Match } from '../match.js';
 import type { Reader, Writer } from './buffer.js';
+import { codecWarning } from './warnings.js';
 
 export interface ActionContext {
   version: number;
@@ -84,7 +85,10 @@ export function checkSource(sub: SubField): SubField {
 /** Checks a run of bits that an action writes. */
 export function checkTarget(sub: SubField): SubField {
   checkSource(sub);
-  if (!mustField(sub.field).writable) fail('OFPBAC_BAD_SET_ARGUMENT', `${sub.field} is read-only`);
+  if (!mustField(sub.field).writable) {
+    codecWarning('meta_flow', () => `destination field ${sub.field} is not writable`);
+    fail('OFPBAC_BAD_SET_ARGUMENT', `${sub.field} is read-only`);
+  }
   return sub;
 }
 

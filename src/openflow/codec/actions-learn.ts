@@ -72,6 +72,7 @@ function getLearn(r: Reader, second: boolean): LearnSpec {
   learn.writeResult = (flags & F_WRITE_RESULT) !== 0;
   if (second) {
     learn.limit = r.u32();
+    if (learn.limit === 0) learn.second = true;
     const ofs = r.u16();
     r.zeros(2, 'NXBAC_MUST_BE_ZERO');
     if (learn.writeResult) {
@@ -126,7 +127,7 @@ function putSpec(w: Writer, spec: LearnFlowSpec): void {
 }
 
 export const encodeLearn: Encoder<'learn'> = (w, { learn }) => {
-  const second = learn.limit !== 0 || learn.writeResult;
+  const second = learn.second === true || learn.limit !== 0 || learn.writeResult;
   const start = openNx(w, second ? 45 : 16);
   w.u16(learn.idleTimeout).u16(learn.hardTimeout).u16(learn.priority).u64(learn.cookie);
   w.u16(

@@ -17,6 +17,7 @@ import {
 } from './action-context.js';
 import type { Reader } from './buffer.js';
 import { getFieldHeader, putFieldHeader } from './oxm.js';
+import { codecComplaint } from './warnings.js';
 
 const CT_COMMIT = 1;
 const CT_FORCE = 2;
@@ -41,7 +42,10 @@ const RANGE = {
 function getNested(r: Reader, ctx: ActionContext, owner: ActionOwner | null): OfAction[] {
   const actions = ctx.getActions(r, r.left, { ...ctx, depth: ctx.depth + 1 });
   const wrong = verifyActions(actions, false, owner);
-  if (wrong !== undefined) fail(wrong.error, wrong.message);
+  if (wrong !== undefined) {
+    codecComplaint('ofp_actions', () => wrong.message);
+    fail(wrong.error, wrong.message);
+  }
   return actions;
 }
 

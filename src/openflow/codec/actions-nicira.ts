@@ -21,7 +21,7 @@ import {
 import { encodeSetField, setWhole } from './actions-set.js';
 import type { Reader, Writer } from './buffer.js';
 import { getFieldHeader, putFieldHeader } from './oxm.js';
-import { getProperty, putProperty } from './props.js';
+import { getProperty, putProperty, putProperty16 } from './props.js';
 
 export const HASH_FIELDS = [
   'eth_src',
@@ -268,7 +268,7 @@ export const NICIRA_ROWS: readonly ActionRow[] = [
       },
     },
   ]),
-  { kind: 'of', min: 6, max: 6, number: 28, length: 20, open: true, decode: copyField },
+  { kind: 'of', min: 6, max: 6, number: 28, length: 16, open: true, decode: copyField },
   {
     ...{ kind: 'onf', min: 4, max: 5, number: 3200, length: 24, open: true },
     decode: (r) => ({ ...copyField(r.skip(2)), onf: true }),
@@ -320,8 +320,8 @@ function putController(w: Writer, a: Extract<OfAction, { type: 'controller' }>):
   }
   const start = openNx(w, 37);
   w.zeros(6);
-  if (a.maxLen !== 0xffff) putProperty(w, 0, (p) => p.u16(a.maxLen));
-  if (a.controllerId !== 0) putProperty(w, 1, (p) => p.u16(a.controllerId));
+  if (a.maxLen !== 0xffff) putProperty16(w, 0, a.maxLen);
+  if (a.controllerId !== 0) putProperty16(w, 1, a.controllerId);
   if (a.reason !== 1) putProperty(w, 2, (p) => p.u8(a.reason));
   const { userdata } = a;
   if (userdata !== undefined) putProperty(w, 3, (p) => p.put(userdata));

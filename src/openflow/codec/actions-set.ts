@@ -76,7 +76,7 @@ export const SET_ROWS: readonly ActionRow[] = [
     length: 24,
     decode(r) {
       const run = decodeOfsNbits(r.u16());
-      const field = getFieldHeader(r);
+      const field = getFieldHeader(r, true);
       const sub = checkTarget({ field: field.name, ...run });
       const value = r.u64();
       if (sub.nBits < 64 && value >> BigInt(sub.nBits) !== 0n) fail('OFPBAC_BAD_ARGUMENT');
@@ -102,7 +102,7 @@ export const SET_ROWS: readonly ActionRow[] = [
     min: 3,
     max: 6,
     number: 25,
-    length: 16,
+    length: 8,
     open: true,
     decode(r, ctx) {
       const { field, value, mask } = getEntry(r);

@@ -19,6 +19,7 @@ import {
   type Encoder,
   openNx,
 } from './action-context.js';
+import { lengthProblem } from './action-names.js';
 import { ENCAP_ENCODERS, ENCAP_ROWS } from './actions-encap.js';
 import { encodeLearn, LEARN_ROWS } from './actions-learn.js';
 import { NESTED_ENCODERS, NESTED_ROWS } from './actions-nested.js';
@@ -26,7 +27,7 @@ import { NICIRA_ENCODERS, NICIRA_ROWS } from './actions-nicira.js';
 import { encodeSetField, SET_ROWS } from './actions-set.js';
 import { STANDARD_ENCODERS, STANDARD_ROWS } from './actions-standard.js';
 import type { Reader, Writer } from './buffer.js';
-import { codecWarning } from './warnings.js';
+import { codecComplaint, codecWarning } from './warnings.js';
 
 /** How deep clone and ct may nest; deeper lists are refused. */
 const MAX_DEPTH = 64;
@@ -45,29 +46,35 @@ for (const row of ROWS) {
   for (let v = row.min; v <= row.max; v++) rowByKey.set(`${v}:${row.kind}:${row.number}`, row);
 }
 
-function getAction(r: Reader, ctx: ActionContext): OfAction {
-  const type = r.u16();
-  const length = r.u16();
+/** Reads the action that a list goes on with. */
+function getAction(list: Reader, ctx: ActionContext): OfAction {
+  const start = list.pos;
+  const left = list.left;
+  const type = list.u16();
+  const length = list.u16();
   let row: ActionRow | undefined;
   let headerLength = 4;
   if (type === 0xffff) {
-    if (length < 16) fail('OFPBAC_BAD_LEN');
-    const vendor = r.u32();
+    const vendor = list.u32();
     if (vendor !== NX_VENDOR_ID && vendor !== ONF_VENDOR_ID) {
       const number = `0x${vendor.toString(16)}`;
       codecWarning('ofp_actions', () => `OpenFlow action has unknown vendor ${number}`);
       fail('OFPBAC_BAD_VENDOR');
     }
     const kind = vendor === NX_VENDOR_ID ? 'nx' : 'onf';
-    row = rowByKey.get(`${ctx.version}:${kind}:${r.u16()}`);
-    if (row === undefined) unknownAction(ctx, vendor, r.bytes, r.pos - 2);
+    row = rowByKey.get(`${ctx.version}:${kind}:${list.u16()}`);
+    if (row === undefined) unknownAction(ctx, vendor, list.bytes, start + 8);
     headerLength = 10;
   } else {
     row = rowByKey.get(`${ctx.version}:of:${type}`);
-    if (row === undefined) unknownAction(ctx, 0, r.bytes, r.pos - 4);
+    if (row === undefined) unknownAction(ctx, 0, list.bytes, start);
   }
-  if (length < row.length || (length > row.length && row.open !== true)) fail('OFPBAC_BAD_LEN');
-  return row.decode(r.sub(length - headerLength, 'OFPBAC_BAD_LEN'), ctx);
+  const problem = lengthProblem(row, ctx.version, length, left);
+  if (problem !== null) {
+    codecWarning('ofp_actions', () => problem);
+    fail('OFPBAC_BAD_LEN');
+  }
+  return row.decode(list.sub(length - headerLength, 'OFPBAC_BAD_LEN'), ctx);
 }
 
 /** @param at where its number is */
@@ -111,9 +118,8 @@ function readActions(r: Reader, length: number, ctx: ActionContext): OfAction[] 
   try {
     while (list.left > 0) {
       at = list.pos;
-      const size = list.peek16(2);
-      if (size < 8 || size % 8 !== 0 || size > list.left) fail('OFPBAC_BAD_LEN');
-      actions.push(getAction(list.sub(size, 'OFPBAC_BAD_LEN'), ctx));
+      if (list.left < 8) fail('OFPBAC_BAD_LEN');
+      actions.push(getAction(list, ctx));
     }
   } catch (error) {
     warnOfAction(list, start, at, error);
@@ -158,7 +164,7 @@ function context(version: number, match?: Match): ActionContext {
 function verify(actions: OfAction[], instructions: boolean): OfAction[] {
   const wrong = verifyActions(actions, instructions, null);
   if (wrong !== undefined) {
-    codecWarning('ofp_actions', () => wrong.message);
+    codecComplaint('ofp_actions', () => wrong.message);
     fail(wrong.error, wrong.message);
   }
   return actions;

@@ -8,7 +8,7 @@ import type { CtFlush, CtTuple, TlvMapping } from '../messages-extension.js';
 import type { IpfixStatsEntry } from '../messages-stats.js';
 import type { Reader, Writer } from './buffer.js';
 import { type MessageRow, row } from './message-row.js';
-import { getProperty, putProperty } from './props.js';
+import { getProperty, putProperty, putProperty16 } from './props.js';
 import { emptyRequest, listReply } from './stats-list.js';
 
 const ALL = { min: 1, max: 6 };
@@ -77,7 +77,7 @@ function putTuple(w: Writer, type: number, t: CtTuple): void {
       if (value !== undefined) putProperty(p, n, (q) => q.put(value));
     };
     const wide = (n: number, value: number | undefined): void => {
-      if (value !== undefined) putProperty(p, n, (q) => q.u16(value));
+      if (value !== undefined) putProperty16(p, n, value);
     };
     const narrow = (n: number, value: number | undefined): void => {
       if (value !== undefined) putProperty(p, n, (q) => q.u8(value));
@@ -112,7 +112,7 @@ function putCtFlush(w: Writer, msg: CtFlush): void {
   if (msg.orig !== undefined) putTuple(w, CT.ORIG, msg.orig);
   if (msg.reply !== undefined) putTuple(w, CT.REPLY, msg.reply);
   const { zone } = msg;
-  if (zone !== undefined) putProperty(w, CT.ZONE, (p) => p.u16(zone));
+  if (zone !== undefined) putProperty16(w, CT.ZONE, zone);
 }
 
 /** In their order on the wire. */

@@ -10,13 +10,13 @@ import { checkActions, ctAddressesMismatch } from '../check.js';
 import { fail } from '../errors.js';
 import type { Match } from '../match.js';
 import type { FlowMod, FlowRemoved } from '../messages.js';
-import { normalizeMatch } from '../normalize.js';
 import { protocolsOfVersion } from '../protocols.js';
 import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
 import { getAnyMatch, putAnyMatch } from './match11.js';
 import { type MessageContext, type MessageRow, row } from './message-row.js';
+import { normalizeAndTell } from './normalize-note.js';
 import { getNxMatch, getOxmMatch, putNxMatch, putOxmMatch } from './oxm.js';
 import { getOxs, putOxs } from './oxs.js';
 import { getPort32 } from './port-number.js';
@@ -151,7 +151,7 @@ const FLOW_MOD_10 = row({
   unit: 8,
   decode(r, ctx) {
     const { match, exact } = getMatch10(r);
-    normalizeMatch(match);
+    normalizeAndTell(match);
     const raw: RawFlowMod10 = {
       match,
       cookie: r.u64(),

@@ -65,12 +65,12 @@ function readHeader(r: Reader): Entry {
 
 /**
  * Reads a field header as actions carry it (no value follows).
- * The width is not checked against the field: decoders of actions use the field alone.
+ * @param maskToo whether it may say that there is a mask, too: that means nothing
  */
-export function getFieldHeader(r: Reader): Field {
+export function getFieldHeader(r: Reader, maskToo = false): Field {
   const entry = readHeader(r);
   if (entry.field === undefined) fail('OFPBAC_BAD_SET_TYPE');
-  if (entry.hasMask) fail('OFPBMC_BAD_MASK');
+  if (entry.hasMask && !maskToo) fail('OFPBMC_BAD_MASK');
   if (entry.field.option === undefined && entry.width !== entry.field.nBytes) {
     fail('OFPBAC_BAD_SET_TYPE');
   }

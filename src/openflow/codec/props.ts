@@ -33,3 +33,8 @@ export function putProperty(w: Writer, type: number, put: (w: Writer) => void): 
   w.setU16(start + 2, w.length - start);
   w.align(start);
 }
+
+/** Writes a property of 16 bits, which OpenFlow gives a length of 8 all the same. */
+export function putProperty16(w: Writer, type: number, value: number): void {
+  putProperty(w, type, (p) => p.u16(value).zeros(2));
+}

@@ -48,6 +48,7 @@ import {
 } from './group-format.js';
 import { formatHello } from './hello-format.js';
 import { formatMatch } from './match-format.js';
+import { formatMatch10 } from './match10-format.js';
 import { formatMonitoring } from './monitor-format.js';
 import { formatPort, formatTable, type Names, NO_NAMES } from './names.js';
 import { formatNxmText } from './nxm-text.js';
@@ -258,10 +259,16 @@ const isNxFlowMod = ({ cls, number }: MessagePlace): boolean => cls === 'nx' && 
 const NXM_LENGTH_AT = 40;
 const NXM_AT = 48;
 
-/** The match as it is on the wire. */
-function nxmText(frame: Uint8Array): string {
-  const length = (frame[NXM_LENGTH_AT] << 8) | frame[NXM_LENGTH_AT + 1];
-  return formatNxmText(frame.subarray(NXM_AT, NXM_AT + length));
+const MATCH10_LENGTH = 40;
+
+/** The match of a flow-mod of 1.0 as it is on the wire, or null. */
+function wireMatch(place: MessagePlace, frame: Uint8Array, names: Names): string | null {
+  if (isNxFlowMod(place)) {
+    const length = (frame[NXM_LENGTH_AT] << 8) | frame[NXM_LENGTH_AT + 1];
+    return formatNxmText(frame.subarray(NXM_AT, NXM_AT + length));
+  }
+  if (place.version !== 1) return null;
+  return formatMatch10(frame.subarray(HEADER_LENGTH, HEADER_LENGTH + MATCH10_LENGTH), names.ports);
 }
 
 /** Whether a bundle may have the message in it; says so in the log if not. */
@@ -457,9 +464,9 @@ export function formatMessage(frame: Uint8Array, names: Names = NO_NAMES, verbos
   }
   const isHello = msg.type === 'hello';
   let body = isHello ? formatHello(frame) : formatBody(msg, place.version, names, verbosity);
-  const nxm = verbosity >= 3 && isNxFlowMod(place) ? nxmText(frame) : null;
-  if (msg.type === 'flow_mod' && nxm !== null) {
-    body = formatFlowMod(msg, place.version, names, nxm);
+  if (verbosity >= 3 && msg.type === 'flow_mod') {
+    const match = wireMatch(place, frame, names);
+    if (match !== null) body = formatFlowMod(msg, place.version, names, match);
   }
   const text = (head + body).replace(/ $/, '');
   if (verbosity < 5) return withNewline(text);

@@ -2,7 +2,7 @@
  * Scanning flow syntax: key-value pairs, numbers and runs of bits; errors in Open vSwitch's words.
  */
 
-import { type Field, fieldByName } from '../../packet/fields.js';
+import { type Field, fieldByName, fieldHeader } from '../../packet/fields.js';
 import { FieldTextError, parseCInteger } from '../../packet/fields-text.js';
 import type { SubField } from '../actions.js';
 
@@ -170,8 +170,11 @@ export function atoi(text: string): number {
   return m === null ? 0 : Number(m[0]) | 0;
 }
 
-export const hasNxmHeader = (field: Field): boolean =>
-  field.headers.some((h) => h.class !== 0xffff);
+/** True when a header of 32 bits can say the field: that of its oldest number. */
+export const hasNxmHeader = (field: Field): boolean => {
+  const header = fieldHeader(field, 1);
+  return header !== undefined && header.class !== 0xffff;
+};
 
 export interface ScannedSubfield {
   sub: SubField;

@@ -58,7 +58,52 @@ it('actions: which of them, and all of them', () => {
   const list = bytes('0000 0008 0001 0000 0000 0010 ffff ffff');
   expect(() => getActions(new Reader(list), list.length, 1)).toThrow('OFPBAC_BAD_LEN');
   const dump = '00000000  00 00 00 08 00 01 00 00-00 00 00 10 ff ff ff ff\n';
-  expect(lines).toEqual([`ofp_actions|warn|bad action at offset 8 (OFPBAC_BAD_LEN):\n${dump}`]);
+  expect(lines).toEqual([
+    'ofp_actions|warn|OpenFlow action OFPAT_OUTPUT length 16 exceeds action buffer length 8',
+    `ofp_actions|warn|bad action at offset 8 (OFPBAC_BAD_LEN):\n${dump}`,
+  ]);
+});
+
+it.each([
+  [
+    '0000 00f0 0000 0000',
+    'ofp_actions|warn|OpenFlow action OFPAT_OUTPUT length 240 exceeds action buffer length 8',
+  ],
+  [
+    '0000 0010 0000 0000 0000000000000000',
+    'ofp_actions|warn|OpenFlow action OFPAT_OUTPUT length 16 not in valid range [8,8]',
+  ],
+  [
+    'ffff 0011 00002320 0015 0001 00000000 80003039 00000000',
+    'ofp_actions|warn|OpenFlow action NXAST_DEC_TTL_CNT_IDS length 17 is not a multiple of 8',
+  ],
+  [
+    'ffff 0018 00002320 0007 000f 0001d504 000000000000f009',
+    'meta_flow|warn|destination field ct_zone is not writable',
+  ],
+  [
+    'ffff 0030 00002320 0023 0001 00000000 0000 ff 000000 0000 ' +
+      'ffff 0018 00002320 0023 0000 00000000 0000 ff 000000 0000',
+    "ofp_actions|warn|ct action doesn't support nested action ct",
+  ],
+])('the action %s', (hex, line) => {
+  const list = bytes(hex);
+  expect(() => getActions(new Reader(list), list.length, 1)).toThrow();
+  expect(lines[0]).toBe(line);
+});
+
+it('what a match of 1.0 says of fields that its packets do not have', () => {
+  const match =
+    '003fffcf 0000 000000000000 000000000000 0000 00 00 0806 04 00 0000 00000000 00000000';
+  const tos = match.replace('003fffcf', '001fffef');
+  const rest = '0000000000000000 0000 0000 0000 8000 ffffffff ffff 0000';
+  const mod = `010e 0048 00000001 ${tos} 0000 0000 ${rest}`;
+  decodeMessage(0, bytes(mod));
+  expect(lines).toEqual([
+    'ofp_match|info|normalization changed ofp_match, details:',
+    'ofp_match|info| pre: arp,nw_tos=4',
+    'ofp_match|info|post: arp',
+  ]);
 });
 
 it('a peer cannot flood the log', () => {
