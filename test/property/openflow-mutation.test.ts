@@ -24,6 +24,8 @@ const FLOWS = [
   'tcp,actions=learn(table=3,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[]),normal',
   'ip,actions=ct(commit,zone=5,nat(src=10.0.0.1-10.0.0.9)),clone(push_vlan:0x8100,output:2)',
   'actions=bundle(eth_src,50,hrw,ofport,members:1,2),note:01.02.03,sample(probability=1)',
+  'tun_metadata0=5,tun_metadata7=0xab/0xff,dl_type=0x894f,nsh_spi=5,nsh_c1=1,actions=decap()',
+  'actions=encap(nsh(md_type=2,tlv(0x1000,10,0x12345678))),set_field:7->tun_metadata1,output:1',
   'vlan_tci=0x1123/0x1fff,actions=strip_vlan,multipath(eth_src,50,modulo_n,1,0,NXM_NX_REG0[])',
 ];
 const INSTRUCTIONS =
