@@ -382,10 +382,14 @@ const PARSERS: Record<string, Parser> = {
   write_metadata: parseWriteMetadata,
   goto_table: parseGoto,
   output_trunc: (arg) => syntaxError(`unknown action ${arg}`),
+  unroll_xlate: () =>
+    syntaxError("UNROLL is an internal action that shouldn't be used via OpenFlow"),
 };
 
 /** Names of actions and instructions. */
-export const ACTION_NAMES: readonly string[] = Object.keys(PARSERS);
+export const ACTION_NAMES: readonly string[] = Object.keys(PARSERS).filter(
+  (name) => name !== 'unroll_xlate',
+);
 
 function parseOne(key: string, value: string, ctx: Context): OfAction {
   const name = key.toLowerCase();
