@@ -12,6 +12,9 @@ import { WORKERS_MAX } from './worker-slots.js';
 
 const logger = getLogger('dpif_netdev');
 
+/** 2 GiB - 4 KiB: the most that keeps offsets small integers. It is address space, not memory. */
+export const DEFAULT_ARENA_BYTES = 2 ** 31 - 4096;
+
 /** A device whose queues the datapath can take (src/netdev QueuedNetdev). */
 export interface QueuedDevice extends DpNetdev, KernelDevice {
   openQueues(n: number): DatapathQueue[];

@@ -28,6 +28,7 @@ import {
 } from './dpif.js';
 import { DEFAULT_MAX_PORTS, DpifBase, type PortEntry } from './dpif-base.js';
 import {
+  DEFAULT_ARENA_BYTES,
   type DpifNetdevOptions,
   defaultWorkerUrl,
   leftToKernel,
@@ -40,6 +41,8 @@ import { droppedFrame } from './drop-witness.js';
 import { InstalledFlow } from './flow-registry.js';
 import type { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
 import { KernelStart } from './kernel-cache/kernel-start.js';
+import { RX_QUEUES_MAX } from './kernel-cache/layout.js';
+import { KernelFeed } from './kernel-feed.js';
 import type { OdpAction } from './odp-actions.js';
 import { PmdStatistics } from './pmd-statistics.js';
 import { PortQueues } from './port-queues.js';
@@ -57,9 +60,6 @@ import { type WorkerSlot, WorkerSlots } from './worker-slots.js';
 
 const logger = getLogger('dpif_netdev');
 
-/** 2 GiB - 4 KiB: the most that keeps offsets small integers. It is address space, not memory. */
-const DEFAULT_ARENA_BYTES = 2 ** 31 - 4096;
-
 export class DpifNetdev extends DpifBase<QueuedDevice> {
   readonly type = 'netdev';
   readonly name: string;
@@ -71,6 +71,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private readonly policer: ShaperTable;
   private settings: DpifSettings;
   private executeRefused = 0;
+  /** The worker whose upcall is being handled, or -1. */
+  private asking = -1;
   private dropHandler: DropHandler | null = null;
   private readonly kernelStart: KernelStart;
   private readonly afterFlush = new AfterFlush();
@@ -103,18 +105,16 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       (slot) => this.restoreFlows(slot, true),
     );
     this.queues.assignment = this.settings.rxAssign ?? 'cycles';
-    this.pmds = new PmdStatistics(
-      this.slots,
-      this.queues,
-      this.planner,
-      options.native.cycleCount,
-      options.clock,
-    );
+    const { clock, native } = options;
+    this.pmds = new PmdStatistics(this.slots, this.queues, this.planner, native.cycleCount, clock);
+    const feed = new KernelFeed(this.slots, this.queues);
     this.kernelStart = new KernelStart({
-      native: options.native,
-      now: () => this.clock.now(),
+      feed,
+      native,
+      now: () => clock.now(),
       settled: () => this.slots.settled(),
       begin: (kernel) => {
+        feed.table(kernel.cache.mapFd);
         for (const port of this.portTable) if (port) this.kernelPort(port);
         for (const flow of this.flowRegistry) kernel.flowChanged(flow);
       },
@@ -134,7 +134,9 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
     const { program } = this.programs.of(actions);
-    const worker = this.slots.first;
+    // The worker that asked goes on with the flow: nothing of it is to come by another.
+    const asking = this.slots.all[this.asking]?.handle;
+    const worker = asking?.alive ? asking : this.slots.first;
     if (!worker?.acceptsPackets) {
       // The worker owns its counters: nobody else may write them.
       this.executeRefused += 1;
@@ -166,16 +168,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   override flowStats(flow: DpFlow): DpFlowStats {
     const stats = super.flowStats(flow);
     if (!(flow instanceof InstalledFlow) || flow.final) return stats;
-    const inKernel = this.kernel?.flowStats(flow);
-    if (!inKernel) return stats;
-    const { packets, bytes, usedNs, tcpFlags } = inKernel;
-    const usedMs = packets > 0 ? this.toClockMs(Math.floor(usedNs / 1e6) % 2 ** 31) : 0;
-    stats.packets += packets;
-    stats.bytes += bytes;
-    stats.usedMs = Math.max(stats.usedMs, usedMs);
-    stats.tcpFlags |= tcpFlags;
-    stats.inKernel = this.kernel?.cache.has(flow.slot) ?? false;
-    stats.offloaded = stats.inKernel && this.kernelStart.shown;
+    this.kernel?.addFlowStats(stats, flow, (usedMs) => this.toClockMs(usedMs));
+    stats.offloaded = stats.inKernel === true && this.kernelStart.shown;
     return stats;
   }
 
@@ -266,7 +260,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   protected detach(port: PortEntry<QueuedDevice>, stays = false): void {
     this.reopening.forget(port);
     this.kernel?.portDel(port.portNo, true);
-    for (const worker of this.slots.handles) worker.post({ type: 'portDel', portNo: port.portNo });
+    const told = { type: 'portDel', portNo: port.portNo, reopens: stays } as const;
+    for (const worker of this.slots.handles) worker.post(told);
     // The descriptors' numbers may be another file's as soon as they are closed: no worker may know
     // them any more by then. Workers answer between two batches.
     for (const worker of this.slots.handles) worker.waitAcked();
@@ -355,9 +350,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     if (added.length === 0 && removed.length === 0) return false;
     // A slot that is no longer wanted is another's once its worker has ended.
     this.reopening.finish();
-    const fresh = added.map((cpu) => this.slots.add(cpu));
+    for (const cpu of added) this.restoreFlows(this.slots.add(cpu));
     for (const slot of removed) slot.wanted = false;
-    for (const slot of fresh) this.restoreFlows(slot);
     // Sockets and queues are counted and shared out anew: which worker sends by which, too.
     for (const port of this.portTable) if (port) this.reopening.add(port);
     this.reopening.whenDone(() => {
@@ -413,6 +407,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     // Which of several queues a frame leaves by is for workers to choose, unless told otherwise.
     const several = (this.planner.plan(port.portNo)?.slots.length ?? 1) > 1;
     if (!leftToKernel(settings) || (several && this.kernelStart.mode === 'auto')) return;
+    if (this.queues.of(port.portNo).length > RX_QUEUES_MAX) return;
     this.kernel?.portAdd(port, port.netdev);
   }
 
@@ -467,7 +462,12 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
       meters: this.meters,
       shaper: this.shaper,
       policer: this.policer,
-      onUpcall: (record, worker) => this.upcall(record, worker),
+      kernelTable: this.kernel?.cache.mapFd ?? -1,
+      onUpcall: (record, worker) => {
+        this.asking = worker;
+        this.upcall(record, worker);
+        this.asking = -1;
+      },
       onReport: (report) => this.reported(report),
       onDeath: (worker) => this.slots.died(worker),
     });

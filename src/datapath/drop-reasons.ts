@@ -37,6 +37,7 @@ export const DropReason = {
   meter: 26,
   txBacklogFull: 27,
   policing: 28,
+  handOver: 29,
 } as const;
 
 export type DropReasonNumber = (typeof DropReason)[keyof typeof DropReason];
@@ -72,6 +73,7 @@ export const DROP_REASONS: readonly { name: string; meaning: string }[] = [
   { name: 'datapath_drop_meter', meaning: 'over the rate of a meter' },
   { name: 'datapath_drop_tx_backlog_full', meaning: 'too many frames waited for its queue' },
   { name: 'datapath_drop_policing', meaning: 'over the ingress policing rate' },
+  { name: 'datapath_drop_hand_over', meaning: 'would overtake what a full ring still holds' },
 ];
 
 /** Reasons whose packets cannot be shown: the switch never had them whole, or has no room. */

@@ -83,7 +83,8 @@ export class EgressQueues implements EgressDecider {
   private readonly noqueue: Uint8Array;
   private readonly stopped: Uint8Array;
   private readonly stoppedList: Int32Array;
-  private nStopped = 0;
+  /** Queues of devices that take no more. */
+  nStopped = 0;
   private readonly classes: (PortClasses | null)[];
   private readonly shapedList: Int32Array;
   /** By port: the first slot of each queue id's class in the kernel. */
@@ -138,6 +139,21 @@ export class EgressQueues implements EgressDecider {
   portDel(portNo: number): void {
     this.forget(portNo);
     this.egress.portDel(portNo);
+  }
+
+  /** Gives up all that waits: other workers go on with these flows, and must not be overtaken. */
+  giveUp(): void {
+    for (let i = 0; i < this.nStopped; i++) {
+      const queue = this.stoppedList[i];
+      this.purge(queue, this.egress.portOf[queue]);
+    }
+    for (let i = 0; i < this.nShaped; i++) {
+      const port = this.shapedList[i];
+      const classes = this.classes[port];
+      if (classes === null) continue;
+      for (const slot of classes.slots) this.purge(slot, port);
+      classes.waiting = 0;
+    }
   }
 
   output(port: number, off: number, len: number): void {

@@ -7,6 +7,8 @@
  *
  * `head` is written once, when the worker gives the queue up: where the next worker reads on.
  */
+import { O_DONE, O_LANDED, RX_QUEUES_MAX } from './kernel-cache/layout.js';
+import { orderWord } from './kernel-cache/order-table.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { sharedDoubles } from './shared-lines.js';
 
@@ -21,6 +23,7 @@ export interface WorkerQueue {
   rxq: number;
   kind: 'packet' | 'tap' | 'xdp';
   fd: number;
+  ifindex: number;
   memoryFd?: number;
   ringBytes: number;
   slots: number;
@@ -36,6 +39,11 @@ export class PolledQueue extends ReceiveQueue {
   got = 0;
   /** What it gives passes the gate of policing. */
   policed = false;
+  /** Words of the kernel's table: frames in the ring so far, and of these, done with. */
+  readonly landedWord: number;
+  readonly doneWord: number;
+  /** Frames of a TAP that `done` lacks. */
+  unsaid = 0;
 
   constructor(
     kind: number,
@@ -43,11 +51,15 @@ export class PolledQueue extends ReceiveQueue {
     ringOffset: number,
     readonly rxq: number = queue.rxq,
   ) {
-    const { portNo, fd, ringBytes, slots, slotBytes } = queue;
+    const { portNo, fd, ifindex, ringBytes, slots, slotBytes } = queue;
     super(kind, portNo, fd, ringOffset, ringBytes, slots, slotBytes);
     this.head = queue.head;
     this.tail = queue.head;
     this.load = sharedDoubles(queue.load);
+    // Of ports with more queues the kernel forwards nothing.
+    const place = orderWord(ifindex) + (rxq & (RX_QUEUES_MAX - 1));
+    this.landedWord = place + (O_LANDED >> 2);
+    this.doneWord = place + (O_DONE >> 2);
   }
 
   /** For whoever reads it next. */

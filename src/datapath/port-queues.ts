@@ -173,8 +173,9 @@ export class PortQueues {
   }
 
   private tell({ portNo, rxq, queue, load }: RxQueue, slot: WorkerSlot): void {
-    const { kind, fd, memoryFd, ringBytes, slots, slotBytes } = queue;
-    const told = { portNo, rxq, kind, fd, memoryFd, ringBytes, slots, slotBytes };
+    const { kind, fd, ifindex, memoryFd, ringBytes, slots, slotBytes } = queue;
+    const of = { portNo, rxq, kind, fd, ifindex, memoryFd };
+    const told = { ...of, ringBytes, slots, slotBytes };
     const position = { head: load[LOAD_HEAD], load: load.buffer };
     slot.handle?.post({ type: 'queueAdd', queue: { ...told, ...position } });
   }

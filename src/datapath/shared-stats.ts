@@ -97,7 +97,13 @@ export const CTL_CAPTURE_DROPS = 4;
 export const CTL_ACK_WANTED = 5;
 /** 1 while the main thread has told the worker to look and it has not looked yet. */
 export const CTL_CALLED = 6;
-export const N_CONTROL = 8;
+/** 1: flows are on their way to the kernel; the worker says what it is done with. */
+export const CTL_HAND_OVER = 7;
+/** 1 while the main thread has taken upcalls and not answered them. */
+export const CTL_UPCALLS = 8;
+/** Times that the worker, asked to look, found nothing anywhere. */
+export const CTL_IDLE_SEEN = 9;
+export const N_CONTROL = 10;
 
 /** Bonds that lb_output can name at one time, and buckets of each. */
 export const BONDS_MAX = 32;

@@ -54,6 +54,11 @@ export class UpcallLanes {
     return slow.push(kind, memory, off, len, key, cookie, cookieAt);
   }
 
+  /** Writer: the reader has taken everything. */
+  get empty(): boolean {
+    return this.fast.empty && this.slow.empty;
+  }
+
   /** Reader: the oldest record of the fast ring, or of the slow one; null when there is none. */
   pop(): UpcallRecord | null {
     return this.fast.pop() ?? this.slow.pop();

@@ -121,6 +121,11 @@ export class UpcallRing {
     return (this.pushed[at] - Atomics.load(this.control, POPPED + at)) | 0;
   }
 
+  /** Writer: the reader has taken everything. */
+  get empty(): boolean {
+    return Atomics.load(this.control, HEAD) === this.control[TAIL];
+  }
+
   /** Takes the oldest record, or null. */
   pop(): UpcallRecord | null {
     const tail = Atomics.load(this.control, TAIL);

@@ -47,10 +47,15 @@ export interface PacketBytes {
 export type WorkerMessage =
   | { type: 'commands'; seq: number; words: Int32Array; length: number }
   | { type: 'portAdd'; seq: number; port: TxPort }
-  | { type: 'portDel'; seq: number; portNo: number }
+  /** `reopens`: its frames may be another worker's next. */
+  | { type: 'portDel'; seq: number; portNo: number; reopens: boolean }
   | { type: 'queueAdd'; seq: number; queue: WorkerQueue }
   | { type: 'queueDel'; seq: number; portNo: number; rxq: number }
   | { type: 'setting'; seq: number; setting: DpifSettings }
+  /** The kernel forwards from now on, by this table. */
+  | { type: 'kernelTable'; seq: number; mapFd: number }
+  /** Look at all queues once, and say what is done with. */
+  | { type: 'look'; seq: number }
   /** Writes heap and CPU figures to the counters. */
   | { type: 'sample'; seq: number }
   /** Fails on purpose: what a programming error would do. */

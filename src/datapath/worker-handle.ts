@@ -25,6 +25,7 @@ import {
   CTL_ENDED,
   CTL_NOTIFIED,
   CTL_SAMPLES_HELD,
+  CTL_UPCALLS,
   type SharedStats,
 } from './shared-stats.js';
 import type { ShaperTable } from './tx-shaper.js';
@@ -65,6 +66,8 @@ export interface WorkerHandleOptions {
   meters: MeterTable;
   shaper: ShaperTable;
   policer: ShaperTable;
+  /** Descriptor of the kernel's table, -1 while there is none. */
+  kernelTable: number;
   onUpcall: (record: UpcallRecord, worker: number) => void;
   onReport: (report: WorkerReport, worker: number) => void;
   /** The thread ended without being told to. */
@@ -128,6 +131,7 @@ export class WorkerHandle {
       meters: options.meters.buffer,
       shaper: options.shaper.buffer,
       policer: options.policer.buffer,
+      kernelTable: options.kernelTable,
     };
     this.thread = new Worker(options.url, { workerData: init, transferList: [channel.port2] });
     this.watcher = native.watchFd(this.notifyFd, () => this.notified());
@@ -329,15 +333,25 @@ export class WorkerHandle {
   }
 
   private drainUpcalls(): void {
+    // What they become is on its way down before they count as answered.
+    Atomics.store(this.stats.control, CTL_UPCALLS, 1);
+    const more = this.takeUpcalls();
+    this.flush();
+    Atomics.store(this.stats.control, CTL_UPCALLS, 0);
+    if (!more) return;
+    // More may wait: go on after whatever else the main thread has to do.
+    if (!this.stopping) this.native.eventfdWrite(this.notifyFd);
+  }
+
+  /** Handles some upcalls; false when there are no more. */
+  private takeUpcalls(): boolean {
     for (let n = 0; n < UPCALL_BUDGET; n++) {
       const record = this.upcalls.pop();
-      if (!record) return;
+      if (!record) return false;
       if (isSample(record)) this.samplesSeen = true;
       this.options.onUpcall(record, this.index);
     }
-    this.flush();
-    // More may wait: go on after whatever else the main thread has to do.
-    if (!this.stopping) this.native.eventfdWrite(this.notifyFd);
+    return true;
   }
 
   private died(reason: string): void {

@@ -21,6 +21,7 @@ import type { PmdPerf } from './pmd-perf.js';
 import type { PolicingGate } from './policing-gate.js';
 import { LOAD_CYCLES, LOAD_FRAMES, type PolledQueue } from './polled-queue.js';
 import { KIND_TAP, type Receiver } from './receive-queue.js';
+import type { RingProgress } from './ring-progress.js';
 import {
   C_BUSY_CYCLES,
   C_BUSY_ROUNDS,
@@ -78,6 +79,8 @@ export interface WorkerHost {
 
 export class WorkerLoop {
   spinRounds = DEFAULT_SPIN_ROUNDS;
+  /** Tells the kernel's programs what is done with; null: it forwards nothing. */
+  progress: RingProgress | null = null;
   private readonly io: PacketIo;
   private readonly engine: Engine;
   private readonly egress: EgressQueues;
@@ -127,6 +130,11 @@ export class WorkerLoop {
     this.queues[tag] = queue;
     this.io.watch(queue.fd, tag);
     this.activate(queue);
+  }
+
+  /** Has every queue looked at in the next round. */
+  lookAtAll(): void {
+    for (const queue of this.queues) if (queue) this.activate(queue);
   }
 
   /** Whether what comes in by a port, now and later, passes the gate. */
@@ -193,12 +201,17 @@ export class WorkerLoop {
 
   /** One turn for each active queue; returns how many frames came. */
   private round(): number {
+    const { progress } = this;
+    const told = progress?.wanted === true;
     let frames = 0;
     for (let i = this.nActive - 1; i >= 0; i--) {
       const queue = this.active[i];
       this.egress.recorded = queue.rxq;
       const receiver = queue.policed ? this.policed : this.receiver;
+      const landed = told ? progress.landed(queue) : 0;
       const got = receiver.receive(queue, TURN_BUDGET);
+      // What it gave before was sent when that round ended.
+      if (told && got <= 0) progress.empty(queue, landed);
       queue.got = got;
       if (got > 0) {
         queue.idleRounds = 0;
@@ -212,8 +225,19 @@ export class WorkerLoop {
         this.deactivate(i);
       }
     }
-    if (frames > 0) this.endBatch();
+    if (frames > 0) {
+      this.endBatch();
+      if (progress !== null) this.countTaps(progress);
+    } else if (told) progress.idle();
     return frames;
+  }
+
+  /** What TAPs gave in this round is sent. */
+  private countTaps(progress: RingProgress): void {
+    for (let i = 0; i < this.nActive; i++) {
+      const queue = this.active[i];
+      if (queue.kind === KIND_TAP && queue.got > 0) progress.sent(queue, queue.got);
+    }
   }
 
   /** A round whose cycles are charged to the queues that gave frames, by their number. */

@@ -16,10 +16,12 @@ import { EgressQueues } from './egress-queues.js';
 import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
 import { POOL_BYTES } from './frame-pool.js';
+import { TABLE_BYTES } from './kernel-cache/layout.js';
 import { MeterTable } from './meter-table.js';
 import { PolicingGate } from './policing-gate.js';
 import { PolledQueue, type WorkerQueue } from './polled-queue.js';
 import { KIND_RING, KIND_TAP, KIND_XDP, Receiver } from './receive-queue.js';
+import { RingProgress } from './ring-progress.js';
 import {
   C_CPU_US,
   C_HEAP_USED,
@@ -61,6 +63,8 @@ export interface WorkerInit {
   policer: ArrayBufferLike;
   upcalls: UpcallLaneBuffers;
   commands: ArrayBufferLike;
+  /** Descriptor of the kernel's table, -1 while there is none. */
+  kernelTable: number;
   settings: DpifSettings;
 }
 
@@ -173,6 +177,7 @@ class ForwardingWorker {
     });
     this.commands = new CommandReader(this.engine, memory, () => this.loop.endBatch());
     this.apply(init.settings);
+    if (init.kernelTable >= 0) this.mapKernelTable(init.kernelTable);
     io.watch(init.controlFd, CONTROL_TAG);
     io.watch(this.writable, WRITABLE_TAG);
   }
@@ -259,18 +264,25 @@ class ForwardingWorker {
         this.loop.setPoliced(message.port.portNo, message.port.policed);
         return true;
       case 'portDel':
-        this.portDel(message.portNo);
+        this.letGo(message.portNo, -1, message.reopens);
+        this.queues.portDel(message.portNo);
         return true;
       case 'queueAdd':
         this.queueAdd(message.queue);
         return true;
       case 'queueDel':
-        this.letGo(message.portNo, message.rxq);
+        this.letGo(message.portNo, message.rxq, true);
         return true;
       case 'crash':
         throw new Error('it was told to fail');
       case 'setting':
         this.apply(message.setting);
+        return true;
+      case 'kernelTable':
+        this.mapKernelTable(message.mapFd);
+        return true;
+      case 'look':
+        this.loop.lookAtAll();
         return true;
       case 'sample':
         this.stats.counters[C_CPU_US] = this.native.threadCpuTimeUs();
@@ -281,6 +293,13 @@ class ForwardingWorker {
     }
   }
 
+  /** For what its queues are done with. */
+  private mapKernelTable(mapFd: number): void {
+    const words = new Int32Array(this.native.bpfMapMemory(mapFd, TABLE_BYTES));
+    const { control } = this.stats;
+    this.loop.progress = new RingProgress(words, control, this.queues, this.upcalls);
+  }
+
   private apply(settings: DpifSettings): void {
     if (settings.vlanLimit !== undefined) this.engine.extractor.vlanLimit = settings.vlanLimit;
     if (settings.spinRounds !== undefined) {
@@ -288,11 +307,6 @@ class ForwardingWorker {
       setNiceness(Number.isFinite(settings.spinRounds) ? WORKER_NICENESS : 0);
     }
     if (settings.perfMetrics !== undefined) this.loop.setPerfMetrics(settings.perfMetrics);
-  }
-
-  private portDel(portNo: number): void {
-    this.letGo(portNo, -1);
-    this.queues.portDel(portNo);
   }
 
   private queueAdd(queue: WorkerQueue): void {
@@ -314,9 +328,14 @@ class ForwardingWorker {
     }
   }
 
-  /** Gives up a queue of a port, or all of them (-1). */
-  private letGo(portNo: number, rxq: number): void {
-    for (const queue of this.loop.remove(portNo, rxq)) {
+  /**
+   * Gives up a queue of a port, or all of them (-1).
+   * @param toOthers other workers may read on: what waits here would come behind
+   */
+  private letGo(portNo: number, rxq: number, toOthers: boolean): void {
+    const removed = this.loop.remove(portNo, rxq);
+    if (toOthers && removed.length > 0) this.queues.giveUp();
+    for (const queue of removed) {
       queue.storePosition();
       if (queue.kind === KIND_TAP) continue;
       this.native.ringUnmap(this.memory.arena, queue.ringOffset, queue.ringBytes);

@@ -183,8 +183,8 @@ export interface QueuedNetdev extends Netdev {
 
 /** eBPF programs that forward in the kernel (datapath/kernel-cache): their descriptors. */
 export interface KernelPrograms {
-  /** Filter of packet sockets: what the kernel forwards is not queued. */
-  filter: number;
+  /** Filter of the packet socket of a receive queue: what the kernel forwards is not queued. */
+  filter(queue: number): number;
   /** tc ingress of an interface with packet sockets. */
   ingress: number;
   /** tc egress of a TAP. */

@@ -163,6 +163,8 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     this.closeTransmit();
     this.classes.closeSockets();
     for (const queue of this.queues) {
+      // It must not count frames any more while it is closing.
+      if (this.programmed) this.context.native.socketFilter(queue.fd, -1);
       this.context.budget.leave(queue.fd);
       // The kernel takes its time, 20 ms and more: not the main thread's.
       closeDescriptor(queue.fd, closed);
@@ -193,10 +195,14 @@ export class SystemNetdev extends LinuxNetdev implements QueuedNetdev {
     if (this.dropFd === null || this.dropFd < 0) {
       throw new Error('this kernel has no tcx links, or does not let us make them');
     }
+    const filters = this.queues.map((_, queue) => programs.filter(queue));
+    // First what counts the frames that a filter lets pass.
     native.bpfLinkUpdate(this.dropFd, programs.ingress);
     this.programmed = true;
     this.countBy(counted ?? null);
-    for (const queue of this.queues) native.socketFilter(queue.fd, programs.filter);
+    this.queues.forEach(({ fd }, queue) => {
+      native.socketFilter(fd, filters[queue]);
+    });
   }
 
   steerReceive(cpus: readonly number[] | null): void {

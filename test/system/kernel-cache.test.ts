@@ -6,8 +6,21 @@
  * so leaving is never wrong; that they do take plain frames is a test of its own.
  */
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DropReason } from '../../src/datapath/drop-reasons.js';
 import { KernelCache } from '../../src/datapath/kernel-cache/kernel-cache.js';
+import {
+  ENTRY_ACTIVE,
+  ENTRY_AWAITS,
+  ENTRY_HELD,
+  ENTRY_SHEDS,
+  ENTRY_STATES,
+  O_DONE,
+  O_LANDED,
+  TABLE_BYTES,
+} from '../../src/datapath/kernel-cache/layout.js';
+import { orderWord } from '../../src/datapath/kernel-cache/order-table.js';
+import { filterProgram, ingressProgram } from '../../src/datapath/kernel-cache/programs.js';
 import { maskedKey } from '../../src/datapath/megaflow-table.js';
 import { loadNative } from '../../src/native/binding.js';
 import { FlowExtractor } from '../../src/packet/extract.js';
@@ -42,6 +55,13 @@ beforeEach(() => {
 });
 
 afterEach(() => cache.close());
+
+/** Gives the kernel a flow that it forwards at once. */
+function put(slot: number, masked: ReturnType<typeof maskedKey>, now: number): boolean {
+  if (!cache.put({ slot, masked, actions: [] }, now)) return false;
+  cache.setState(slot, ENTRY_ACTIVE);
+  return true;
+}
 
 function keyOf(frame: Uint8Array): Int32Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -112,7 +132,7 @@ it('counts a frame only for a flow that it matches', () => {
         flows.forEach(({ key, mask }, slot) => {
           const masked = maskedKey(key, mask);
           cache.clearFlow(slot);
-          if (cache.put({ slot, masked, actions: [] }, now)) slots.push(slot);
+          if (put(slot, masked, now)) slots.push(slot);
         });
         for (const raw of [...flows.map(({ frame }) => frame), ...others]) {
           const frame = padded(raw);
@@ -142,20 +162,25 @@ it('counts a frame only for a flow that it matches', () => {
   expect(taken).toBeGreaterThan(50);
 });
 
-it('takes plain frames, and no longer once the flow is gone', () => {
+function plainFrame(): Uint8Array {
   const frame = padded(Uint8Array.from(Buffer.from('02000000000202000000000108004500', 'hex')));
   frame.set([0, 40, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 53, 0, 54], 16);
+  return frame;
+}
+
+it('takes plain frames, and no longer once the flow is gone', () => {
+  const frame = plainFrame();
   const mask = newFlow();
   for (const word of [W_IN_PORT, W_DL_TYPE, W_DL_DST, W_NW_DST, W_TP]) mask[word] = -1;
   const masked = maskedKey(keyOf(frame), mask);
-  expect(cache.put({ slot: 7, masked, actions: [] }, 0)).toBe(true);
+  expect(put(7, masked, 0)).toBe(true);
   expect(native.bpfTestRun(cache.programs.tapEgress, frame)).toBe(TC_SHOT);
   cache.remove(7, 0);
   expect(native.bpfTestRun(cache.programs.tapEgress, frame)).toBe(TC_UNSPEC);
   // Its place is not taken again at once: a program may still look at it.
-  expect(cache.put({ slot: 7, masked, actions: [] }, 5)).toBe(true);
+  expect(put(7, masked, 5)).toBe(true);
   cache.remove(7, 5);
-  expect(cache.put({ slot: 7, masked, actions: [] }, 1000)).toBe(true);
+  expect(put(7, masked, 1000)).toBe(true);
   expect(cache.flowStats(7).packets).toBe(1);
 });
 
@@ -174,4 +199,90 @@ it('holds ten thousand flows', () => {
   // Four places each: some find theirs taken, and stay with workers.
   expect(put).toBeGreaterThan(9900);
   expect(cache.size).toBe(put);
+});
+
+describe('a flow on its way to the kernel', () => {
+  const frame = plainFrame();
+  const mask = newFlow();
+  for (const word of [W_IN_PORT, W_DL_TYPE, W_NW_DST]) mask[word] = -1;
+  const QUEUE = 3;
+  const place = orderWord(IFINDEX);
+  let words: Int32Array;
+  const state = () => cache.state(7) & ENTRY_STATES;
+
+  beforeEach(() => {
+    words = new Int32Array(native.bpfMapMemory(cache.mapFd, TABLE_BYTES));
+    expect(cache.order.claim(IFINDEX, false)).toBe(true);
+    expect(cache.put({ slot: 7, masked: maskedKey(keyOf(frame), mask), actions: [] }, 0)).toBe(
+      true,
+    );
+  });
+
+  it('begins when a frame finds that workers have sent all before it', () => {
+    const run = () => native.bpfTestRun(cache.programs.tapEgress, frame);
+    expect([run(), state(), words[place]]).toEqual([TC_UNSPEC, ENTRY_HELD, 1]);
+    words[place + (O_DONE >> 2)] = 1;
+    expect([run(), state()]).toEqual([TC_UNSPEC, ENTRY_HELD]);
+    cache.setState(7, ENTRY_AWAITS);
+    expect([run(), state(), words[place]]).toEqual([TC_UNSPEC, ENTRY_AWAITS, 3]);
+    // Two workers.
+    words[place + (O_DONE >> 2) + 1] = 2;
+    expect([run(), state(), words[place]]).toEqual([TC_SHOT, ENTRY_ACTIVE, 3]);
+    expect(run()).toBe(TC_SHOT);
+    expect(cache.flowStats(7).packets).toBe(2);
+  });
+
+  it('begins with a ring when that was found empty, and nothing is about to be put there', () => {
+    // What the filter notes is for the same CPU.
+    const cpus = native.getAffinity();
+    native.setAffinity(cpus.slice(0, 1));
+    const filter = native.bpfProgLoad('socket_filter', filterProgram(cache.mapFd, QUEUE));
+    const ingress = native.bpfProgLoad('sched_cls', ingressProgram(cache.mapFd));
+    const WHOLE = 0xffffffff;
+    // A socket's filter is run without the frame's first 14 bytes.
+    const run = () =>
+      native.bpfTestRun(filter, Uint8Array.from([...frame.subarray(0, 14), ...frame]));
+    const landed = place + (O_LANDED >> 2) + QUEUE;
+    const done = place + (O_DONE >> 2) + QUEUE;
+    expect([run(), words[place], words[landed]]).toEqual([WHOLE, 1, 0]);
+    cache.setState(7, ENTRY_AWAITS);
+    expect(cache.order.settled(IFINDEX, false)).toBe(false);
+    expect(native.bpfTestRun(ingress, frame)).toBe(TC_SHOT);
+    expect(words[landed]).toBe(1);
+    expect([run(), state()]).toEqual([WHOLE, ENTRY_AWAITS]);
+    words[place] = 1;
+    words[done] = 1;
+    expect(cache.order.settled(IFINDEX, false)).toBe(true);
+    expect([run(), state()]).toEqual([0, ENTRY_ACTIVE]);
+    for (const fd of [filter, ingress]) native.close(fd);
+    native.setAffinity(cpus);
+  });
+
+  it('drops what nobody may have, until it begins', () => {
+    const run = () => native.bpfTestRun(cache.programs.tapEgress, frame);
+    expect(run()).toBe(TC_UNSPEC);
+    cache.setState(7, ENTRY_SHEDS);
+    expect([run(), run(), words[place]]).toEqual([TC_SHOT, TC_SHOT, 1]);
+    expect(cache.drops(DropReason.handOver)).toBe(2);
+    words[place + (O_DONE >> 2)] = 1;
+    expect(cache.activate(7)).toBe(false);
+    cache.setState(7, ENTRY_ACTIVE);
+    run();
+    expect([cache.flowStats(7).packets, cache.drops(DropReason.handOver)]).toEqual([1, 2]);
+  });
+
+  it('begins by itself where no frame comes', () => {
+    cache.setState(7, ENTRY_AWAITS);
+    words[place] = 5;
+    expect(cache.activate(7)).toBe(false);
+    words[place + (O_DONE >> 2)] = 5;
+    words[place + (O_LANDED >> 2)] = 5;
+    expect([cache.activate(7), state(), cache.active(7)]).toEqual([true, ENTRY_ACTIVE, true]);
+  });
+
+  it('leaves an interface out whose index falls on another one', () => {
+    expect(cache.order.claim(IFINDEX + 4096, false)).toBe(false);
+    cache.order.release(IFINDEX);
+    expect(cache.order.claim(IFINDEX + 4096, false)).toBe(true);
+  });
 });

@@ -38,8 +38,15 @@ beforeAll(async () => {
 
 afterAll(() => lab?.close());
 
-/** Changes of workers and queues, in turn. */
-function changes(): string[][] {
+/** Whether the kernel forwards. */
+function offload(value: string | null): string[] {
+  return value === null
+    ? ['remove', 'Open_vSwitch', '.', 'other_config', 'hw-offload']
+    : ['set', 'Open_vSwitch', '.', `other_config:hw-offload=${value}`];
+}
+
+/** Changes of workers and queues, in turn, and of who forwards. */
+function changes(who: string | null): string[][] {
   const [a, b = a] = cpus;
   const mask = (...list: number[]) =>
     list.reduce((sum, cpu) => sum | (1n << BigInt(cpu)), 0n).toString(16);
@@ -56,18 +63,32 @@ function changes(): string[][] {
     ['set', 'Interface', 'p1', 'options:n_rxq=2'],
     ['set', 'Interface', 'br0', 'options:n_rxq=1', 'other_config:xps-cpus=0'],
     set('pmd-rxq-assign=cycles'),
+    ...(who === 'false' ? [] : [offload('false'), offload(who)]),
   ];
 }
 
-it.each([
-  ['veth', '10.9.0.2'],
-  ['TAP', '10.9.0.3'],
+/** Packets that workers have received. */
+async function byWorkers(): Promise<number> {
+  const text = await sw.appctl('dpif-netdev/pmd-stats-show');
+  return [...text.matchAll(/packets received: (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
+}
+
+/** By whom: workers, the kernel where it goes unnoticed, the kernel wherever it can. */
+const OFFLOAD = { workers: 'false', default: null, kernel: 'true' } as const;
+
+it.each<[keyof typeof OFFLOAD, string, string]>([
+  ['workers', 'veth', '10.9.0.2'],
+  ['workers', 'TAP', '10.9.0.3'],
+  ['default', 'veth', '10.9.0.2'],
+  ['kernel', 'veth', '10.9.0.2'],
+  ['kernel', 'TAP', '10.9.0.3'],
+  ['kernel', 'veth from TAP', '10.9.0.2'],
 ])(
-  'is kept into %s, whatever changes',
-  async (kind, address) => {
+  'is kept (%s) into %s, whatever changes',
+  async (who, kind, address) => {
     const none = ['--', 'remove', 'Interface', 'p1', 'other_config', 'pmd-rxq-affinity'];
-    // By workers: what goes over to the kernel may overtake what waits for a worker.
-    await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:hw-offload=false', ...none);
+    await sw.vsctl(...offload(OFFLOAD[who]), ...none);
+    const from = kind === 'veth from TAP' ? lab.namespace : h1.namespace;
     const namespace = kind === 'TAP' ? lab.namespace : h2.namespace;
     const numbers = [`${FLOWS}`, `${PACKETS}`];
     const receiver = namespace.start([python, SEQUENCE, 'receive', address, ...numbers]);
@@ -75,14 +96,18 @@ it.each([
     // On one CPU: the kernel's own queues before the switch keep the order then.
     const pin = ['taskset', '-c', `${cpus[0]}`];
     const argv = [...pin, python, SEQUENCE, 'send', address, ...numbers, `${RATE}`];
-    const sender = h1.namespace.start(argv);
-    const list = changes();
+    const sender = from.start(argv);
+    const list = changes(OFFLOAD[who]);
+    const before = await byWorkers();
     let done = 0;
     for (; sender.running; done++) await sw.vsctl(...list[done % list.length]);
     await receiver.finished(90_000);
     const result = JSON.parse(receiver.output.stdout.trim().split('\n').at(-1) as string);
-    console.log(`order into ${kind}: ${done} changes, ${JSON.stringify(result)}`);
+    console.log(`order (${who}) into ${kind}: ${done} changes, ${JSON.stringify(result)}`);
     expect(done).toBeGreaterThan(3);
+    // Nothing else is to be shown where workers have done it all.
+    const workers = (await byWorkers()) - before;
+    if (who !== 'workers') expect(workers).toBeLessThan(PACKETS * 0.9);
     expect(result).toMatchObject({ disordered: 0, doubled: 0 });
     // What waits in queues that are closed is lost; the rest arrives.
     expect(result.received).toBeGreaterThan(PACKETS / 2);

@@ -87,6 +87,34 @@ describe('forwarding workers', () => {
     expect(await h1.ping('10.7.0.2', 5, 0.05)).toBe(5);
   });
 
+  it.runIf(cpus.length > 1)('forward the first packet of a flow like those after it', async () => {
+    const pair = cpus.slice(0, 2);
+    await setCpus(...pair);
+    const sent = async (cpu: number) => {
+      const text = await sw.appctl('dpctl/tx-queue-show', 'p2');
+      const lines = text.split('\n').filter((line) => line.includes(`core ${cpu}:`));
+      return lines.reduce((sum, line) => sum + Number(line.match(/packets:(\d+)/)?.[1] ?? 0), 0);
+    };
+    for (const [mine, other] of [pair, pair.toReversed()]) {
+      const pin = (port: string) => [
+        'set',
+        'Interface',
+        port,
+        `other_config:pmd-rxq-affinity=0:${mine},1:${mine}`,
+      ];
+      await sw.vsctl(...pin('p1'), '--', ...pin('p2'), '--', ...pin('br0'));
+      await sw.appctl('dpctl/del-flows');
+      const before = await sent(other);
+      const own = await sent(mine);
+      expect(await h1.ping('10.7.0.2', 2, 0.05)).toBe(2);
+      expect(await sent(mine)).toBeGreaterThan(own);
+      expect(await sent(other)).toBe(before);
+    }
+    for (const port of ['p1', 'p2', 'br0'])
+      await sw.vsctl('remove', 'Interface', port, 'other_config', 'pmd-rxq-affinity');
+    await setCpus(cpus[1]);
+  });
+
   it('count what they do, anew after pmd-stats-clear', async () => {
     // Not what the kernel forwards.
     await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:hw-offload=false');

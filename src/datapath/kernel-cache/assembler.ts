@@ -23,6 +23,8 @@ const MODE_MEM = 0x60;
 const MODE_ATOMIC = 0xc0;
 const SOURCE_REGISTER = 0x08;
 const PSEUDO_MAP_VALUE = 2;
+const ATOMIC_FETCH = 0x01;
+const ATOMIC_COMPARE_EXCHANGE = 0xf1;
 
 /** Access widths: 4, 2, 1 and 8 bytes. */
 export const W = 0x00;
@@ -106,9 +108,19 @@ export class Assembler {
     else this.emit(STX | MODE_MEM | size, base, operand.reg, off, 0);
   }
 
-  /** Adds a register to 8 bytes of memory, as one step for all CPUs. */
-  atomicAdd(base: Register, off: number, src: Register): void {
-    this.emit(STX | MODE_ATOMIC | DW, base, src, off, 0);
+  /** Adds a register to 8 (or 4: `W`) bytes of memory, as one step for all CPUs. */
+  atomicAdd(base: Register, off: number, src: Register, size = DW): void {
+    this.emit(STX | MODE_ATOMIC | size, base, src, off, 0);
+  }
+
+  /** The same with 4 bytes; the register becomes what was there before. */
+  fetchAdd32(base: Register, off: number, src: Register): void {
+    this.emit(STX | MODE_ATOMIC | W, base, src, off, ATOMIC_FETCH);
+  }
+
+  /** Stores a register in 4 bytes that equal r0; r0 becomes what was there before. */
+  compareExchange32(base: Register, off: number, src: Register): void {
+    this.emit(STX | MODE_ATOMIC | W, base, src, off, ATOMIC_COMPARE_EXCHANGE);
   }
 
   /** The same with `or`. */

@@ -18,6 +18,7 @@ import type { MaskedKey } from '../megaflow-table.js';
 import type { OdpAction } from '../odp-actions.js';
 import { type KernelKey, kernelKey } from './kernel-key.js';
 import * as at from './layout.js';
+import { OrderTable } from './order-table.js';
 import { filterProgram, ingressProgram, tapProgram } from './programs.js';
 import { type KernelPort, kernelSteps } from './steps.js';
 
@@ -77,17 +78,23 @@ export class KernelCache {
   private readonly freedAt = new Float64Array(at.ENTRIES);
   private readonly maskFreedAt = new Float64Array(3 * at.MASKS_MAX);
   private readonly ports = new Map<number, KernelPort>();
+  private readonly orderTable: OrderTable;
   private nextTag = 1;
   private tapEgress = -1;
 
   private constructor(
     private readonly native: NativeBinding,
-    private readonly mapFd: number,
+    /** The table: workers map it, too. */
+    readonly mapFd: number,
     memory: ArrayBuffer,
-    private readonly loaded: Omit<KernelPrograms, 'tapEgress'>,
+    private readonly ingress: number,
+    /** By receive queue; each takes the verifier its time, and is loaded when it is needed. */
+    private readonly filters: number[],
     private readonly words = new Int32Array(memory),
     private readonly bytes = new Uint8Array(memory),
-  ) {}
+  ) {
+    this.orderTable = new OrderTable(this.words);
+  }
 
   /**
    * Loads the programs.
@@ -103,10 +110,9 @@ export class KernelCache {
     try {
       const map = opened(native.bpfMapCreate(at.TABLE_BYTES));
       const memory = native.bpfMapMemory(map, at.TABLE_BYTES);
-      return new KernelCache(native, map, memory, {
-        filter: opened(native.bpfProgLoad('socket_filter', filterProgram(map))),
-        ingress: opened(native.bpfProgLoad('sched_cls', ingressProgram(map))),
-      });
+      const filter = opened(native.bpfProgLoad('socket_filter', filterProgram(map, 0)));
+      const ingress = opened(native.bpfProgLoad('sched_cls', ingressProgram(map)));
+      return new KernelCache(native, map, memory, ingress, [filter]);
     } catch (cause) {
       for (const fd of fds) native.close(fd);
       throw unavailable(cause instanceof Error ? cause.message : String(cause), cause);
@@ -114,26 +120,34 @@ export class KernelCache {
   }
 
   close(): void {
-    const { filter, ingress } = this.loaded;
-    for (const fd of [filter, ingress, this.tapEgress, this.mapFd])
+    for (const fd of [...this.filters, this.ingress, this.tapEgress, this.mapFd])
       if (fd >= 0) this.native.close(fd);
   }
 
   /** The verifier takes its time for each: that of TAPs is loaded when there is one. */
   get programs(): KernelPrograms {
-    const { loaded } = this;
+    const { native, mapFd, filters, ingress } = this;
     const tapEgress = () => {
       if (this.tapEgress < 0) {
-        this.tapEgress = this.native.bpfProgLoad('sched_cls', tapProgram(this.mapFd));
+        this.tapEgress = native.bpfProgLoad('sched_cls', tapProgram(mapFd));
       }
       return this.tapEgress;
     };
     return {
-      ...loaded,
+      filter(queue: number) {
+        filters[queue] ??= native.bpfProgLoad('socket_filter', filterProgram(mapFd, queue));
+        return filters[queue];
+      },
+      ingress,
       get tapEgress() {
         return tapEgress();
       },
     };
+  }
+
+  /** What is on its way between the programs and workers (way-over.ts). */
+  get order(): OrderTable {
+    return this.orderTable;
   }
 
   get size(): number {
@@ -142,6 +156,51 @@ export class KernelCache {
 
   has(slot: number): boolean {
     return this.entryOf.has(slot);
+  }
+
+  /** The kernel forwards the flow. */
+  active(slot: number): boolean {
+    return (this.state(slot) & at.ENTRY_STATES) === at.ENTRY_ACTIVE && this.has(slot);
+  }
+
+  /** Of a flow that has an entry; else 0. */
+  inPort(slot: number): number {
+    return this.entryOf.get(slot)?.ports[0] ?? 0;
+  }
+
+  /** E_STATE of a flow's entry; ENTRY_ACTIVE when it has none. */
+  state(slot: number): number {
+    const word = this.stateWord(slot);
+    return word < 0 ? at.ENTRY_ACTIVE : Atomics.load(this.words, word);
+  }
+
+  /** Moves a flow's entry on to another state, unless it is active. */
+  setState(slot: number, state: number): void {
+    const word = this.stateWord(slot);
+    if (word < 0) return;
+    for (;;) {
+      const before = Atomics.load(this.words, word);
+      if ((before & at.ENTRY_STATES) === at.ENTRY_ACTIVE) return;
+      const after = (before & ~at.ENTRY_STATES) | state;
+      if (Atomics.compareExchange(this.words, word, before, after) === before) return;
+    }
+  }
+
+  /** Makes an entry active if nothing that passed its port waits: what the programs do, too. */
+  activate(slot: number): boolean {
+    const word = this.stateWord(slot);
+    const entry = this.entryOf.get(slot);
+    const input = entry && this.ports.get(entry.ports[0]);
+    if (!input) return false;
+    const before = Atomics.load(this.words, word);
+    if (!this.orderTable.settled(input.ifindex, input.tap)) return false;
+    return Atomics.compareExchange(this.words, word, before, at.ENTRY_ACTIVE) === before;
+  }
+
+  private stateWord(slot: number): number {
+    const entry = this.entryOf.get(slot);
+    if (!entry) return -1;
+    return (at.OFF_ENTRIES + (entry.position << at.ENTRY_SHIFT) + at.E_STATE) >> 2;
   }
 
   /** Frames of this port come by the programs, and flows may send to it. */
@@ -164,8 +223,8 @@ export class KernelCache {
   }
 
   /**
-   * Gives the kernel a flow. @returns false when it cannot have it: the flow is of a kind that only
-   * workers do, or there is no room for it
+   * Gives the kernel a flow, in the state ENTRY_HELD. @returns false when it cannot have it: the
+   * flow is of a kind that only workers do, or there is no room for it
    */
   put(flow: KernelFlow, now: number): boolean {
     if (this.entryOf.has(flow.slot)) return true;
@@ -193,6 +252,7 @@ export class KernelCache {
     this.words.set(match.key, (byte + at.E_KEY) >> 2);
     this.bytes.set(steps.macs, byte + at.E_DL_DST);
     this.words.set(steps.words, (byte + at.E_STEPS) >> 2);
+    this.words[(byte + at.E_STATE) >> 2] = at.ENTRY_HELD;
     // The tag makes it findable: last, and not before the rest is there.
     Atomics.store(this.words, word, mask.tag);
     mask.entries += 1;

@@ -1,12 +1,12 @@
 /**
  * When which flow goes to the kernel: between the datapath's list of flows and the kernel's table.
  *
- *     flow installed, changed ─> waiting ─ 20 ms later, when workers are done with what they had
- *                                          ─> KernelCache.put ─> the kernel forwards
+ *     flow installed, changed ─> waiting ─ workers are done with what they were told before
+ *                                          ─> KernelCache.put ─> HandOver ─> the kernel forwards
  *     flow or port removed    ─> KernelCache.remove, at once
  *
- * The wait lets the flow's first packets, which took the way through the main thread, go ahead of
- * those that will overtake workers. Flows that the kernel cannot do are dropped from the list.
+ * The wait lets the flow's first packets, which took the way through the main thread, go ahead.
+ * Flows that the kernel cannot do are dropped from the list.
  *
  * Its timer is the machine's: this belongs to the real datapath only.
  */
@@ -14,15 +14,18 @@ import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import type { NativeBinding } from '../../native/binding.js';
 import type { KernelPrograms } from '../../netdev/netdev.js';
-import type { DpPort, DpStats } from '../dpif.js';
+import type { DpFlowStats, DpPort, DpStats } from '../dpif.js';
 import { DROP_REASONS } from '../drop-reasons.js';
 import type { InstalledFlow } from '../flow-registry.js';
-import { KernelCache, type KernelFlowStats, type KernelPortStats } from './kernel-cache.js';
+import { HandOver, type WorkerFeed } from './hand-over.js';
+import { KernelCache, type KernelPortStats } from './kernel-cache.js';
 
 const log = getLogger('dpif_netdev');
 
-/** A flow waits for one to two of these. */
+/** A flow waits for one to two of these, and as long as something would be overtaken. */
 const WAIT_MS = 20;
+/** While frames are dropped so that none is. */
+const SHED_MS = 4;
 /** Flows that one turn hands over: the main loop has other work. */
 const TURN_FLOWS = 2000;
 
@@ -51,6 +54,8 @@ export interface KernelDevice {
 /** A port that the kernel forwards from and to. */
 interface ForwardingPort {
   device: KernelDevice;
+  ifindex: number;
+  tap: boolean;
   frameMax: number;
   host: Uint8Array | null;
   /** Ends listening for changes of the device. */
@@ -70,6 +75,7 @@ export class KernelForwarding {
   private readonly ports = new Map<number, ForwardingPort>();
   /** By flow: the number of turns when it came. */
   private readonly waiting = new Map<InstalledFlow, number>();
+  private readonly handOvers: HandOver;
   /** The flow that the counters of a slot belong to. */
   private readonly seen: InstalledFlow[] = [];
   private timer: NodeJS.Timeout | null = null;
@@ -82,8 +88,10 @@ export class KernelForwarding {
     native: NativeBinding,
     private readonly now: () => number,
     private readonly settled: () => Promise<void>,
+    private readonly feed: WorkerFeed,
   ) {
     this.cache = KernelCache.open(native);
+    this.handOvers = new HandOver(this.cache, feed, (portNo) => this.ports.get(portNo));
   }
 
   /**
@@ -94,9 +102,18 @@ export class KernelForwarding {
     if (!this.running || (this.quiet && device.dpifType === 'tap')) return;
     this.counted.add(portNo);
     const base = this.cache.portStats(portNo);
+    const ifindex = device.ifindex();
+    const tap = device.dpifType === 'tap';
+    if (!this.cache.order.claim(ifindex, tap)) {
+      log.info(
+        `${name}: not forwarded in the kernel: its index is that of another port modulo 4096`,
+      );
+      return;
+    }
     try {
       device.setKernelPrograms(this.cache.programs, () => this.countedSince(portNo, base));
     } catch (error) {
+      this.cache.order.release(ifindex);
       const text = `${name}: not forwarded in the kernel: ${errorMessage(error)}`;
       if (this.quiet) log.info(text);
       else log.warn(text);
@@ -105,7 +122,8 @@ export class KernelForwarding {
     const unsubscribe = device.onEvent((event) => {
       if (event === 'change') this.deviceChanged(portNo);
     });
-    const port = { device, frameMax: frameMaxOf(device), host: this.hostOf(device), unsubscribe };
+    const state = { frameMax: frameMaxOf(device), host: this.hostOf(device) };
+    const port = { device, ifindex, tap, ...state, unsubscribe };
     this.ports.set(portNo, port);
     this.tellPort(portNo, port);
     if (this.cpus !== null) this.steer(port);
@@ -122,6 +140,7 @@ export class KernelForwarding {
     if (!port) return;
     this.ports.delete(portNo);
     port.unsubscribe();
+    this.cache.order.release(port.ifindex);
     if (this.cpus !== null) this.steer(port, null);
     this.cache.portDel(portNo, this.now());
     if (closing) return;
@@ -153,6 +172,7 @@ export class KernelForwarding {
     // A flow that was never here takes a slot whose counters may be another's.
     if (!this.running) return;
     if (flow !== this.seen[flow.slot]) this.cache.clearFlow(flow.slot);
+    this.handOvers.delete(flow);
     this.cache.remove(flow.slot, this.now());
     this.seen[flow.slot] = flow;
     this.handOver(flow);
@@ -160,12 +180,23 @@ export class KernelForwarding {
 
   flowRemoved(flow: InstalledFlow): void {
     this.waiting.delete(flow);
+    this.handOvers.delete(flow);
     this.cache.remove(flow.slot, this.now());
   }
 
-  /** What the kernel forwarded of a flow; null when it never had it: the slot counted another. */
-  flowStats(flow: InstalledFlow): KernelFlowStats | null {
-    return this.seen[flow.slot] === flow ? this.cache.flowStats(flow.slot) : null;
+  /**
+   * Adds what the kernel forwarded of a flow, if it ever had it: else the slot counted another.
+   * @param toClock from milliseconds of CLOCK_MONOTONIC, modulo 2^31
+   */
+  addFlowStats(stats: DpFlowStats, flow: InstalledFlow, toClock: (ms: number) => number): void {
+    if (this.seen[flow.slot] !== flow) return;
+    const { packets, bytes, usedNs, tcpFlags } = this.cache.flowStats(flow.slot);
+    const usedMs = packets > 0 ? toClock(Math.floor(usedNs / 1e6) % 2 ** 31) : 0;
+    stats.packets += packets;
+    stats.bytes += bytes;
+    stats.usedMs = Math.max(stats.usedMs, usedMs);
+    stats.tcpFlags |= tcpFlags;
+    stats.inKernel = this.cache.active(flow.slot);
   }
 
   /** Adds what the kernel did to a datapath's statistics. */
@@ -185,6 +216,7 @@ export class KernelForwarding {
     if (this.hosts) clearInterval(this.hosts);
     this.hosts = null;
     this.waiting.clear();
+    this.handOvers.clear();
     for (const portNo of [...this.ports.keys()]) this.portDel(portNo);
   }
 
@@ -222,9 +254,8 @@ export class KernelForwarding {
     }
   }
 
-  private tellPort(portNo: number, { device, frameMax, host }: ForwardingPort): void {
-    const tap = device.dpifType === 'tap';
-    this.cache.portAdd(portNo, { ifindex: device.ifindex(), tap, frameMax, host });
+  private tellPort(portNo: number, { ifindex, tap, frameMax, host }: ForwardingPort): void {
+    this.cache.portAdd(portNo, { ifindex, tap, frameMax, host });
   }
 
   private countedSince(portNo: number, base: KernelPortStats): KernelPortStats {
@@ -234,8 +265,10 @@ export class KernelForwarding {
   }
 
   private wait(): void {
-    if (this.timer || this.turning || this.waiting.size === 0) return;
-    this.timer = setTimeout(() => void this.turn(), WAIT_MS);
+    if (this.timer || this.turning) return;
+    if (this.waiting.size === 0 && this.handOvers.size === 0) return;
+    const ms = this.handOvers.sheds ? SHED_MS : WAIT_MS;
+    this.timer = setTimeout(() => void this.turn(), ms);
   }
 
   /** Hands over what has waited, once what workers had before it is on its way. */
@@ -245,15 +278,20 @@ export class KernelForwarding {
     const turn = ++this.turns;
     await this.settled();
     this.turning = false;
+    if (!this.running) return;
     const now = this.now();
+    this.handOvers.turn();
     let left = TURN_FLOWS;
     for (const [flow, came] of this.waiting) {
-      // Since the turn before at least; what changed meanwhile waits anew.
-      if (came > turn - 2) continue;
+      // What changed meanwhile waits anew.
+      if (came >= turn) continue;
       if (left-- === 0) break;
       this.waiting.delete(flow);
-      if (this.running && !flow.deleted) this.cache.put(flow, now);
+      if (!flow.deleted && this.cache.put(flow, now)) {
+        this.handOvers.add(flow, this.cache.inPort(flow.slot));
+      }
     }
+    if (this.handOvers.size > 0) this.feed.look();
     this.wait();
   }
 }

@@ -11,6 +11,7 @@ import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import type { NativeBinding } from '../../native/binding.js';
 import type { KernelMode } from '../dpif.js';
+import type { WorkerFeed } from './hand-over.js';
 import { KernelForwarding } from './kernel-forwarding.js';
 
 const log = getLogger('dpif_netdev');
@@ -23,6 +24,7 @@ export interface KernelStartOptions {
   now: () => number;
   /** Resolves once workers have done what they had to do. */
   settled: () => Promise<void>;
+  feed: WorkerFeed;
   /** Hands over all ports and flows that there are. */
   begin: (kernel: KernelForwarding) => void;
 }
@@ -69,9 +71,9 @@ export class KernelStart {
 
   private begin(): void {
     this.timer = null;
-    const { native, now, settled, begin } = this.options;
+    const { native, now, settled, feed, begin } = this.options;
     try {
-      this.forwarding ??= new KernelForwarding(native, now, settled);
+      this.forwarding ??= new KernelForwarding(native, now, settled, feed);
     } catch (error) {
       this.refused = true;
       if (this.mode === 'on') log.warn(errorMessage(error));

@@ -2,16 +2,21 @@
  * The memory that the kernel's programs and the main thread share: one BPF array element.
  *
  *     decisions   256 CPUs x 64 bytes: entry number + 1 that the filter chose for the frame at
- *                 hand, the frame's TCP flags
+ *                 hand, the frame's TCP flags; receive queue + 1 when it chose the worker
  *     classes     3 x | masks in use, 64 bytes | 16 masks x 16 words |
  *     ports       1024 x 8 doublewords: rx packets, rx bytes, tx packets, tx bytes; packets and
  *                 bytes that were passed to a host beside the interface; - ; -
  *     drops       64 doublewords: packets by drop reason
  *     flows       262,144 x 4 doublewords: packets, bytes, time of the last packet (ns), TCP flags
  *     entries     32,768 x 64 words
+ *     order       4096 x 2 lines, by interface index: what is on its way to workers (way-over.ts)
+ *                 | frames passed on | - | frames in the ring, by receive queue | ...
+ *                 | of these, done with, by receive queue | ...
  *
  *     entry       | tag | flow slot | in port (bit 31: keep TCP flags) | longest frame
- *                 | key, 16 words | MAC addresses, 3 words | - | steps, 16 x (operation, argument)
+ *                 | key, 16 words | MAC addresses, 3 words | state
+ *                 | steps, 16 x (operation, argument)
+ *     state       bits 0..1: ENTRY_*; above: frames that went to a worker all the same
  *
  * The key of a frame (programs.ts builds it, kernel-key.ts computes the same from a megaflow):
  *
@@ -57,7 +62,17 @@ export const OFF_PORTS = (OFF_CLASSES + 3 * CLASS_BYTES + 4095) & -4096;
 export const OFF_DROPS = OFF_PORTS + (PORTS_MAX << PORT_SHIFT);
 export const OFF_FLOWS = OFF_DROPS + 4096;
 export const OFF_ENTRIES = OFF_FLOWS + (FLOWS_MAX << FLOW_SHIFT);
-export const TABLE_BYTES = OFF_ENTRIES + (ENTRIES << ENTRY_SHIFT);
+export const ORDER_SLOTS = 4096;
+export const ORDER_SHIFT = 7;
+export const OFF_ORDER = OFF_ENTRIES + (ENTRIES << ENTRY_SHIFT);
+export const TABLE_BYTES = OFF_ORDER + (ORDER_SLOTS << ORDER_SHIFT);
+
+/** Byte offsets in an interface's part of `order`: all words of 32 bits, modulo 2^32. */
+export const O_PASSED = 0;
+export const O_LANDED = 8;
+export const O_DONE = 64;
+/** Receive queues that are told apart; ports with more are left to workers. */
+export const RX_QUEUES_MAX = 8;
 
 /** Byte offsets in an entry. */
 export const E_TAG = 0;
@@ -68,8 +83,21 @@ export const E_LENGTH_MAX = 12;
 export const E_KEY = 16;
 export const E_DL_DST = 80;
 export const E_DL_SRC = 86;
+export const E_STATE = 92;
 export const E_STEPS = 96;
 export const STEPS_MAX = 16;
+
+/** The kernel forwards. */
+export const ENTRY_ACTIVE = 0;
+/** Workers forward: frames that passed before the entry was there may not be in a ring yet. */
+export const ENTRY_HELD = 1;
+/** Workers forward until nothing of the port waits for one. */
+export const ENTRY_AWAITS = 2;
+/** The same, and what a worker would get is dropped. */
+export const ENTRY_SHEDS = 3;
+export const ENTRY_STATES = 3;
+/** What a frame that goes to a worker adds to the state. */
+export const ENTRY_FRAME = 4;
 
 /** In a flow's counters: the flags of all its TCP packets. */
 export const F_TCP_FLAGS = 24;

@@ -12,6 +12,7 @@
  *
  * The filter alone looks up, and leaves what it found for the other program: between both nothing
  * else can happen on that CPU, so a frame is never forwarded twice nor lost between the two.
+ * An entry that is not active yet is a miss until nothing can be overtaken (way-over.ts).
  *
  * What a frame may be: Ethernet II without tags in its bytes (the kernel has taken the outer one
  * out), IPv4 without options and fragments, IPv6 without extension headers; whatever is unusual is
@@ -24,29 +25,36 @@ import { GET_SMP_PROCESSOR_ID, TC_SHOT, TC_UNSPEC } from './kernel.js';
 import * as at from './layout.js';
 import { FLAGS, LENGTH, parse } from './parse-frame.js';
 import { lookup } from './search-table.js';
+import { ifActive, landed, passOn, SAVED_CONTEXT, saveContext, shed } from './way-over.js';
 
 /** A socket filter's answer: the whole frame. */
 const FILTER_WHOLE = -1;
-/** On the stack. */
-const SAVED_CONTEXT = -144;
 
-/** Filter of a packet socket: what hits is not queued. */
-export function filterProgram(mapFd: number): Uint8Array {
+/** Filter of the packet socket of a receive queue: what hits is not queued. */
+export function filterProgram(mapFd: number, queue: number): Uint8Array {
   const asm = new Assembler();
   prologue(asm, mapFd);
   decisionOf(asm);
+  saveContext(asm);
   asm.store(W, 8, 0, 0);
   parse(asm, 'miss');
   lookup(asm, 'miss', 'hit');
   asm.label('hit');
   shortEnough(asm, 'miss');
+  ifActive(asm, 'ring', 'passed');
   asm.load(W, 1, FRAME, FLAGS);
   asm.store(W, 8, 4, reg(1));
   asm.alu('add', 2, 1);
   asm.store(W, 8, 0, reg(2));
+  asm.label('unqueued');
   asm.mov(0, 0);
   asm.exit();
+  shed(asm);
+  asm.jump('unqueued');
   asm.label('miss');
+  passOn(asm);
+  asm.label('passed');
+  asm.store(W, 8, 8, queue + 1);
   asm.mov(0, FILTER_WHOLE);
   asm.exit();
   return asm.assemble();
@@ -58,8 +66,10 @@ export function ingressProgram(mapFd: number): Uint8Array {
   prologue(asm, mapFd);
   decisionOf(asm);
   asm.load(W, 9, 8, 0);
+  asm.load(W, 1, 8, 8);
   asm.store(W, 8, 0, 0);
-  asm.jumpIf('eq', 9, 0, 'drop');
+  asm.store(W, 8, 8, 0);
+  asm.jumpIf('eq', 9, 0, 'queued');
   asm.load(W, 1, 8, 4);
   asm.store(W, FRAME, FLAGS, reg(1));
   asm.alu('sub', 9, 1);
@@ -68,6 +78,10 @@ export function ingressProgram(mapFd: number): Uint8Array {
   asm.alu('add', 9, reg(7));
   asm.alu('add', 9, at.OFF_ENTRIES);
   carryOut(asm);
+  asm.jump('drop');
+  asm.label('queued');
+  asm.jumpIf('eq', 1, 0, 'drop');
+  landed(asm);
   asm.label('drop');
   asm.mov(0, TC_SHOT);
   asm.exit();
@@ -78,19 +92,23 @@ export function ingressProgram(mapFd: number): Uint8Array {
 export function tapProgram(mapFd: number): Uint8Array {
   const asm = new Assembler();
   prologue(asm, mapFd);
-  // The search needs every register.
-  asm.store(DW, FRAME, SAVED_CONTEXT, reg(6));
+  saveContext(asm);
   parse(asm, 'miss');
   lookup(asm, 'miss', 'hit');
   asm.label('hit');
   shortEnough(asm, 'miss');
+  ifActive(asm, 'queue', 'passed');
   asm.load(DW, 6, FRAME, SAVED_CONTEXT);
   asm.mov(9, reg(3));
   carryOut(asm);
   asm.label('drop');
   asm.mov(0, TC_SHOT);
   asm.exit();
+  shed(asm);
+  asm.jump('drop');
   asm.label('miss');
+  passOn(asm);
+  asm.label('passed');
   asm.mov(0, TC_UNSPEC);
   asm.exit();
   return asm.assemble();

@@ -9,7 +9,7 @@ import { key } from './parse-frame.js';
 /** On the stack: the key under the mask at hand, the number of masks, that of the entry at hand. */
 const MASKED = -128;
 const MASKS = -136;
-const NUMBER = -208;
+export const NUMBER = -208;
 
 /** One search per class, since classes differ in words. r2, r3: number and address of the entry. */
 export function lookup(asm: Assembler, miss: string, hit: string): void {

@@ -181,6 +181,21 @@ describe('a device that is full', () => {
     expect(bench.numbers).toEqual([]);
     expect(bench.watched.size).toBe(0);
   });
+
+  it('gives up what waits when other workers go on with its flows', () => {
+    bench.addPort();
+    bench.room = 1;
+    for (let n = 0; n < 4; n++) bench.output(n);
+    bench.endBatch();
+    bench.queues.giveUp();
+    expect(bench.stats.txqs[PORT * 16 + TQ_DROPPED]).toBe(3);
+    bench.room = Number.POSITIVE_INFINITY;
+    bench.queues.resume();
+    bench.output(9);
+    bench.endBatch();
+    expect(bench.numbers).toEqual([0, 9]);
+    expect(bench.egress.kind[PORT]).toBe(PORT_PACKET);
+  });
 });
 
 describe('classes with rates', () => {
@@ -250,6 +265,19 @@ describe('classes with rates', () => {
     bench.output(1);
     bench.endBatch();
     expect(bench.numbers).toEqual([1]);
+  });
+
+  it('are given up, too', () => {
+    bench.shaper.set(PORT, PORT, 1e6, 0, 1500);
+    bench.shaper.set(PORT, MAX_PORTS, 1e6, 1e6, 1500);
+    run([class_(MAX_PORTS, 0)], 2, 20);
+    const sent = bench.left.length;
+    expect(bench.queues.nShaped).toBe(1);
+    bench.queues.giveUp();
+    bench.nowUs += 1e7;
+    bench.queues.serve();
+    bench.endBatch();
+    expect([bench.left.length, bench.queues.nShaped]).toEqual([sent, 0]);
   });
 
   it('of a policer drop what is over the rate', () => {

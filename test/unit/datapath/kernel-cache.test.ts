@@ -26,6 +26,13 @@ describe('the assembler', () => {
     ['*(u64 *)(r10 - 8) = 5', (asm) => asm.store(DW, 10, -8, 5), '7a0af8ff05000000'],
     ['*(u32 *)(r8 + 4) = r2', (asm) => asm.store(W, 8, 4, { reg: 2 }), '6328040000000000'],
     ['lock *(u64 *)(r3 + 8) += r2', (asm) => asm.atomicAdd(3, 8, 2), 'db23080000000000'],
+    ['lock *(u32 *)(r5 + 8) += w3', (asm) => asm.atomicAdd(5, 8, 3, W), 'c335080000000000'],
+    ['w3 = fetch_add(u32 r9 + 92, w3)', (asm) => asm.fetchAdd32(9, 92, 3), 'c3395c0001000000'],
+    [
+      'w0 = cmpxchg(u32 r9 + 92, w0, w3)',
+      (asm) => asm.compareExchange32(9, 92, 3),
+      'c3395c00f1000000',
+    ],
     ['r3 = be16 r3', (asm) => asm.swap16(3), 'dc03000010000000'],
     ['call 26', (asm) => asm.call(26), '850000001a000000'],
     [
