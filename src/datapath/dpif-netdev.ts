@@ -407,8 +407,8 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     // Which of several queues a frame leaves by is for workers to choose, unless told otherwise.
     const several = (this.planner.plan(port.portNo)?.slots.length ?? 1) > 1;
     if (!leftToKernel(settings) || (several && this.kernelStart.mode === 'auto')) return;
-    if (this.queues.of(port.portNo).length > RX_QUEUES_MAX) return;
-    this.kernel?.portAdd(port, port.netdev);
+    const queues = this.queues.of(port.portNo).length;
+    if (queues <= RX_QUEUES_MAX) this.kernel?.portAdd(port, port.netdev, queues);
   }
 
   /** Opens a port's queues anew. What waits in the old ones is lost, so that nothing overtakes. */

@@ -212,7 +212,7 @@ describe('a flow on its way to the kernel', () => {
 
   beforeEach(() => {
     words = new Int32Array(native.bpfMapMemory(cache.mapFd, TABLE_BYTES));
-    expect(cache.order.claim(IFINDEX, false)).toBe(true);
+    expect(cache.order.claim(IFINDEX, false, 8)).toBe(true);
     expect(cache.put({ slot: 7, masked: maskedKey(keyOf(frame), mask), actions: [] }, 0)).toBe(
       true,
     );
@@ -281,8 +281,8 @@ describe('a flow on its way to the kernel', () => {
   });
 
   it('leaves an interface out whose index falls on another one', () => {
-    expect(cache.order.claim(IFINDEX + 4096, false)).toBe(false);
+    expect(cache.order.claim(IFINDEX + 4096, false, 8)).toBe(false);
     cache.order.release(IFINDEX);
-    expect(cache.order.claim(IFINDEX + 4096, false)).toBe(true);
+    expect(cache.order.claim(IFINDEX + 4096, false, 8)).toBe(true);
   });
 });

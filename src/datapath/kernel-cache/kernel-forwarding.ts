@@ -97,14 +97,15 @@ export class KernelForwarding {
   /**
    * Puts the programs in the port's way. A device that does not let them stays with workers, and
    * so does a TAP unless asked for: its own counters do not see what passes by its reader.
+   * @param queues its receive queues
    */
-  portAdd({ portNo, name }: DpPort, device: KernelDevice): void {
+  portAdd({ portNo, name }: DpPort, device: KernelDevice, queues: number): void {
     if (!this.running || (this.quiet && device.dpifType === 'tap')) return;
     this.counted.add(portNo);
     const base = this.cache.portStats(portNo);
     const ifindex = device.ifindex();
     const tap = device.dpifType === 'tap';
-    if (!this.cache.order.claim(ifindex, tap)) {
+    if (!this.cache.order.claim(ifindex, tap, queues)) {
       log.info(
         `${name}: not forwarded in the kernel: its index is that of another port modulo 4096`,
       );

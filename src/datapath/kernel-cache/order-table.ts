@@ -34,11 +34,15 @@ export class OrderTable {
    * Nothing is set to 0: workers may be about to say what they are done with. What a TAP has queued
    * before, they will count, and nobody knows how much that is: until it is written off, more has
    * passed than they can count.
+   * @param queues receive queues that there are now: what was in others is lost
    */
-  claim(ifindex: number, tap: boolean): boolean {
+  claim(ifindex: number, tap: boolean, queues: number): boolean {
     const word = orderWord(ifindex);
     if ((this.owners.get(word) ?? ifindex) !== ifindex) return false;
     this.owners.set(word, ifindex);
+    for (let queue = queues; !tap && queue < at.RX_QUEUES_MAX; queue++) {
+      Atomics.store(this.words, word + DONE + queue, this.words[word + LANDED + queue]);
+    }
     const { landed, done } = this.counts(ifindex);
     Atomics.store(this.words, word, tap ? done + TAP_QUEUED_MAX : landed);
     return true;
