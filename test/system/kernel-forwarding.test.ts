@@ -106,6 +106,29 @@ describe('with hw-offload', () => {
     await eventually('the row to count them', async () => (await count()) - before >= 200, 12_000);
   }, 30_000);
 
+  it('does not give a host frames that are for another as its own', async () => {
+    const other = '02:00:00:00:0e:99';
+    const flow = `priority=9,in_port=port1,dl_dst=${other},actions=output:port2`;
+    await sw.ofctl('add-flow', 'br0', flow);
+    // Neither answers when it is asked by the address of another.
+    await west.namespace.ip(
+      'neigh',
+      'replace',
+      '10.0.0.2',
+      'lladdr',
+      other,
+      'dev',
+      west.device,
+      'nud',
+      'permanent',
+    );
+    expect(await west.ping('10.0.0.2', 20, 0.01, '-W', '1')).toBe(0);
+    expect(await offloaded(/in_port\(port1\).*dst=02:00:00:00:0e:99/)).not.toHaveLength(0);
+    await west.namespace.ip('neigh', 'del', '10.0.0.2', 'dev', west.device);
+    await sw.ofctl('del-flows', 'br0', `dl_dst=${other}`);
+    expect(await west.ping('10.0.0.2', 3)).toBe(3);
+  }, 30_000);
+
   it('follows a host that changes its address', async () => {
     await pingsUntilOffloaded(west, '10.0.0.2', 'port1');
     const ip = (...args: string[]) => east.namespace.ip('link', 'set', east.device, ...args);

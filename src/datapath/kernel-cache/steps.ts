@@ -103,7 +103,10 @@ export function kernelSteps(
   return steps.words.length <= 2 * STEPS_MAX ? steps : null;
 }
 
-/** Whether frames to this address are for the host behind the port, and may be passed to it. */
+/**
+ * Whether frames to this address are for the host behind the port, and may be passed to it: the
+ * kernel's redirect makes each of them the host's own (PACKET_HOST), whatever its address.
+ */
 function isHost({ host }: KernelPort, address: Uint8Array): boolean {
   return host?.every((byte, i) => byte === address[i]) ?? false;
 }
