@@ -11,10 +11,15 @@
  *
  * Names begin with `tsbench` and the process id: nothing of the machine's own is touched.
  */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { command } from './commands.js';
+import type { SinkOptions } from './sink-worker.js';
 
 export const SOURCE_IP = '10.99.0.1';
 export const SINK_IP = '10.99.0.2';
+/** The sink's address, which the load goes to. */
+export const SINK_MAC = '02:00:5e:00:53:02';
 /** The two ends of the switch, in its namespace. */
 export const PORTS = ['p1', 'p2'] as const;
 
@@ -40,6 +45,7 @@ export class BenchNetwork {
   readonly sinkDevice: string;
   readonly switchNamespace: string;
   private hasDeadEnd = false;
+  private sinkWorker: Worker | null = null;
 
   private constructor(
     prefix: string,
@@ -88,6 +94,22 @@ export class BenchNetwork {
     }
     if (this.topology === 'bond') await this.addWires();
     if (TAPS[this.topology] === 0) await this.cutBursts();
+    if (TAPS[this.topology] < 2) await this.addressSink();
+  }
+
+  /**
+   * Gives the sink the address that the load goes to, and lets its stack see nothing of the load.
+   * Where the second cannot be, neither is the first: the load is for somebody behind the sink.
+   */
+  private async addressSink(): Promise<void> {
+    const device = ['link', 'show', 'dev', this.sinkDevice];
+    const [{ ifindex }] = JSON.parse(await command(['ip', '-n', this.sink, '-j', ...device]));
+    const options: SinkOptions = { namespacePath: `/run/netns/${this.sink}`, ifindex };
+    const url = new URL('./sink-worker.js', import.meta.url);
+    this.sinkWorker = new Worker(url, { workerData: options });
+    const [answer] = await once(this.sinkWorker, 'message');
+    if (answer !== 'ready') return;
+    await command(['ip', '-n', this.sink, 'link', 'set', this.sinkDevice, 'address', SINK_MAC]);
   }
 
   private async addWires(): Promise<void> {
@@ -133,6 +155,8 @@ export class BenchNetwork {
   }
 
   async remove(): Promise<void> {
+    await this.sinkWorker?.terminate();
+    this.sinkWorker = null;
     for (const name of new Set([this.source, this.sink, this.switchNamespace])) {
       await command(['ip', 'netns', 'del', name]).catch(() => undefined);
     }

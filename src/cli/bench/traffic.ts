@@ -15,13 +15,11 @@ import {
   type GeneratorOptions,
   N_GENERATOR_COUNTERS,
 } from './generator-options.js';
-import { inNamespace } from './network.js';
+import { inNamespace, SINK_MAC } from './network.js';
 import type { ProbeOptions } from './probe-worker.js';
 import type { Subject } from './subjects.js';
 import type { TrafficOptions } from './udp-frame.js';
 
-/** Frames go to an address that is learned at the sink but is not its own: its stack stays out. */
-const SINK_MAC = '02:00:5e:00:53:02';
 const SOURCE_MAC = '02:00:5e:00:53:01';
 /** Time for what is under way to arrive. */
 const SETTLE_MS = 150;
