@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { OFPP } from '../../src/openflow/actions.js';
-import { encodeMessage } from '../../src/openflow/codec/index.js';
+import { decodeMessage, encodeMessage } from '../../src/openflow/codec/index.js';
 import { matchAny } from '../../src/openflow/match.js';
 import type { FlowMod, OfMessage } from '../../src/openflow/messages.js';
 import { OfConnection } from '../../src/openflow/vconn.js';
@@ -162,6 +162,39 @@ describe('while a controller', () => {
           `${Math.round(memoryMib())} MiB\n`,
       );
       expectServed(witness, FLOW_MODS / 50);
+      const text = await lab.sw.ofctl('dump-aggregate', 'br0', 'cookie=0x66/-1');
+      expect(text).toContain(`flow_count=${FLOW_MODS}`);
+    },
+    120_000 + FLOW_MODS * 2,
+  );
+
+  it(
+    `commits a bundle of ${FLOW_MODS} flow-mods, packets and others are served`,
+    async () => {
+      const control = { type: 'bundle_control', bundle: 1, flags: 3 } as const;
+      let took = 0;
+      const witness = await during(async () => {
+        const socket = await greeted();
+        for (let i = 0; i < FLOW_MODS; i += 500) {
+          const count = Math.min(500, FLOW_MODS - i);
+          const adds = Array.from({ length: count }, (_, j): OfMessage => {
+            const frame = encodeMessage(OF13, flowMod(i + j), j + 10);
+            return { type: 'bundle_add_message', bundle: 1, flags: 3, frame };
+          });
+          await write(socket, frames(adds));
+        }
+        const start = performance.now();
+        const answer = new Promise<Buffer>((resolve) => socket.on('data', resolve));
+        await write(socket, encodeMessage(OF13, { ...control, ctrl: 'commit_request' }, 7));
+        const reply = decodeMessage(OF13, await answer);
+        expect(reply.msg).toMatchObject({ ctrl: 'commit_reply' });
+        took = performance.now() - start;
+      });
+      process.stdout.write(
+        `bundle of ${FLOW_MODS} committed in ${(took / 1000).toFixed(1)} s; ${witness.lost} of ` +
+          `${witness.sent} pings lost; slowest barrier ${Math.round(witness.slowestMs)} ms\n`,
+      );
+      expectServed(witness);
       const text = await lab.sw.ofctl('dump-aggregate', 'br0', 'cookie=0x66/-1');
       expect(text).toContain(`flow_count=${FLOW_MODS}`);
     },
