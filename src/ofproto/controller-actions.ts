@@ -8,16 +8,21 @@
  * How long numbers live: state-numbers.ts.
  */
 import type { Clock } from '../common/clock.js';
+import { type Match, matchAny } from '../openflow/match.js';
 import {
   type FlowWords,
-  newFlow,
   W_ACTSET_OUTPUT,
   W_DP_HASH,
   W_IN_PORT,
+  W_METADATA,
+  W_TUN_ID,
 } from '../packet/flow-layout.js';
 import type { Ofproto } from './ofproto.js';
 import type { RecircIds } from './recirc-ids.js';
 import { StateNumbers } from './state-numbers.js';
+
+/** Fields of two words: known as a whole. */
+const WIDE_FIELDS: readonly number[] = [W_METADATA, W_TUN_ID];
 
 export interface ControllerActionState {
   ofproto: Ofproto;
@@ -33,6 +38,8 @@ export interface ControllerActionState {
   userdata?: Uint8Array;
   /** The packet is paused: the number of the translation that waits for it. */
   resume?: number;
+  /** See metadataMatch. */
+  metadata?: Match;
 }
 
 export class ControllerActions {
@@ -49,12 +56,7 @@ export class ControllerActions {
 
   /** The number of this state. Only metadata words of `state.flow` are kept. */
   intern(state: ControllerActionState): number {
-    const flow = newFlow();
-    flow[W_IN_PORT] = state.flow[W_IN_PORT];
-    for (let i = W_DP_HASH; i < flow.length; i++) flow[i] = state.flow[i];
-    // What the action set would output to is no metadata of the packet.
-    flow[W_ACTSET_OUTPUT] = 0;
-    return this.numbers.intern(keyOf(state, flow), () => ({ ...state, flow }));
+    return this.numbers.intern(keyOf(state), () => ({ ...state, flow: metadataOf(state.flow) }));
   }
 
   get(id: number): ControllerActionState | null {
@@ -83,11 +85,41 @@ export class ControllerActions {
   }
 }
 
-function keyOf(state: ControllerActionState, flow: FlowWords): string {
+/** The metadata that packet-ins carry: made once for all packets with this state. */
+export function metadataMatch(state: ControllerActionState): Match {
+  if (state.metadata !== undefined) return state.metadata;
+  const { flow } = state;
+  const match = matchAny();
+  for (let i = 0; i < flow.length; i++) {
+    if (flow[i] === 0) continue;
+    match.flow[i] = flow[i];
+    match.mask[i] = -1;
+  }
+  for (const word of WIDE_FIELDS) {
+    if ((match.mask[word] | match.mask[word + 1]) !== 0) match.mask.fill(-1, word, word + 2);
+  }
+  match.mask[W_IN_PORT] = -1;
+  state.metadata = match;
+  return match;
+}
+
+/** What the action set would output to is no metadata of the packet. */
+function isMetadata(word: number): boolean {
+  return word === W_IN_PORT || (word >= W_DP_HASH && word !== W_ACTSET_OUTPUT);
+}
+
+function metadataOf(flow: FlowWords): FlowWords {
+  return flow.map((value, word) => (isMetadata(word) ? value : 0));
+}
+
+function keyOf(state: ControllerActionState): string {
+  const { flow } = state;
   const { ofproto, tableId, cookie, controllerId, reason, miss, userdata } = state;
   let key = `${ofproto.name}|${tableId}|${cookie}|${controllerId}|${reason}|${miss}|`;
   if (state.resume !== undefined) key += `resume ${state.resume}|`;
   if (userdata !== undefined) key += Buffer.from(userdata).toString('hex');
-  for (let i = 0; i < flow.length; i++) if (flow[i] !== 0) key += `|${i}:${flow[i]}`;
+  for (let i = 0; i < flow.length; i++) {
+    if (flow[i] !== 0 && isMetadata(i)) key += `|${i}:${flow[i]}`;
+  }
   return key;
 }

@@ -21,8 +21,8 @@ import { OFPP, type OfAction } from '../../openflow/actions.js';
 import { logCodecWarnings } from '../../openflow/codec/warnings.js';
 import { matchAny } from '../../openflow/match.js';
 import type { OfMessage } from '../../openflow/messages.js';
-import { W_IN_PORT, W_METADATA, W_TUN_ID } from '../../packet/flow-layout.js';
-import type { ControllerActionState } from '../controller-actions.js';
+import { W_IN_PORT } from '../../packet/flow-layout.js';
+import { type ControllerActionState, metadataMatch } from '../controller-actions.js';
 import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import { type RemovedReason, Rule } from '../rule.js';
@@ -55,8 +55,6 @@ const OF15 = 6;
 /** OFPR_ACTION; OFPR_INVALID_TTL, the last one that 1.3 has. */
 const REASON_ACTION = 1;
 const REASON_MAX_OF13 = 2;
-/** Fields of two words: known as a whole. */
-const WIDE_FIELDS: readonly number[] = [W_METADATA, W_TUN_ID];
 
 /** Reasons from 3 on are 'action' before OpenFlow 1.4, and so are table-miss entries before 1.3. */
 function wireReason({ miss, reason }: ControllerActionState, version: number): number {
@@ -318,18 +316,7 @@ export class Connmgr {
    */
   sendPacketIn(state: ControllerActionState, data: Uint8Array): void {
     const { flow } = state;
-    const metadata = matchAny();
-    for (let i = 0; i < flow.length; i++) {
-      if (flow[i] === 0) continue;
-      metadata.flow[i] = flow[i];
-      metadata.mask[i] = -1;
-    }
-    for (const word of WIDE_FIELDS) {
-      if ((metadata.mask[word] | metadata.mask[word + 1]) !== 0)
-        metadata.mask.fill(-1, word, word + 2);
-    }
-    metadata.flow[W_IN_PORT] = flow[W_IN_PORT];
-    metadata.mask[W_IN_PORT] = -1;
+    const metadata = metadataMatch(state);
     const implicitMiss = state.miss === 'implicit';
     for (const conn of this.all()) {
       if (conn.controllerId !== state.controllerId) continue;

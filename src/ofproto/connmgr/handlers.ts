@@ -16,6 +16,7 @@ import { normalizeMatch } from '../../openflow/normalize.js';
 import { extractFlow } from '../../packet/extract.js';
 import { W_IN_PORT } from '../../packet/flow-layout.js';
 import { checkActions } from '../action-check.js';
+import { giveFlow } from '../flow-pool.js';
 import { TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import { tableMod } from '../table-config.js';
@@ -307,12 +308,12 @@ export function preparePacketOut(conn: OfConn, msg: PacketOut): () => void {
     sideEffects: true,
     hasPacket: true,
   });
+  giveFlow(out.wc);
   return () => {
     const usedMs = ofproto.clock.now();
     pushStats(out.cache, { packets: 1, bytes: msg.data.length, usedMs });
     if (out.actions.length === 0) return;
-    const key = flow.slice();
-    key[W_IN_PORT] = ofproto.portByNo(msg.inPort)?.odpPort ?? 0;
-    ofproto.backer.dpif.execute({ data: msg.data }, key, out.actions);
+    flow[W_IN_PORT] = ofproto.portByNo(msg.inPort)?.odpPort ?? 0;
+    ofproto.backer.dpif.execute({ data: msg.data }, flow, out.actions);
   };
 }
