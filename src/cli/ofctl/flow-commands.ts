@@ -15,6 +15,7 @@ import { hasTunOption, tunOptionValue } from '../../openflow/tun-metadata.js';
 import { type Field, fieldGet, fieldIsWild, fieldPrereqsOk } from '../../packet/fields.js';
 import { Progress } from '../progress.js';
 import { transactBundle } from './bundle-commands.js';
+import { colorFlow, wantsColor } from './color.js';
 import { connectForFlows } from './flow-connection.js';
 import {
   dumpEntries,
@@ -49,9 +50,15 @@ async function prepareDump(
   return { sw, request: parsed.request };
 }
 
+/** Colours lines of flows where that is wanted. */
+function flowStyle(s: Session): (text: string) => string {
+  if (!wantsColor(s.options.color, s.io.stdout as { isTTY?: boolean })) return (text) => text;
+  return (text) => text.split('\n').map(colorFlow).join('\n');
+}
+
 async function dumpReplies(s: Session, name: string, match: string, aggregate: boolean) {
   const { sw, request } = await prepareDump(s, name, match, aggregate);
-  await s.dump(sw, { ...request, nx: isNxm(sw) });
+  await s.dump(sw, { ...request, nx: isNxm(sw) }, flowStyle(s));
   sw.close();
 }
 
@@ -91,7 +98,8 @@ export async function dumpFlows(s: Session, [name, match = '']: string[]): Promi
     });
   }
   const names = await s.namesToShow(name);
-  for (const e of entries) s.print(` ${formatFlowStats(e, names, stats)}\n`);
+  const style = flowStyle(s);
+  for (const e of entries) s.print(style(` ${formatFlowStats(e, names, stats)}\n`));
   sw.close();
 }
 

@@ -100,6 +100,8 @@ export interface OfctlOptions {
   /** Undefined: as the terminal suggests. */
   names?: boolean;
   stats: boolean;
+  /** When to colour; undefined: never. */
+  color?: string;
   args: string[];
 }
 
@@ -230,7 +232,8 @@ const SETTERS: Record<string, (o: OfctlOptions, value: string | undefined) => vo
   'log-file': (o, v) => {
     o.log.logFile = v ?? null;
   },
-  color: (_o, v) => {
+  color: (o, v) => {
+    o.color = v ?? 'auto';
     if (v !== undefined && !COLOR_WORDS.includes(v.toLowerCase())) {
       fatal(`incorrect value \`${v}' for --color`);
     }

@@ -305,13 +305,17 @@ export class Session {
   }
 
   /** Prints a request's replies as they come; names are asked for once it has been sent. */
-  async dump(sw: SwitchConnection, request: OfMessage): Promise<void> {
+  async dump(
+    sw: SwitchConnection,
+    request: OfMessage,
+    style = (text: string) => text,
+  ): Promise<void> {
     const verbosity = this.options.verbosity + 1;
     const waiting: Reply[] = [];
     let names: Names | null = null;
     const show = (part: Reply): void => {
       if (names === null) waiting.push(part);
-      else this.print(formatMessage(part.frame, names, verbosity));
+      else this.print(style(formatMessage(part.frame, names, verbosity)));
     };
     const done = sw.request(request, show);
     // Whoever waits for the names must not leave a failure of the request unheard.
