@@ -1,4 +1,4 @@
-/** dump-flows in colour: as Debian's ovs-ofctl 3.1 printed the same flows; {36|x} is x in colour 36. */
+/** dump-flows in colour, as ovs-ofctl 3.1 printed the same flows; {36|x} is x in colour 36. */
 import { expect, it } from 'vitest';
 import { colorFlow, wantsColor } from '../../../src/cli/ofctl/color.js';
 
