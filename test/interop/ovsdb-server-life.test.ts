@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const SERVER = `'${tapswitchBin}' ovsdb-server --remote=punix:db.sock --unixctl=server.ctl`;
+const SERVER = `'${tapswitchBin}' ovsdb-server --create --remote=punix:db.sock --unixctl=server.ctl`;
 
 const vsctl = (...args: string[]): Promise<Finished> =>
   run(['ovs-vsctl', '--no-wait', '--timeout=5', ...args], { env });
