@@ -2,7 +2,9 @@
 
     udp-sequence.py send ADDRESS FLOWS PACKETS RATE    sends PACKETS, RATE a second, the first
                                                        ones of each flow slowly
-    udp-sequence.py receive ADDRESS FLOWS PACKETS      prints what came, as JSON, after 2 s of silence
+    udp-sequence.py receive ADDRESS FLOWS PACKETS [SILENCE]
+                                                       prints what came, as JSON, after SILENCE (2)
+                                                       seconds without any
 """
 
 import json
@@ -44,7 +46,7 @@ def send(address, flows, packets, rate):
     print(json.dumps({"sent": packets, "seconds": time.monotonic() - start}))
 
 
-def receive(address, flows, packets):
+def receive(address, flows, packets, silence=2):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
     s.bind((address, PORT))
@@ -67,7 +69,7 @@ def receive(address, flows, packets):
             if number > highest[flow]:
                 highest[flow] = number
             if count == 1:
-                s.settimeout(2)
+                s.settimeout(silence)
         s.settimeout(0.5)
         while True:
             s.recv_into(buffer)
@@ -81,4 +83,4 @@ def receive(address, flows, packets):
 if sys.argv[1] == "send":
     send(sys.argv[2], *map(int, sys.argv[3:6]))
 else:
-    receive(sys.argv[2], *map(int, sys.argv[3:5]))
+    receive(sys.argv[2], *map(int, sys.argv[3:]))

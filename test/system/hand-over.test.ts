@@ -53,14 +53,14 @@ it.each([
       );
     };
     await sw.ofctl('mod-flows', 'br0', 'actions=output:p2');
-  const before = [await received(), await byWorkers()];
+    const before = [await received(), await byWorkers()];
     const numbers = [`${FLOWS}`, `${PACKETS}`];
     const receiver = h2.namespace.start([python, SEQUENCE, 'receive', '10.9.0.2', ...numbers]);
     await eventually('the receiver', () => receiver.text.includes('ready'), 10_000);
     const argv = [process.execPath, FLOOD, 'eth0', address.trim(), '10.9.0.1', '10.9.0.2'];
     const sender = h1.namespace.start(['taskset', '-c', `${cpus[0]}`, ...argv, ...numbers]);
     // The same match in the datapath: a flow that has to be set up anew is another matter.
-  const outputs = ['output:p2,output:p3', 'output:p2'];
+    const outputs = ['output:p2,output:p3', 'output:p2'];
     let changes = 0;
     for (; sender.running; changes++) {
       await sw.ofctl('mod-flows', 'br0', `actions=${outputs[changes % outputs.length]}`);

@@ -91,7 +91,9 @@ it.each<[keyof typeof OFFLOAD, string, string]>([
     const from = kind === 'veth from TAP' ? lab.namespace : h1.namespace;
     const namespace = kind === 'TAP' ? lab.namespace : h2.namespace;
     const numbers = [`${FLOWS}`, `${PACKETS}`];
-    const receiver = namespace.start([python, SEQUENCE, 'receive', address, ...numbers]);
+    // A long run on a busy machine has long pauses.
+    const silence = PACKETS > 100_000 ? '15' : '2';
+    const receiver = namespace.start([python, SEQUENCE, 'receive', address, ...numbers, silence]);
     await eventually('the receiver', () => receiver.text.includes('ready'), 10_000);
     // On one CPU: the kernel's own queues before the switch keep the order then.
     const pin = ['taskset', '-c', `${cpus[0]}`];
