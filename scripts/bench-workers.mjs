@@ -64,16 +64,16 @@ async function send(device) {
 
 const run = (...argv) => execFileSync(argv[0], argv.slice(1), { encoding: 'utf8', stdio: 'pipe' });
 
-/** Times that forwarding threads slept, or had to let others run. */
-function workerSwitches(pid) {
-  let n = 0;
+/** Times that threads of a process slept, and that they had to let others run. */
+function switches(pid, name = '') {
+  const count = { slept: 0, preempted: 0 };
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8');
-    if (!status.startsWith('Name:\tpmd-')) continue;
-    for (const [, count] of status.matchAll(/voluntary_ctxt_switches:\s+(\d+)/g))
-      n += Number(count);
+    if (!status.startsWith(`Name:\t${name}`)) continue;
+    count.slept += Number(status.match(/^voluntary_ctxt_switches:\s+(\d+)/m)?.[1]);
+    count.preempted += Number(status.match(/^nonvoluntary_ctxt_switches:\s+(\d+)/m)?.[1]);
   }
-  return n;
+  return count;
 }
 
 /** CPU microseconds of all forwarding threads of a process. */
@@ -175,15 +175,24 @@ class Bench {
     await sleep(1500);
     const seconds = Number(options.seconds);
     const [frames, cpu, t0] = [this.frames(where), workerCpuUs(this.pid), performance.now()];
-    const switches = workerSwitches(this.pid);
+    const workers = switches(this.pid, 'pmd-');
+    const before = switches(sender.pid);
     await sleep(seconds * 1000);
     const n = this.frames(where) - frames;
     const us = workerCpuUs(this.pid) - cpu;
     const elapsed = (performance.now() - t0) / 1000;
+    const each = (now, then) => (1000 * (now - then)) / n;
+    const then = switches(this.pid, 'pmd-');
+    const result = {
+      rate: n / elapsed / 1e6,
+      cpu: us / n,
+      slept: each(then.slept, workers.slept),
+      preempted: each(then.preempted, workers.preempted),
+      sender: each(switches(sender.pid).preempted, before.preempted),
+    };
     sender.kill('SIGKILL');
     await sleep(300);
-    const each = (1000 * (workerSwitches(this.pid) - switches)) / n;
-    return { rate: n / elapsed / 1e6, cpu: us / n, switches: each };
+    return result;
   }
 
   async tcp() {
@@ -238,9 +247,12 @@ async function main() {
       const cpu = median(list.map((r) => r.cpu));
       const unit = key.startsWith('tcp') ? 'Gbit/s' : 'Mpps  ';
       const per = key.startsWith('tcp') ? 'us of CPU for 1448 bytes' : 'us of CPU a frame';
-      const { switches } = list[0];
-      const slept = switches === undefined ? '' : median(list.map((r) => r.switches)).toFixed(0);
-      const note = slept === '' ? '' : `  ${slept} context switches for 1000 frames`;
+      const of = (name) => median(list.map((result) => result[name])).toFixed(0);
+      const note =
+        list[0].slept === undefined
+          ? ''
+          : `  for 1000 frames ${of('slept')} sleeps and ${of('preempted')} preemptions of workers, ` +
+            `${of('sender')} preemptions of the sender`;
       console.log(`${key}  ${rate.toFixed(3)} ${unit}  ${cpu.toFixed(3)} ${per}${note}`);
     }
   } finally {
