@@ -10,7 +10,7 @@ import { eventually, sleep } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
 import { python, type Switch } from '../support/switch.js';
 
-const PACKETS = Number(process.env.TAPSWITCH_ORDER_PACKETS ?? 600_000);
+const PACKETS = Number(process.env.TAPSWITCH_ORDER_PACKETS ?? 300_000);
 const FLOWS = 16;
 const SEQUENCE = fileURLToPath(new URL('../support/udp-sequence.py', import.meta.url));
 const FLOOD = fileURLToPath(new URL('../support/sequence-flood.mjs', import.meta.url));

@@ -78,7 +78,8 @@ it.each([
       []) as string[];
     const slowest = Math.max(...waits);
     console.log(
-      `overload ${who} for ${SECONDS} s: ${offered} frames came, ${packets} left, ${dropped} dropped, ` +
+      `overload ${who} for ${SECONDS} s: ${offered} frames came, ${packets} left, ` +
+        `${dropped} dropped, ` +
         `${unread} found the ring full ` +
         `(${(offered / Number(packets)).toFixed(1)} times capacity), ` +
         `memory +${growth.toFixed(1)} MiB, ` +
