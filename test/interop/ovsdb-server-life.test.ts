@@ -25,7 +25,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const SERVER = `'${tapswitchBin}' ovsdb-server --create --remote=punix:db.sock --unixctl=server.ctl`;
+const OPTIONS = '--create --remote=punix:db.sock --unixctl=server.ctl';
+const SERVER = `'${tapswitchBin}' ovsdb-server ${OPTIONS}`;
 
 const vsctl = (...args: string[]): Promise<Finished> =>
   run(['ovs-vsctl', '--no-wait', '--timeout=5', ...args], { env });
