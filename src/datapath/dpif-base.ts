@@ -24,7 +24,7 @@ import type {
   FrameBytes,
   Upcall,
 } from './dpif.js';
-import { DROP_REASONS } from './drop-reasons.js';
+import { DROP_REASONS, type DropReasonNumber, N_DROP_REASONS } from './drop-reasons.js';
 import { FlowRegistry, InstalledFlow } from './flow-registry.js';
 import { type DpMeterConfig, type DpMeterStats, MeterTable } from './meter-table.js';
 import type { OdpAction } from './odp-actions.js';
@@ -92,6 +92,8 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   readonly bonds = new BondBuckets(() => this.workerStats());
   protected upcallHandler: (upcall: Upcall) => void = () => {};
   protected closed = false;
+  /** Packets dropped on the main thread, by reason: workers own their counters. */
+  private readonly dropsHere = new Float64Array(N_DROP_REASONS);
   /** Port counters at the time the port was added: numbers are used again. */
   private readonly portBase = new Map<number, DpPortStats>();
 
@@ -115,6 +117,11 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
   protected abstract toClockMs(usedMs: number): number;
   abstract execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void;
   abstract configure(settings: DpifSettings): void;
+
+  countDrop(reason: DropReasonNumber): void {
+    this.dropsHere[reason] += 1;
+  }
+
   abstract sync(): Promise<void>;
   abstract synced(): boolean;
 
@@ -260,7 +267,7 @@ export abstract class DpifBase<N extends DpNetdev> implements Dpif {
     const sum = (index: number) => all.reduce((n, { counters }) => n + counters[index], 0);
     const drops: Record<string, number> = {};
     DROP_REASONS.forEach(({ name }, reason) => {
-      const n = all.reduce((total, stats) => total + stats.drops[reason], 0);
+      const n = all.reduce((total, stats) => total + stats.drops[reason], this.dropsHere[reason]);
       if (n > 0) drops[name] = n;
     });
     return {

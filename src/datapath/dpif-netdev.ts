@@ -36,7 +36,7 @@ import {
   type WorkerInfo,
   workerCpus,
 } from './dpif-netdev-options.js';
-import { DROP_REASONS, DropReason } from './drop-reasons.js';
+import { DropReason } from './drop-reasons.js';
 import { droppedFrame } from './drop-witness.js';
 import { InstalledFlow } from './flow-registry.js';
 import type { KernelForwarding } from './kernel-cache/kernel-forwarding.js';
@@ -70,7 +70,6 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
   private readonly shaper: ShaperTable;
   private readonly policer: ShaperTable;
   private settings: DpifSettings;
-  private executeRefused = 0;
   /** The worker whose upcall is being handled, or -1. */
   private asking = -1;
   private dropHandler: DropHandler | null = null;
@@ -138,8 +137,7 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
     const asking = this.slots.all[this.asking]?.handle;
     const worker = asking?.alive ? asking : this.slots.first;
     if (!worker?.acceptsPackets) {
-      // The worker owns its counters: nobody else may write them.
-      this.executeRefused += 1;
+      this.countDrop(DropReason.executeQueueFull);
       return;
     }
     worker.commands.execute(frame, key, program);
@@ -159,8 +157,6 @@ export class DpifNetdev extends DpifBase<QueuedDevice> {
 
   override stats(): ReturnType<DpifBase<QueuedDevice>['stats']> {
     const stats = super.stats();
-    const { name } = DROP_REASONS[DropReason.executeQueueFull];
-    if (this.executeRefused > 0) stats.drops[name] = this.executeRefused;
     this.kernel?.addStats(stats);
     return stats;
   }

@@ -9,6 +9,7 @@
 import type { PortQueueSettings } from '../netdev/queue-settings.js';
 import type { FlowWords } from '../packet/flow-layout.js';
 import type { BondBuckets } from './bond-buckets.js';
+import type { DropReasonNumber } from './drop-reasons.js';
 import type { DpMeterConfig, DpMeterStats } from './meter-table.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
 import type { AutoLbSettings } from './pmd-auto-lb.js';
@@ -176,6 +177,8 @@ export interface Dpif {
 
   /** Executes actions on a frame, in order with earlier calls. `key` is its extracted key. */
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void;
+  /** Counts a packet that was not given back to the datapath, since it is dropped. */
+  countDrop(reason: DropReasonNumber): void;
 
   /** Registers who gets upcalls; called on the main thread, in order per worker. */
   onUpcall(handler: (upcall: Upcall) => void): void;

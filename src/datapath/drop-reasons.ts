@@ -38,6 +38,7 @@ export const DropReason = {
   txBacklogFull: 27,
   policing: 28,
   handOver: 29,
+  pipelineTooDeep: 30,
 } as const;
 
 export type DropReasonNumber = (typeof DropReason)[keyof typeof DropReason];
@@ -74,6 +75,7 @@ export const DROP_REASONS: readonly { name: string; meaning: string }[] = [
   { name: 'datapath_drop_tx_backlog_full', meaning: 'too many frames waited for its queue' },
   { name: 'datapath_drop_policing', meaning: 'over the ingress policing rate' },
   { name: 'datapath_drop_hand_over', meaning: 'would overtake what a full ring still holds' },
+  { name: 'drop_action_recursion_too_deep', meaning: 'resubmits nest too deep' },
 ];
 
 /** Reasons whose packets cannot be shown: the switch never had them whole, or has no room. */

@@ -15,6 +15,7 @@
 import { TapswitchError } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import { type DpFlow, FLOW_SLOTS, type Upcall } from '../datapath/dpif.js';
+import { DropReason } from '../datapath/drop-reasons.js';
 import type { OdpAction } from '../datapath/odp-actions.js';
 import { odpActionsEqual } from '../datapath/odp-equal.js';
 import {
@@ -147,12 +148,15 @@ export class Udpif {
     const out = this.translateKey(upcall.key, true, upcall.frame.data);
     if (out === null) {
       log.dbg(`received packet on unassociated datapath port ${upcall.key[W_IN_PORT]}`);
+      this.backer.dpif.countDrop(DropReason.bridgeNotFound);
       return;
     }
     // A packet that an installed flow sent up is counted by that flow.
     if (upcall.type === 'miss') this.credit(out.cache, upcall, true);
     if (out.actions.length > 0 || this.backer.dpif.showsDrops) {
       this.backer.dpif.execute(upcall.frame, upcall.key, out.actions);
+    } else {
+      this.backer.dpif.countDrop(DropReason.pipeline);
     }
     if (upcall.type === 'miss') {
       // What others have installed meanwhile may match as well.

@@ -13,6 +13,7 @@ import { NEVER } from '../common/clock.js';
 import { errorMessage } from '../common/errors.js';
 import { getLogger } from '../common/log.js';
 import type { TlsFiles } from '../common/tls.js';
+import { DROP_REASONS } from '../datapath/drop-reasons.js';
 import type { Dpif } from '../datapath/index.js';
 import { type Netdev, randomMac } from '../netdev/index.js';
 import { Ofproto, type OfprotoBacker, type OfprotoRegistry } from '../ofproto/index.js';
@@ -183,7 +184,7 @@ export class Vswitch implements BridgeHost {
 
   /** Dropped packets of all datapaths by reason: counters for coverage/show. */
   dropTotals(): Map<string, number> {
-    const totals = new Map<string, number>();
+    const totals = new Map(DROP_REASONS.map(({ name }) => [name, 0]));
     for (const { dpif } of this.backers.values()) {
       for (const [reason, count] of Object.entries(dpif.stats().drops)) {
         totals.set(reason, (totals.get(reason) ?? 0) + count);

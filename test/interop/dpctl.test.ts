@@ -8,7 +8,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Finished, must, run } from '../support/command.js';
+import { eventually, type Finished, must, run } from '../support/command.js';
 import { DummyOvs } from '../support/ovs-dummy.js';
 import { tapswitchBin } from '../support/switch.js';
 
@@ -138,6 +138,31 @@ describe('beside Open vSwitch', () => {
   it.each(SAME.map((command) => ({ command })))('dpctl/$command', async ({ command }) => {
     const [theirs, own] = [await appctl(debian, command), await appctl(ours, command)];
     expect(plain(own)).toEqual(plain(theirs));
+  });
+});
+
+describe('drops by reason', () => {
+  const count = async ({ env }: DummyOvs, reason: string): Promise<Finished> =>
+    run(['ovs-appctl', 'coverage/read-counter', `drop_action_${reason}`], { env });
+
+  it('are counted under the same names, from nothing on, the first packet too', async () => {
+    const flow = 'in_port=2,priority=9,dl_type=0x1234,actions=drop';
+    for (const { env } of [debian, ours]) {
+      await must(['ovs-ofctl', 'add-flow', 'br0', flow], { env });
+    }
+    const names = ['of_pipeline', 'bridge_not_found', 'recursion_too_deep', 'too_many_resubmit'];
+    for (const name of [...names, 'stack_too_deep', 'congestion', 'nonsense']) {
+      expect(await count(ours, name), name).toEqual(await count(debian, name));
+    }
+    const packet = 'in_port(2),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x1234)';
+    for (const ovs of [debian, ours]) {
+      const before = Number((await count(ovs, 'of_pipeline')).stdout);
+      for (let i = 0; i < 3; i++) {
+        await must(['ovs-appctl', 'netdev-dummy/receive', 'p2br0', packet], { env: ovs.env });
+      }
+      const all = async () => Number((await count(ovs, 'of_pipeline')).stdout) === before + 3;
+      await eventually('three drops', all);
+    }
   });
 });
 

@@ -9,6 +9,9 @@ import { TapswitchError } from '../../common/errors.js';
 import { type Match, matchAny } from '../../openflow/match.js';
 import { matchFieldText } from '../../openflow/syntax/match-parse.js';
 import {
+  ETH_TYPE_IP,
+  ETH_TYPE_IPV6,
+  ETH_TYPE_MPLS,
   ETH_TYPE_NOT_ETHERNET,
   type FlowWords,
   VLAN_CFI,
@@ -58,6 +61,12 @@ const SINGLE: Readonly<Record<string, [number, number, number]>> = {
 const IGNORED: ReadonlySet<string> = new Set([
   ...['packet_type', 'ct_state', 'ct_zone', 'ct_mark', 'ct_label', 'ct_tuple4', 'ct_tuple6'],
 ]);
+/** Ethernet types that attributes stand for where a flow has none, in this order. */
+const TYPES: Readonly<Record<string, number>> = {
+  ipv4: ETH_TYPE_IP,
+  ipv6: ETH_TYPE_IPV6,
+  mpls: ETH_TYPE_MPLS,
+};
 const FRAG: Readonly<Record<string, number>> = { no: 0, first: 1, later: 3 };
 
 const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns'];
@@ -101,6 +110,7 @@ class OdpFlowParser {
   private tags = 0;
   private labels = 0;
   private hasType = false;
+  private readonly seen = new Set<string>();
 
   /** @param terse an error says where the bad attribute begins, and no more */
   constructor(
@@ -129,15 +139,18 @@ class OdpFlowParser {
     }
   }
 
-  /** A frame without an Ethernet type is one with a length in its place. */
+  /** A frame without an Ethernet type, nor what tells it, has a length in its place. */
   finish(): FlowWords {
-    const { flow } = this.match;
-    if (!this.hasType) this.put([W_DL_TYPE, 16, 0xffff], ETH_TYPE_NOT_ETHERNET);
-    return flow;
+    if (!this.hasType) {
+      const told = Object.keys(TYPES).find((name) => this.seen.has(name));
+      this.put([W_DL_TYPE, 16, 0xffff], told === undefined ? ETH_TYPE_NOT_ETHERNET : TYPES[told]);
+    }
+    return this.match.flow;
   }
 
   attribute(name: string, body: string, depth: number): void {
     if (IGNORED.has(name)) return;
+    this.seen.add(name);
     if (name === 'encap') this.list(body, depth + 1);
     else if (name === 'in_port') this.inPort(body);
     else if (name === 'eth_type') this.ethType(number(body));

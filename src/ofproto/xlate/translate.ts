@@ -8,6 +8,7 @@
  * The mask is sound: any packet that agrees with this one under it translates to the same
  * actions, as long as the bridge's state is the same.
  */
+import { DropReason } from '../../datapath/drop-reasons.js';
 import { OFPP } from '../../openflow/actions.js';
 import { OFPM } from '../../openflow/messages-groups.js';
 import {
@@ -36,7 +37,7 @@ import { dlType, isIp, nwFrag, nwProto } from '../flow-access.js';
 import { giveFlow } from '../flow-pool.js';
 import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
 import { unwrapLastClone } from './clone.js';
-import { XlateContext, type XlateIn, type XlateOut } from './context.js';
+import { XlateContext, type XlateError, type XlateIn, type XlateOut } from './context.js';
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorIngress, reportReserved } from './mirror.js';
 import { mayReceive } from './output.js';
@@ -45,6 +46,14 @@ import { processSpecial } from './special.js';
 
 const DL_TYPE_BITS = 0xffff0000 | 0;
 const NW_FRAG_BITS = 0x00000300;
+
+const FAILURES: Readonly<Record<Exclude<XlateError, 'ok'>, number>> = {
+  'recursion-too-deep': DropReason.pipelineTooDeep,
+  'too-many-resubmits': DropReason.tooManyResubmits,
+  'stack-too-deep': DropReason.stackTooDeep,
+  'no-recirculation-context': DropReason.noRecirculationContext,
+  'too-many-mpls-labels': DropReason.tooManyMplsLabels,
+};
 
 /** Translates a flow. Never throws for what a packet or a table may contain. */
 export function translate(xin: XlateIn): XlateOut {
@@ -55,7 +64,7 @@ export function translate(xin: XlateIn): XlateOut {
   if (ctx.freezing && ctx.error === 'ok') finishFreezing(ctx);
   ctx.leave(top);
   if (ctx.actions.length > ctx.limits.actions) ctx.slow ??= 'action';
-  if (ctx.error !== 'ok') ctx.actions.length = 0;
+  if (ctx.error !== 'ok') dropFor(ctx, ctx.error);
   else unwrapLastClone(ctx.actions);
   finishMask(ctx.wc, xin.flow);
   giveFlow(ctx.base);
@@ -72,6 +81,12 @@ export function translate(xin: XlateIn): XlateOut {
     avoidCaching: ctx.avoidCaching,
     finalFlow: xin.trace === undefined ? null : ctx.flow,
   };
+}
+
+/** A failed translation drops its packets, and has them counted by why it failed. */
+function dropFor(ctx: XlateContext, error: Exclude<XlateError, 'ok'>): void {
+  ctx.actions.length = 0;
+  ctx.actions.push({ type: 'drop', reason: FAILURES[error] });
 }
 
 function runPipeline(ctx: XlateContext): void {

@@ -112,6 +112,13 @@ export class FakeDpif implements Dpif {
     return (flow as Flow).stats;
   }
 
+  /** Packets that were dropped without being executed, by reason. */
+  readonly dropped: number[] = [];
+
+  countDrop(reason: number): void {
+    this.dropped.push(reason);
+  }
+
   execute(frame: FrameBytes, key: FlowWords, actions: readonly OdpAction[]): void {
     this.executed.push({ data: frame.data, actions });
     this.done.push(formatOdpActions(actions));
