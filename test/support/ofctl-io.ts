@@ -15,10 +15,14 @@ class Collector extends Writable {
 }
 
 /** Runs one command under the name of ovs-ofctl. */
-export async function runOurOfctl(argv: string[], env: NodeJS.ProcessEnv): Promise<Finished> {
+export async function runOurOfctl(
+  argv: string[],
+  env: NodeJS.ProcessEnv,
+  input = '',
+): Promise<Finished> {
   const stdout = new Collector();
   const stderr = new Collector();
-  const stdin = Readable.from([]);
+  const stdin = Readable.from(input === '' ? [] : [Buffer.from(input)]);
   const io = { stdout, stderr, stdin, env, programName: 'ovs-ofctl' };
   const status = await runOfctl(argv, io);
   return { status, stdout: stdout.text, stderr: stderr.text };

@@ -64,9 +64,12 @@ export async function ofpParse(s: Session, [file]: string[]): Promise<void> {
   } catch (e) {
     return fatal(`${file}: open failed (${errorText(e)})`);
   }
-  for (let at = 0; at + 8 <= data.length; ) {
+  const tooShort = `${file}: unexpected end of file mid-message`;
+  for (let at = 0; at < data.length; ) {
+    if (at + 8 > data.length) fatal(tooShort);
     const length = data.readUInt16BE(at + 2);
-    if (length < 8 || at + length > data.length) fatal(`${file}: unexpected end of file`);
+    if (length < 8) fatal(`${file}: ${length}-byte message is too short for OpenFlow`);
+    if (at + length > data.length) fatal(tooShort);
     const frame = new Uint8Array(data.subarray(at, at + length));
     s.print(formatMessage(frame, NO_NAMES, s.options.verbosity + 2));
     at += length;

@@ -42,6 +42,9 @@ function packetMatch(flow: L.FlowWords): Match {
     }
   } else if (dlType === L.ETH_TYPE_NSH) {
     for (let i = 0; i < NSH_WORDS; i++) setWords(match, [L.W_NSH + i]);
+    // Open vSwitch shows the IP fields, all 0, as well.
+    mask[L.W_NW] = 0xffffff00 | 0;
+    mask[L.W_DL_TYPE] |= 0x03 << 8;
   }
   return match;
 }
