@@ -17,9 +17,14 @@ export async function loadPart<T>(what: string, load: () => Promise<T>): Promise
     if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw cause;
     throw new TapswitchError(
       'E_INCOMPLETE_BUILD',
-      `this build lacks ${what} (${(cause as Error).message})`,
+      `this build lacks ${what} (${firstLine((cause as Error).message)})`,
       "run 'npm ci && npm run build' in tapswitch's folder",
       { cause },
     );
   }
+}
+
+/** Node.js adds a list of who wanted it. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0];
 }

@@ -43,9 +43,15 @@ export async function run(
   }
   const subject = first === 'help' ? commandNamed(rest[0]) : undefined;
   if (subject) return runCommand(subject, ['--help'], makeIo(subject.program));
-  // Late: commands need nothing of it.
-  const { runTop } = await import('./top-level.js');
-  return runTop(wrongCommand(argv) ?? argv, makeIo('tapswitch'));
+  const io = makeIo('tapswitch');
+  try {
+    // Late: commands need nothing of it.
+    const { runTop } = await loadPart('the help', () => import('./top-level.js'));
+    return await runTop(wrongCommand(argv) ?? argv, io);
+  } catch (error) {
+    printError(io, error);
+    return 1;
+  }
 }
 
 /** A word that names no command, alone: the options after it would make it look like help. */
