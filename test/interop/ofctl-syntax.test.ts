@@ -35,20 +35,20 @@ const every = (n: number, start: number): string[] =>
   flowLines().filter((_line, i) => i % n === start);
 
 describe('parse-flow prints what ovs-ofctl prints', () => {
-  it('in the first usable format', { timeout: 120_000 }, async () => {
+  it('in the first usable format', { timeout: 300_000 }, async () => {
     expect(await compare([], flowLines())).toEqual([]);
   });
 
-  it('in NXM', { timeout: 60_000 }, async () => {
+  it('in NXM', { timeout: 180_000 }, async () => {
     expect(await compare(['-F', 'NXM'], every(3, 0))).toEqual([]);
   });
 
-  it('in OpenFlow 1.3', { timeout: 60_000 }, async () => {
+  it('in OpenFlow 1.3', { timeout: 180_000 }, async () => {
     const lines = every(2, 1).filter((line) => !BROKEN_IN_OXM.test(line));
     expect(await compare(['-O', 'OpenFlow13'], lines)).toEqual([]);
   });
 
-  it('in OpenFlow 1.4', { timeout: 60_000 }, async () => {
+  it('in OpenFlow 1.4', { timeout: 180_000 }, async () => {
     const lines = every(3, 2).filter((line) => !BROKEN_IN_OXM.test(line));
     expect(await compare(['-O', 'OpenFlow14'], lines)).toEqual([]);
   });
