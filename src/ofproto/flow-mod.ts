@@ -18,7 +18,11 @@ import { type RemovedReason, Rule } from './rule.js';
 
 const SECOND_MS = 1000;
 /** Entries that a draft deletes or changes in one step. */
-const RULES_PER_STEP = 64;
+const RULES_PER_STEP = 16;
+/** Entries that it looks at meanwhile. */
+const LOOKS_PER_STEP = 256;
+/** To look at more entries than these is more than one turn's work. */
+const RULES_PER_TURN = 10_000;
 /** Group number that means any. */
 export const OFPG_ANY = 0xffffffff;
 
@@ -54,8 +58,22 @@ export function* draftFlowMod(ofproto: Ofproto, mod: FlowMod): Generator<void> {
   else changeTables(ofproto, mod);
 }
 
+/** A loose flow-mod that has more entries to look at than one turn should. */
+export function concernsMany(ofproto: Ofproto, mod: FlowMod): boolean {
+  if (mod.command !== 'delete' && mod.command !== 'modify') return false;
+  if (mod.table !== TBL_ALL && mod.table >= TBL_INTERNAL) return false;
+  let size = 0;
+  for (const table of tablesOf(ofproto, mod.table)) size += table.cls.size;
+  return size > RULES_PER_TURN;
+}
+
+/** What deletes everything is done at once, when that is all that has to be done. */
+export function clearsAll(ofproto: Ofproto, mod: FlowMod): boolean {
+  return mod.command === 'delete' && clearTables(ofproto, mod);
+}
+
 function* draftDelete(ofproto: Ofproto, mod: FlowMod): Generator<void> {
-  for (const some of inSteps(rulesOf(ofproto, mod))) {
+  for (const some of inSteps(ofproto, mod)) {
     deleteRules(ofproto, some);
     yield;
   }
@@ -64,8 +82,8 @@ function* draftDelete(ofproto: Ofproto, mod: FlowMod): Generator<void> {
 function* draftModify(ofproto: Ofproto, mod: FlowMod): Generator<void> {
   // First all that are meant: a changed entry would be found again.
   const steps: Rule[][] = [];
-  for (const some of inSteps(rulesOf(ofproto, anyOutput(mod)))) {
-    steps.push(some);
+  for (const some of inSteps(ofproto, anyOutput(mod))) {
+    if (some.length > 0) steps.push(some);
     yield;
   }
   if (steps.length === 0) modifyFlows(ofproto, mod, []);
@@ -75,13 +93,19 @@ function* draftModify(ofproto: Ofproto, mod: FlowMod): Generator<void> {
   }
 }
 
-function* inSteps(rules: Iterable<Rule>): Generator<Rule[]> {
+/** The entries that a loose flow-mod is about, some at a time; none where looking took its time. */
+function* inSteps(ofproto: Ofproto, filter: RuleFilter): Generator<Rule[]> {
   let some: Rule[] = [];
-  for (const rule of rules) {
-    some.push(rule);
-    if (some.length < RULES_PER_STEP) continue;
-    yield some;
-    some = [];
+  let looks = 0;
+  for (const table of tablesOf(ofproto, filter.table)) {
+    for (const rule of table.cls.covered(filter.match)) {
+      if (chosen(rule, filter)) some.push(rule);
+      looks += 1;
+      if (some.length < RULES_PER_STEP && looks < LOOKS_PER_STEP) continue;
+      yield some;
+      some = [];
+      looks = 0;
+    }
   }
   if (some.length > 0) yield some;
 }

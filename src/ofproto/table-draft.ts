@@ -18,7 +18,7 @@ import { COMING, GOING } from './table-view.js';
 import { type Learning, learnAgain } from './xlate/learn.js';
 
 /** Entries that are taken out between two looks whether others should have their turn. */
-const RULES_PER_STEP = 64;
+const RULES_PER_STEP = 16;
 /** What packets teach meanwhile is kept up to this; flows that go on teach it again. */
 const LEARNINGS_MAX = 10_000;
 

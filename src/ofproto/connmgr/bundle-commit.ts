@@ -30,7 +30,7 @@ import type { FrameLog } from './frame-log.js';
 import type { Forwarded } from './notices.js';
 import type { OfConn } from './ofconn.js';
 
-/** Steps of one turn, at most and in time: a step is a message, or 64 entries. */
+/** Steps of one turn, at most and in time: a step is a message, or 16 entries. */
 const STEPS_PER_TURN = 1000;
 const TURN_MS = 10;
 

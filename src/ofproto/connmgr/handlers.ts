@@ -16,12 +16,15 @@ import { normalizeMatch } from '../../openflow/normalize.js';
 import { extractFlow } from '../../packet/extract.js';
 import { W_IN_PORT } from '../../packet/flow-layout.js';
 import { checkActions } from '../action-check.js';
+import { clearsAll, concernsMany } from '../flow-mod.js';
 import { giveFlow } from '../flow-pool.js';
 import { TBL_INTERNAL } from '../flow-table.js';
 import { OFPPC } from '../port.js';
 import { tableMod } from '../table-config.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
+import { BundleCommit, type Failure } from './bundle-commit.js';
+import { FrameLog } from './frame-log.js';
 import { groupMod, handleGroups, isGroupRequest } from './group-handlers.js';
 import type { PartialRequest } from './multipart.js';
 import type { Forwarded } from './notices.js';
@@ -76,6 +79,10 @@ export function handleMessage(conn: OfConn, request: Request): Promise<void> | n
     const whole = conn.multipart.take(msg, xid, frame);
     return whole === null ? null : handleInParts(conn, whole, xid);
   }
+  if (msg.type === 'flow_mod' && concernsMany(conn.ofproto, msg)) {
+    rejectSecondary(conn);
+    return flowModInTurns(conn, msg, frame);
+  }
   const pending = handleControl(conn, msg, xid);
   if (SUBSCRIPTIONS.has(msg.type)) conn.ofproto.connmgr.connectionsChanged();
   return pending;
@@ -90,6 +97,27 @@ function bundleControl(
   const answer = conn.bundles.control(msg, xid, frame);
   if (answer instanceof Promise) return answer.then((reply) => conn.reply(reply, xid));
   conn.reply(answer, xid);
+  return null;
+}
+
+/** One that many entries are looked at for is a bundle of its own: others have their turn. */
+function flowModInTurns(conn: OfConn, msg: FlowMod, frame: Uint8Array): Promise<void> | null {
+  const { ofproto } = conn;
+  normalizeMatch(msg.match);
+  if (clearsAll(ofproto, msg)) {
+    if (conn.flowMods.count(msg.command)) ofproto.backer.wake();
+    return null;
+  }
+  const frames = new FrameLog();
+  frames.add(frame);
+  const bundle = { frames, codec: conn.connection.codec, kind: { groups: false, atOnce: false } };
+  const handlers = { execute: executeBundled, prepare: preparePacketOut };
+  const failed = new BundleCommit(conn, handlers, bundle).run();
+  const done = (failure: Failure | null): void => {
+    if (failure !== null) fail(failure.error);
+  };
+  if (failed instanceof Promise) return failed.then(done);
+  done(failed);
   return null;
 }
 

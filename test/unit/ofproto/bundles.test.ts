@@ -277,6 +277,49 @@ describe('a bundle of many messages', () => {
   });
 });
 
+it('a flow-mod about many entries lets others be served, who see all or nothing', async () => {
+  const client = await withFlows();
+  const other = await Client.open();
+  const MANY = 20_000;
+  const { flow } = parseFlow('add priority=5,reg0=1,actions=drop', 'file', NO_NAMES);
+  flow.newCookie = 7n;
+  for (let i = 0; i < MANY; i++) {
+    flow.match.flow[W_REG0] = i;
+    client.connection.send(flow);
+  }
+  await client.barrier();
+  const count = async (): Promise<number> => {
+    const { request } = parseFlowStatsRequest('cookie=7/-1', true, NO_NAMES);
+    const [reply] = await other.connection.request(request);
+    return reply.type === 'aggregate_stats_reply' ? reply.flows : -1;
+  };
+  const seen = new Set<number>();
+  const run = async (text: string): Promise<void> => {
+    client.connection.send(parseFlow(text, 'file', NO_NAMES).flow);
+    const over = client.barrier();
+    let waiting = true;
+    over.finally(() => {
+      waiting = false;
+    });
+    let turns = 0;
+    for (; waiting; turns++) seen.add(await count());
+    expect(turns).toBeGreaterThan(1);
+    await over;
+  };
+  await run('modify cookie=7/-1,actions=output:1');
+  expect([...seen]).toEqual([MANY]);
+  expect(br.tables[0].cls.every((rule) => rule.cookie !== 7n || rule.actions.length === 1)).toBe(
+    true,
+  );
+  await run('delete cookie=7/-1');
+  expect([...seen].sort((a, b) => a - b)).toEqual([0, MANY]);
+  expect(await client.flows()).toEqual(BEFORE);
+  // What is wrong is told as ever.
+  client.connection.send(parseFlow('modify actions=group:9', 'file', NO_NAMES).flow);
+  await client.barrier();
+  expect(client.errors()).toEqual(['OFPBAC_BAD_OUT_GROUP']);
+});
+
 it('a refused bundle that changed a group leaves the entries that use it', async () => {
   const client = await withFlows();
   const group = (command: 'add' | 'modify', port: number) =>
