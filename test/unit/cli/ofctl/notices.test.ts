@@ -14,6 +14,10 @@ describe('the notice about a match without what it depends on', () => {
       '00001|ofp_match|INFO|normalization changed ofp_match, details:',
       expect.stringMatching(/^00002\|ofp_match\|INFO\| pre: .*in_port=1/),
       '00003|ofp_match|INFO|post: in_port=1',
+      // As ovs-ofctl does: once of what was typed, once of the message that is shown.
+      '00004|ofp_match|INFO|normalization changed ofp_match, details:',
+      expect.stringMatching(/^00005\|ofp_match\|INFO\| pre: .*in_port=1/),
+      '00006|ofp_match|INFO|post: in_port=1',
       '',
     ]);
     expect(lines[1]).toContain('tp_dst=80');
