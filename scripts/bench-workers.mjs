@@ -37,6 +37,8 @@ const TICK_US = 10_000;
 async function send(device) {
   const addon = join(root, 'native-bindings', 'build', 'Release', 'tapswitch.node');
   const native = createRequire(import.meta.url)(addon);
+  // Left to itself, it ends up beside the worker that it wakes.
+  native.setAffinity(native.getAffinity().slice(0, 1));
   const flows = Number(options.flows);
   const arena = native.arenaCreate(256 * Math.ceil((flows * 128 + 65_536) / 4096) * 4096);
   const offsets = new Int32Array(flows);
