@@ -167,7 +167,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
     webOf(flags).allowHosts.push(value);
   },
   db: (flags, value) => {
-    if (flags.database.kind === 'embedded') flags.database.file = resolve(value);
+    if (flags.database.kind === 'embedded') flags.database.file = databaseFile(value);
   },
   'db-socket': (flags, value) => {
     if (flags.database.kind === 'embedded') {
@@ -175,6 +175,14 @@ const SETTERS: Readonly<Record<string, Setter>> = {
     }
   },
 };
+
+/** A file's name; a server's address would silently make a new, empty database of that name. */
+function databaseFile(value: string): string {
+  if (!/^p?(unix|tcp|ssl):/.test(value)) return resolve(value);
+  throw new UsageError(
+    `--db names a file, not a server; 'tapswitch vswitchd ${value}' uses the server at ${value}`,
+  );
+}
 
 /** Any option of the console asks for it. */
 function webOf(flags: SwitchFlags): WebFlags {

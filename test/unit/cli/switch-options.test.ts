@@ -26,6 +26,13 @@ describe('parseSwitchOptions', () => {
     expect(flagsOf('vswitchd').database).toEqual({ kind: 'remote', remotes: ['unix:/r/db.sock'] });
   });
 
+  it.each(['unix:/r/db.sock', 'tcp:127.0.0.1:6640', 'pssl:6640'])(
+    'makes no database named %s',
+    (name) => {
+      expect(() => flagsOf('start', `--db=${name}`)).toThrow('--db names a file, not a server');
+    },
+  );
+
   it('knows where Open vSwitch keeps its files', () => {
     const request = parseSwitchOptions('start', [], {});
     expect(request).toMatchObject({
