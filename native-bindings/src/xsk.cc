@@ -190,8 +190,8 @@ class XskSocket : public Xsk {
   int Receive(int32_t base, int budget, int32_t* offsets, int32_t* lengths) override {
     uint32_t at = *rx_.consumer;
     uint32_t ready = Acquire(rx_.producer) - at;
-    int count = std::min({static_cast<int>(ready), budget,
-                          static_cast<int>(options_.rx_frames - held_.size())});
+    int count = std::min(
+        {static_cast<int>(ready), budget, static_cast<int>(options_.rx_frames - held_.size())});
     for (int i = 0; i < count; i++) {
       const xdp_desc& frame = rx_.Descriptor(at + static_cast<uint32_t>(i));
       memset(memory_ + frame.addr - kVnetHdrLen, 0, kVnetHdrLen);
