@@ -22,6 +22,8 @@ const AWAIT_TURNS = 50;
 const SHED_TURNS = 50;
 /** Turns without any movement after which frames that never came are written off. */
 const STILL_TURNS = 3;
+/** Turns after which frames of a TAP that are always as many behind are not behind, but lost. */
+const LEVEL_TURNS = 6;
 /** Frames that a worker may have taken and not sent; what a TAP and its discipline hold. */
 const BATCH_MARGIN = 256;
 const TAP_FRAMES_MAX = 4096;
@@ -40,7 +42,7 @@ export interface WorkerFeed {
 
 /** The kernel's table, as far as flows go over. */
 export type HandOverTable = Pick<KernelCache, 'has' | 'state' | 'setState' | 'activate'> & {
-  readonly order: Pick<OrderTable, 'counts' | 'writeOff'>;
+  readonly order: Pick<OrderTable, 'counts' | 'writeOff' | 'writeOffLost'>;
 };
 
 export interface HandOverPort {
@@ -65,6 +67,8 @@ interface PortView {
   busy: number;
   busyMax: number;
   still: number;
+  /** TAP: turns in which as many frames were behind, though workers had found its queue empty. */
+  level: number;
   idle: number[];
 }
 
@@ -160,18 +164,35 @@ export class HandOver {
     for (const portNo of ports) {
       const port = this.portOf(portNo);
       if (!port) continue;
-      const { order } = this.cache;
-      const counts = order.counts(port.ifindex);
+      const counts = this.cache.order.counts(port.ifindex);
       const busyMax = port.tap ? BUSY_TURNS_TAP : BUSY_TURNS;
-      const view = this.views.get(portNo) ?? { counts, busy: 0, busyMax, still: 0, idle };
+      const first = { counts, busy: 0, busyMax, still: 0, level: 0, idle };
+      const view = this.views.get(portNo) ?? first;
       const moved = (name: keyof OrderCounts) => counts[name] !== view.counts[name];
+      const looked = idle.every((n, i) => n !== view.idle[i]);
       view.busy = moved('done') && !port.tap ? 0 : view.busy + 1;
       if (moved('done') || moved('passed') || moved('landed')) view.still = 0;
-      else if (idle.every((n, i) => n !== view.idle[i])) view.still += 1;
+      else if (looked) view.still += 1;
+      view.level =
+        port.tap && looked && behind(counts) === behind(view.counts) ? view.level + 1 : 0;
       view.idle = idle;
-      if (view.still >= STILL_TURNS) order.writeOff(port.ifindex, port.tap);
+      this.writeOff(port, view, behind(counts));
       view.counts = counts;
       this.views.set(portNo, view);
     }
   }
+
+  private writeOff({ ifindex, tap }: HandOverPort, view: PortView, lost: number): void {
+    const { order } = this.cache;
+    if (view.still >= STILL_TURNS) order.writeOff(ifindex, tap);
+    else if (view.level >= LEVEL_TURNS && lost !== 0) {
+      order.writeOffLost(ifindex, lost);
+      view.level = 0;
+    }
+  }
+}
+
+/** Frames that went to a worker and are not said to be sent. */
+function behind({ passed, done }: OrderCounts): number {
+  return (passed - done) | 0;
 }

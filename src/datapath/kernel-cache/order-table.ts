@@ -82,4 +82,9 @@ export class OrderTable {
     const { passed, landed, done } = this.counts(ifindex);
     Atomics.add(this.words, orderWord(ifindex), (tap ? done : landed) - passed);
   }
+
+  /** So many frames of a TAP never came, while others do. */
+  writeOffLost(ifindex: number, frames: number): void {
+    Atomics.sub(this.words, orderWord(ifindex), frames);
+  }
 }

@@ -44,6 +44,10 @@ class World {
           this.writtenOff += 1;
           this.counts.passed = this.counts.landed;
         },
+        writeOffLost: (_, frames) => {
+          this.writtenOff += 1;
+          this.counts.passed -= frames;
+        },
       },
     },
     {
@@ -136,6 +140,36 @@ describe('a flow', () => {
     world.counts = { passed: 7, landed: 6, done: 6 };
     for (let turn = 0; turn < 6; turn++) world.over.turn();
     expect([world.writtenOff > 0, world.state]).toEqual([true, ENTRY_ACTIVE]);
+  });
+
+  it('goes over without a loss behind a TAP that answers pings, whatever was lost before', () => {
+    world.tap = true;
+    world.put();
+    world.counts.passed = 4096;
+    for (let turn = 0; turn < 12 && world.over.size > 0; turn++) {
+      world.pass(1);
+      world.counts.done += 1;
+      world.over.turn();
+      expect(world.over.sheds).toBe(false);
+    }
+    expect([world.writtenOff, world.state]).toEqual([1, ENTRY_ACTIVE]);
+    expect(world.counts.passed).toBe(world.counts.done);
+  });
+
+  it.each<[string, (turn: number) => void]>([
+    ['whose frames come faster than they are sent', (turn) => world.pass(turn % 3)],
+    ['whose worker never looks at an empty queue', () => (world.looks -= 1)],
+  ])('is not thought level behind a TAP %s', (_, disturb) => {
+    world.tap = true;
+    world.put();
+    world.counts.passed = 4096;
+    for (let turn = 0; turn < 9; turn++) {
+      world.pass(1);
+      world.counts.done += 1;
+      disturb(turn);
+      world.over.turn();
+    }
+    expect([world.writtenOff, world.state]).toEqual([0, ENTRY_AWAITS]);
   });
 
   it('is forgotten with its entry', () => {
