@@ -12,7 +12,6 @@ import type { BondBuckets } from './bond-buckets.js';
 import type { DropReasonNumber } from './drop-reasons.js';
 import type { DpMeterConfig, DpMeterStats } from './meter-table.js';
 import type { OdpAction, UserspaceCookie } from './odp-actions.js';
-import type { AutoLbSettings } from './pmd-auto-lb.js';
 import type { PmdControl } from './pmd-control.js';
 import type { RxAssignment } from './rx-assign.js';
 
@@ -109,6 +108,15 @@ export const FLOW_SLOTS = 2 ** 20;
 
 /** Rounds without any frame before a worker sleeps, unless set. */
 export const DEFAULT_SPIN_ROUNDS = 32;
+
+/** When receive queues are assigned anew by themselves (other_config:pmd-auto-lb). */
+export interface AutoLbSettings {
+  enabled: boolean;
+  intervalMin: number;
+  /** Percent. */
+  loadThreshold: number;
+  improvementThreshold: number;
+}
 
 /** What can be changed while a datapath runs; what is missing stays as it is. */
 export interface DpifSettings {

@@ -7,6 +7,7 @@
  *                     evenly by assigning them anew, by `improvementThreshold` %?  then do it
  */
 import { getLogger } from '../common/log.js';
+import type { AutoLbSettings } from './dpif.js';
 import type { PortQueues } from './port-queues.js';
 import { assignRxQueues } from './rx-assign.js';
 import { INTERVALS } from './rxq-load.js';
@@ -15,14 +16,6 @@ import type { WorkerSlot } from './worker-slots.js';
 const logger = getLogger('dpif_netdev');
 
 const MINUTE_MS = 60_000;
-
-export interface AutoLbSettings {
-  enabled: boolean;
-  intervalMin: number;
-  /** Percent. */
-  loadThreshold: number;
-  improvementThreshold: number;
-}
 
 export const DEFAULT_AUTO_LB: AutoLbSettings = {
   enabled: false,

@@ -2,7 +2,35 @@
  * What can be seen of forwarding threads, and asked of them, from above (control socket).
  */
 import type { PmdPerf } from './pmd-perf.js';
-import type { TxPortInfo } from './tx-queue-info.js';
+
+/** Counters of a transmit queue or class. */
+export interface TxQueueCounters {
+  packets: number;
+  bytes: number;
+  dropped: number;
+  /** Frames that had to wait, and that wait now; times that the device was full. */
+  queued: number;
+  waiting: number;
+  stops: number;
+  /** Choices by REASON_*. */
+  reasons: number[];
+}
+
+export interface TxQueueInfo extends TxQueueCounters {
+  queue: number;
+  cpu: number;
+}
+
+export interface TxPortInfo {
+  portNo: number;
+  port: string;
+  discipline: string;
+  queues: TxQueueInfo[];
+  /** Frames that each receive queue gave since it was opened. */
+  rxFrames: number[];
+  /** Classes that QoS made, by queue id; all workers together. */
+  classes: (TxQueueCounters & { queueId: number; createdMs: number })[];
+}
 
 /** A receive queue, as pmd-rxq-show has it. */
 export interface PmdRxQueue {

@@ -13,6 +13,7 @@ import {
   type PmdControl,
   type PmdCounters,
   type PmdInfo,
+  type TxPortInfo,
 } from './pmd-control.js';
 import type { PortQueues } from './port-queues.js';
 import { CycleClock, CycleHistory } from './rxq-load.js';
@@ -35,7 +36,7 @@ import {
   type SharedStats,
 } from './shared-stats.js';
 import type { TxPlanner } from './tx-plan.js';
-import { type TxPortInfo, txPortInfo } from './tx-queue-info.js';
+import { txPortInfo } from './tx-queue-info.js';
 import type { WorkerSlot, WorkerSlots } from './worker-slots.js';
 
 const pmdLogger = getLogger('pmd_perf');

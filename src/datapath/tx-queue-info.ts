@@ -1,6 +1,7 @@
 /**
  * Counters of transmit queues and classes, by port, queue and worker: summed from shared memory.
  */
+import type { TxPortInfo, TxQueueCounters } from './pmd-control.js';
 import {
   PORT_STATS_STRIDE,
   PS_TX_BYTES,
@@ -32,34 +33,6 @@ export const REASON_NAMES = [
   'class',
   'qos',
 ] as const;
-
-export interface TxQueueCounters {
-  packets: number;
-  bytes: number;
-  dropped: number;
-  /** Frames that had to wait, and that wait now; times that the device was full. */
-  queued: number;
-  waiting: number;
-  stops: number;
-  /** Choices by REASON_*. */
-  reasons: number[];
-}
-
-export interface TxQueueInfo extends TxQueueCounters {
-  queue: number;
-  cpu: number;
-}
-
-export interface TxPortInfo {
-  portNo: number;
-  port: string;
-  discipline: string;
-  queues: TxQueueInfo[];
-  /** Frames that each receive queue gave since it was opened. */
-  rxFrames: number[];
-  /** Classes that QoS made, by queue id; all workers together. */
-  classes: (TxQueueCounters & { queueId: number; createdMs: number })[];
-}
 
 const NOTHING: TxQueueCounters = {
   packets: 0,

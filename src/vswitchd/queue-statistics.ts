@@ -7,7 +7,7 @@
  *     tx_queue_0_core_2_packets                                   the part of each worker
  *     tx_class_1_packets, ...                                     ports with QoS
  */
-import type { TxPortInfo } from '../datapath/tx-queue-info.js';
+import type { TxPortInfo } from '../datapath/pmd-control.js';
 
 export function queueStatistics(info: TxPortInfo | undefined): Record<string, number> {
   const statistics: Record<string, number> = {};

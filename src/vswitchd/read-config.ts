@@ -7,8 +7,9 @@
 
 import { getLogger } from '../common/log.js';
 import type { TlsFiles } from '../common/tls.js';
+import type { AutoLbSettings } from '../datapath/dpif.js';
 import { DEFAULT_SPIN_ROUNDS, type KernelMode } from '../datapath/dpif.js';
-import { type AutoLbSettings, DEFAULT_AUTO_LB } from '../datapath/pmd-auto-lb.js';
+import { DEFAULT_AUTO_LB } from '../datapath/pmd-auto-lb.js';
 import type { RxAssignment } from '../datapath/rx-assign.js';
 import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {

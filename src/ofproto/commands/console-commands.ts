@@ -11,9 +11,9 @@
  * Not for: text that people read (pmd-commands.ts, tx-queue-commands.ts, drop-commands.ts).
  */
 import { DROP_REASONS, dropsAreShown } from '../../datapath/drop-reasons.js';
-import type { PmdControl, PmdInfo } from '../../datapath/pmd-control.js';
+import type { PmdControl, PmdInfo, TxQueueCounters } from '../../datapath/pmd-control.js';
 import { INTERVALS } from '../../datapath/rxq-load.js';
-import { REASON_NAMES, type TxQueueCounters } from '../../datapath/tx-queue-info.js';
+import { REASON_NAMES } from '../../datapath/tx-queue-info.js';
 import type { OfprotoRegistry } from '../registry.js';
 import { commandError, type OfprotoCommand } from './command.js';
 

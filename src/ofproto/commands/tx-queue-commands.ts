@@ -1,9 +1,6 @@
 /** dpctl/tx-queue-show: which transmit queues were used, and why. */
-import {
-  REASON_NAMES,
-  type TxPortInfo,
-  type TxQueueCounters,
-} from '../../datapath/tx-queue-info.js';
+import type { TxPortInfo, TxQueueCounters } from '../../datapath/pmd-control.js';
+import { REASON_NAMES } from '../../datapath/tx-queue-info.js';
 import type { OfprotoRegistry } from '../registry.js';
 import type { OfprotoCommand } from './command.js';
 
