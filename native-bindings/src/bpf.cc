@@ -8,14 +8,14 @@
 // Where the kernel has tcx (6.6) and the process may load programs, the program hangs on a link
 // that lives as long as its descriptor. Otherwise: a clsact qdisc with a cls_bpf filter of classic
 // bytecode, which needs CAP_NET_ADMIN only, and stays until it is removed.
-#include <linux/bpf.h>
+#include "bpf.h"
+
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <cstring>
 
@@ -27,20 +27,9 @@
 namespace tapswitch {
 namespace {
 
-constexpr uint32_t kTcxIngress = 46;  // BPF_TCX_INGRESS, newer than some build headers
 constexpr uint32_t kFilterPriority = 1;
 constexpr uint32_t kFilterHandle = 0x7461;  // ours, to be told from the user's own filters
 constexpr uint32_t kIngressParent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
-
-// BPF_LINK_CREATE's part of union bpf_attr, as far as tcx needs it.
-struct LinkCreate {
-  uint32_t prog_fd;
-  uint32_t target_ifindex;
-  uint32_t attach_type;
-  uint32_t flags;
-  uint64_t relative_fd;
-  uint64_t expected_revision;
-};
 
 // Returns a descriptor, or -1 with errno.
 int LoadDropProgram() {
@@ -55,7 +44,7 @@ int LoadDropProgram() {
   attr.insn_cnt = 2;
   attr.license = reinterpret_cast<uint64_t>("Apache-2.0");
   memcpy(attr.prog_name, "tapswitch_drop", sizeof "tapswitch_drop");
-  return static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr));
+  return Bpf(BPF_PROG_LOAD, &attr);
 }
 
 int CreateTcxLink(int ifindex) {
@@ -65,7 +54,7 @@ int CreateTcxLink(int ifindex) {
   attr.prog_fd = static_cast<uint32_t>(program.Get());
   attr.target_ifindex = static_cast<uint32_t>(ifindex);
   attr.attach_type = kTcxIngress;
-  return static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr));
+  return Bpf(BPF_LINK_CREATE, &attr);
 }
 
 void InitTcMessage(NetlinkRequest* request, int ifindex, uint32_t parent, uint32_t handle,

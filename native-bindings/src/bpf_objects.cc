@@ -3,16 +3,15 @@
 // What a program does is assembled in TypeScript (src/datapath/kernel-cache); here it is only
 // handed to the kernel. A map is one array element that is mapped into this process, so that both
 // sides read and write it without a system call.
-#include <linux/bpf.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <cstring>
 #include <vector>
 
 #include "addon.h"
 #include "args.h"
+#include "bpf.h"
 #include "system_error.h"
 
 #ifndef SO_ATTACH_BPF
@@ -23,32 +22,16 @@ namespace tapswitch {
 namespace {
 
 constexpr uint32_t kMmapable = 1U << 10;  // BPF_F_MMAPABLE
-constexpr uint32_t kTcxIngress = 46;      // BPF_TCX_INGRESS, newer than some build headers
-constexpr uint32_t kTcxEgress = 47;
 constexpr size_t kLogBytes = 1 << 20;
 constexpr size_t kLogTail = 2000;
 
-// BPF_LINK_CREATE's and BPF_LINK_UPDATE's parts of union bpf_attr, as far as tcx needs them.
-struct LinkCreate {
-  uint32_t prog_fd;
-  uint32_t target_ifindex;
-  uint32_t attach_type;
-  uint32_t flags;
-  uint64_t relative_fd;
-  uint64_t expected_revision;
-};
-
+// BPF_LINK_UPDATE's part of union bpf_attr.
 struct LinkUpdate {
   uint32_t link_fd;
   uint32_t new_prog_fd;
   uint32_t flags;
   uint32_t old_prog_fd;
 };
-
-template <typename T>
-int Bpf(int command, T* attr) {
-  return static_cast<int>(syscall(SYS_bpf, command, attr, sizeof *attr));
-}
 
 Napi::Value MapCreate(const Napi::CallbackInfo& info) {
   union bpf_attr attr = {};

@@ -7,7 +7,6 @@
 //     frame -> tcx egress: mark 0x7a51'qqqq -> queue_mapping = qqqq + 1, mark = 0 -> skb_tx_hash
 //
 // takes a recorded queue number as it is, unless the interface has XPS maps of its own.
-#include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
@@ -15,13 +14,13 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <cstddef>
 #include <cstring>
 
 #include "addon.h"
 #include "args.h"
+#include "bpf.h"
 #include "system_error.h"
 
 #ifndef SO_SNDBUFFORCE
@@ -31,29 +30,9 @@
 namespace tapswitch {
 namespace {
 
-constexpr uint32_t kTcxEgress = 47;  // BPF_TCX_EGRESS, newer than some build headers
-constexpr int32_t kTcxNext = -1;     // TCX_NEXT
+constexpr int32_t kTcxNext = -1;  // TCX_NEXT
 constexpr uint32_t kMarkMagic = 0x7a510000;
 constexpr int kQueuesMax = 4096;
-
-struct LinkCreate {
-  uint32_t prog_fd;
-  uint32_t target_ifindex;
-  uint32_t attach_type;
-  uint32_t flags;
-  uint64_t relative_fd;
-  uint64_t expected_revision;
-};
-
-struct bpf_insn Instruction(uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm) {
-  struct bpf_insn instruction = {};
-  instruction.code = code;
-  instruction.dst_reg = dst & 0xf;
-  instruction.src_reg = src & 0xf;
-  instruction.off = off;
-  instruction.imm = imm;
-  return instruction;
-}
 
 // Returns a descriptor, or -1 with errno.
 int LoadQueueProgram() {
@@ -78,7 +57,7 @@ int LoadQueueProgram() {
   attr.insn_cnt = sizeof instructions / sizeof instructions[0];
   attr.license = reinterpret_cast<uint64_t>("Apache-2.0");
   memcpy(attr.prog_name, "tapswitch_txq", sizeof "tapswitch_txq");
-  return static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr));
+  return Bpf(BPF_PROG_LOAD, &attr);
 }
 
 Napi::Value EgressQueueAttach(const Napi::CallbackInfo& info) {
@@ -88,8 +67,7 @@ Napi::Value EgressQueueAttach(const Napi::CallbackInfo& info) {
   attr.prog_fd = static_cast<uint32_t>(program.Get());
   attr.target_ifindex = static_cast<uint32_t>(Int32Arg(info, 0, "ifindex"));
   attr.attach_type = kTcxEgress;
-  long link = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr);
-  return Napi::Number::New(env, Check(env, static_cast<int>(link), "BPF_LINK_CREATE"));
+  return Napi::Number::New(env, Check(env, Bpf(BPF_LINK_CREATE, &attr), "BPF_LINK_CREATE"));
 }
 
 void SetInt(Napi::Env env, int fd, int level, int option, int value) {

@@ -16,13 +16,11 @@
 // Source: Documentation/networking/af_xdp.rst, linux/if_xdp.h.
 #include "xsk.h"
 
-#include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cstring>
@@ -32,6 +30,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "bpf.h"
 #include "system_error.h"
 
 #ifndef AF_XDP
@@ -55,20 +54,8 @@ constexpr uint32_t kSkbMode = 1U << 1;
 constexpr uint32_t kDrvMode = 1U << 2;
 constexpr uint8_t kNeedsCsum = 1;  // VIRTIO_NET_HDR_F_NEEDS_CSUM
 
-struct LinkCreate {
-  uint32_t prog_fd;
-  uint32_t target_ifindex;
-  uint32_t attach_type;
-  uint32_t flags;
-};
-
 uint32_t Acquire(const uint32_t* index) { return __atomic_load_n(index, __ATOMIC_ACQUIRE); }
 void Publish(uint32_t* index, uint32_t value) { __atomic_store_n(index, value, __ATOMIC_RELEASE); }
-
-template <typename T>
-int Bpf(int command, T* attr) {
-  return static_cast<int>(syscall(SYS_bpf, command, attr, sizeof *attr));
-}
 
 // The ones' complement sum of `length` bytes, in the order that they lie in memory.
 uint64_t Sum(const uint8_t* at, size_t length) {
@@ -363,16 +350,6 @@ class XskSocket : public Xsk {
 };
 
 namespace {
-
-struct bpf_insn Instruction(uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm) {
-  struct bpf_insn instruction = {};
-  instruction.code = code;
-  instruction.dst_reg = dst & 0xf;
-  instruction.src_reg = src & 0xf;
-  instruction.off = off;
-  instruction.imm = imm;
-  return instruction;
-}
 
 // A frame of queue i goes to socket i of the map; where there is none, it is dropped: the host's
 // own stack is to see nothing of what the switch has taken.

@@ -14,10 +14,14 @@
 // hot path
 import { finishSum, pseudoSum4, pseudoSum6 } from '../packet/checksum.js';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../packet/extract.js';
+import {
+  ETH_TYPE_IP,
+  ETH_TYPE_IPV6,
+  ETH_TYPE_VLAN_8021AD,
+  ETH_TYPE_VLAN_8021Q,
+} from '../packet/flow-layout.js';
 import { VNET_CSUM_OFFSET, VNET_CSUM_START, VNET_F_NEEDS_CSUM, VNET_FLAGS } from './vlan-edit.js';
 
-const ETH_TYPE_IPV4 = 0x0800;
-const ETH_TYPE_IPV6 = 0x86dd;
 const ETH_HEADER = 14;
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
@@ -29,7 +33,7 @@ function networkOffset(view: DataView, off: number): number {
   let at = 12;
   for (let tags = 0; tags < TAGS_MAX; tags++) {
     const type = view.getUint16(off + at);
-    if (type !== 0x8100 && type !== 0x88a8) break;
+    if (type !== ETH_TYPE_VLAN_8021Q && type !== ETH_TYPE_VLAN_8021AD) break;
     at += 4;
   }
   return at + 2;
@@ -45,7 +49,7 @@ export function markUnfinished(view: DataView, off: number, len: number): void {
   let l4 = l3;
   let protocol = 0;
   let sum = 0;
-  if (type === ETH_TYPE_IPV4) {
+  if (type === ETH_TYPE_IP) {
     const header = (view.getUint8(ip) & 0x0f) * 4;
     // Fragments have no checksum of their own.
     if (header < IPV4_HEADER || (view.getUint16(ip + 6) & 0x3fff) !== 0) return;

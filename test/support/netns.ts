@@ -103,6 +103,15 @@ export class Namespace {
     return pingCounts(stdout).received;
   }
 
+  /**
+   * What comes to the interfaces in here is received on the first CPU: of what workers on several
+   * hand over, the kernel's own queues then keep the order.
+   */
+  async receiveOnOneCpu(): Promise<void> {
+    const all = 'for f in /sys/class/net/*/queues/rx-*/rps_cpus; do echo 1 > $f; done';
+    await this.must(['sh', '-c', all]);
+  }
+
   async remove(): Promise<void> {
     await Promise.all(this.background.map((child) => child.stop('SIGKILL')));
     await removeNamespace(this.name);

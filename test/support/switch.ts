@@ -220,6 +220,13 @@ export class Switch {
     return value;
   }
 
+  /** Packets that the workers that there are have received since they were started. */
+  async packetsOfWorkers(): Promise<number> {
+    const text = await this.appctl('dpif-netdev/pmd-stats-show');
+    const counts = text.matchAll(/packets received: (\d+)/g);
+    return [...counts].reduce((sum, [, n]) => sum + Number(n), 0);
+  }
+
   /** All counters of a port, read at once: 'rx pkts', 'rx bytes', ..., 'tx coll'. */
   async portCounters(bridge: string, device: string): Promise<Record<string, number>> {
     const text = await this.ofctl('dump-ports', bridge, `${await this.ofport(device)}`);

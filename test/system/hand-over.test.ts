@@ -29,8 +29,7 @@ beforeAll(async () => {
   await lab.addHost('h3', { port: 'p3', addresses: [] });
   await sw.addBridge('br0');
   for (const port of ['p1', 'p2', 'p3']) await sw.vsctl('add-port', 'br0', port);
-  const rps = 'for f in /sys/class/net/*/queues/rx-*/rps_cpus; do echo 1 > $f; done';
-  await h2.namespace.must(['sh', '-c', rps]);
+  await h2.namespace.receiveOnOneCpu();
   await eventually('the first ping', async () => (await h1.ping('10.9.0.2', 1)) === 1, 10_000);
 });
 
@@ -45,15 +44,8 @@ it.each([
     await sw.vsctl(...setting);
     const address = await h2.namespace.must(['cat', '/sys/class/net/eth0/address']);
     const received = async () => (await sw.portCounters('br0', 'p1'))['rx pkts'];
-    const byWorkers = async () => {
-      const text = await sw.appctl('dpif-netdev/pmd-stats-show');
-      return [...text.matchAll(/packets received: (\d+)/g)].reduce(
-        (sum, [, n]) => sum + Number(n),
-        0,
-      );
-    };
     await sw.ofctl('mod-flows', 'br0', 'actions=output:p2');
-    const before = [await received(), await byWorkers()];
+    const before = [await received(), await sw.packetsOfWorkers()];
     const numbers = [`${FLOWS}`, `${PACKETS}`];
     const receiver = h2.namespace.start([python, SEQUENCE, 'receive', '10.9.0.2', ...numbers]);
     await eventually('the receiver', () => receiver.text.includes('ready'), 10_000);
@@ -76,7 +68,10 @@ it.each([
       );
     await receiver.finished(90_000);
     const result = JSON.parse(receiver.output.stdout.trim().split('\n').at(-1) as string);
-    const [all, workers] = [(await received()) - before[0], (await byWorkers()) - before[1]];
+    const [all, workers] = [
+      (await received()) - before[0],
+      (await sw.packetsOfWorkers()) - before[1],
+    ];
     const drops = (await sw.appctl('coverage/show')).match(/datapath_drop_hand_over.*total: (\d+)/);
     console.log(
       `${changes} changes, ${all} frames came in, ${workers} of them to workers, ` +

@@ -30,10 +30,7 @@ beforeAll(async () => {
   await sw.vsctl('add-port', 'br0', 'p1', '--', 'add-port', 'br0', 'p2');
   await lab.namespace.ip('link', 'set', 'br0', 'up');
   await lab.namespace.ip('addr', 'add', '10.9.0.3/24', 'dev', 'br0');
-  // What workers on several CPUs hand to the kernel is put in order again: by flow, to one CPU
-  // each.
-  const rps = 'for f in /sys/class/net/*/queues/rx-*/rps_cpus; do echo 1 > $f; done';
-  await h2.namespace.must(['sh', '-c', rps]);
+  await h2.namespace.receiveOnOneCpu();
   await eventually('the first ping', async () => (await h1.ping('10.9.0.2', 1)) === 1, 10_000);
 });
 
@@ -74,12 +71,11 @@ function changes(who: string | null): string[][] {
 /** Packets that workers have received: all of them, for one that is not there is not shown. */
 async function byWorkers(): Promise<number> {
   await sw.vsctl('set', 'Open_vSwitch', '.', `other_config:pmd-cpu-mask=${mask(a, b)}`);
-  let text = '';
   await eventually('all workers', async () => {
-    text = await sw.appctl('dpif-netdev/pmd-stats-show');
+    const text = await sw.appctl('dpif-netdev/pmd-stats-show');
     return text.split('pmd thread').length > new Set([a, b]).size;
   });
-  return [...text.matchAll(/packets received: (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
+  return sw.packetsOfWorkers();
 }
 
 /** By whom: workers, the kernel where it goes unnoticed, the kernel wherever it can. */

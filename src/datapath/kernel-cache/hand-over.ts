@@ -42,7 +42,7 @@ export interface WorkerFeed {
 
 /** The kernel's table, as far as flows go over. */
 export type HandOverTable = Pick<KernelCache, 'has' | 'state' | 'setState' | 'activate'> & {
-  readonly order: Pick<OrderTable, 'counts' | 'writeOff' | 'writeOffLost'>;
+  readonly order: Pick<OrderTable, 'counts' | 'writeOff'>;
 };
 
 export interface HandOverPort {
@@ -173,26 +173,22 @@ export class HandOver {
       view.busy = moved('done') && !port.tap ? 0 : view.busy + 1;
       if (moved('done') || moved('passed') || moved('landed')) view.still = 0;
       else if (looked) view.still += 1;
-      view.level =
-        port.tap && looked && behind(counts) === behind(view.counts) ? view.level + 1 : 0;
+      const lost = underway(port, counts);
+      const level = port.tap && looked && lost === underway(port, view.counts);
+      view.level = level ? view.level + 1 : 0;
+      // Where nothing moves, or all that is behind stays as much behind, it never came.
+      if (lost !== 0 && (view.still >= STILL_TURNS || view.level >= LEVEL_TURNS)) {
+        this.cache.order.writeOff(port.ifindex, lost);
+        view.level = 0;
+      }
       view.idle = idle;
-      this.writeOff(port, view, behind(counts));
       view.counts = counts;
       this.views.set(portNo, view);
     }
   }
-
-  private writeOff({ ifindex, tap }: HandOverPort, view: PortView, lost: number): void {
-    const { order } = this.cache;
-    if (view.still >= STILL_TURNS) order.writeOff(ifindex, tap);
-    else if (view.level >= LEVEL_TURNS && lost !== 0) {
-      order.writeOffLost(ifindex, lost);
-      view.level = 0;
-    }
-  }
 }
 
-/** Frames that went to a worker and are not said to be sent. */
-function behind({ passed, done }: OrderCounts): number {
-  return (passed - done) | 0;
+/** Frames that went to a port's workers and are not known to be there; of a TAP, to be sent. */
+function underway({ tap }: HandOverPort, { passed, landed, done }: OrderCounts): number {
+  return (passed - (tap ? done : landed)) | 0;
 }

@@ -75,16 +75,10 @@ export class OrderTable {
   }
 
   /**
-   * Frames that were counted on their way and never came (a full TAP drops them, another program
-   * took them) are written off: when nothing has moved for long.
+   * So many frames were counted on their way and never came: a full TAP drops them, another program
+   * took them.
    */
-  writeOff(ifindex: number, tap: boolean): void {
-    const { passed, landed, done } = this.counts(ifindex);
-    Atomics.add(this.words, orderWord(ifindex), (tap ? done : landed) - passed);
-  }
-
-  /** So many frames of a TAP never came, while others do. */
-  writeOffLost(ifindex: number, frames: number): void {
+  writeOff(ifindex: number, frames: number): void {
     Atomics.sub(this.words, orderWord(ifindex), frames);
   }
 }

@@ -40,11 +40,7 @@ class World {
       },
       order: {
         counts: () => ({ ...this.counts }),
-        writeOff: () => {
-          this.writtenOff += 1;
-          this.counts.passed = this.counts.landed;
-        },
-        writeOffLost: (_, frames) => {
+        writeOff: (_, frames) => {
           this.writtenOff += 1;
           this.counts.passed -= frames;
         },
