@@ -17,6 +17,7 @@ export {
   type QueuedNetdev,
   type TransmitQueues,
 } from './netdev.js';
+export { type NextHop, nextHop } from './next-hop.js';
 export { PatchNetdev } from './patch-netdev.js';
 export { PcapWriter } from './pcap-writer.js';
 export {

@@ -176,7 +176,7 @@ export type FailMode = 'standalone' | 'secure';
 export interface ControllerSettings {
   /** 'tcp:127.0.0.1:6653', 'unix:path', 'ptcp:6653', 'punix:path', 'none' is not given here. */
   target: string;
-  /** 'in-band' is treated as 'out-of-band': the configuration layer warns. */
+  /** 'in-band': it is reached through the bridge, whatever its tables say (connmgr/in-band.ts). */
   connectionMode: 'in-band' | 'out-of-band';
   maxBackoffMs: number;
   inactivityProbeMs: number;

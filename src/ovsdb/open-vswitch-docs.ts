@@ -81,7 +81,8 @@ const settings: Pick<
       status: keeps('State of the spanning tree.'),
       rstp_status: keeps('State of the rapid spanning tree.'),
       other_config: acts(
-        'datapath-id, hwaddr, mac-aging-time, mac-table-size, forward-bpdu, dp-desc.',
+        'datapath-id, hwaddr, mac-aging-time, mac-table-size, forward-bpdu, dp-desc, ' +
+          'disable-in-band, in-band-queue.',
       ),
       external_ids: externalIds,
       flood_vlans: acts('VLANs in which every frame goes to every port; nothing is learned.'),
@@ -291,7 +292,7 @@ const attached: Omit<{ [T in keyof OpenVSwitchTables]: TableDoc<T> }, keyof type
       ),
       max_backoff: acts('Longest wait between attempts to connect, milliseconds.'),
       inactivity_probe: acts('Milliseconds of silence before it is probed; 0: never.'),
-      connection_mode: keeps('in-band or out-of-band.'),
+      connection_mode: acts('in-band or out-of-band.'),
       other_config: noOtherConfig,
       external_ids: externalIds,
       is_connected: tells('Whether any client is connected by this target.'),

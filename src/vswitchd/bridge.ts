@@ -287,6 +287,7 @@ export class Bridge {
     configureTables(ofproto, config.flowTables);
     ofproto.setProtocols(config.protocols);
     ofproto.setFailMode(config.failMode);
+    ofproto.connmgr.inBand.configure(config.inBand);
     const { controllers, name } = config;
     ofproto.setControllers(allowedControllers(name, controllers, this.host.runDir));
   }

@@ -9,6 +9,7 @@
 import type { TlsFiles } from '../common/tls.js';
 import type { ExportSettings } from '../export/index.js';
 import type { PortQueueSettings } from '../netdev/index.js';
+import type { InBandRemote, InBandSettings } from '../ofproto/connmgr/in-band.js';
 import type { TableSettings } from '../ofproto/flow-table.js';
 import type {
   BundleSettings,
@@ -73,6 +74,7 @@ export interface BridgeConfig {
   hwaddr: Uint8Array | null;
   failMode: FailMode;
   controllers: ControllerSettings[];
+  inBand: InBandSettings;
   /** OpenFlow versions allowed, as on the wire (1.0 is 1); empty: the default set. */
   protocols: number[];
   macAgingSec: number;
@@ -97,4 +99,6 @@ export interface SwitchConfig {
   tls: TlsFiles | null;
   /** Open_vSwitch other_config. */
   otherConfig: ReadonlyMap<string, string>;
+  /** Managers that are reached through bridges. */
+  managers: InBandRemote[];
 }

@@ -12,7 +12,7 @@ import type { TlsFiles } from '../common/tls.js';
 import { OVS_INTERFACE_VERSION } from '../common/version.js';
 import { createDpif } from '../datapath/index.js';
 import { loadNative } from '../native/binding.js';
-import { NetdevRegistry } from '../netdev/index.js';
+import { NetdevRegistry, nextHop } from '../netdev/index.js';
 import { OfprotoRegistry, ofprotoCommands } from '../ofproto/index.js';
 import type { Changes } from '../ovsdb/idl/index.js';
 import { Idl } from '../ovsdb/idl/index.js';
@@ -85,6 +85,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
         const type = overridden(options) ? 'dummy' : datapathType;
         return openDevice(netdevs, iface, type, () => vswitch);
       },
+      nextHop: overridden(options) ? () => ({ error: 'Operation not supported' }) : nextHop,
       tls: tlsFiles(options.ssl),
       runDir: options.runDir,
       version: OVS_INTERFACE_VERSION,

@@ -13,6 +13,11 @@ import { DEFAULT_AUTO_LB } from '../datapath/pmd-auto-lb.js';
 import type { RxAssignment } from '../datapath/rx-assign.js';
 import { DEFAULT_QUEUE_SETTINGS } from '../netdev/index.js';
 import {
+  type InBandRemote,
+  type InBandSettings,
+  inBandRemote,
+} from '../ofproto/connmgr/in-band.js';
+import {
   type ControllerSettings,
   defaultUdpifSettings,
   type UdpifSettings,
@@ -44,6 +49,8 @@ const log = getLogger('bridge');
 
 /** OpenFlow port numbers that a row may ask for (OFPP_MAX of OpenFlow 1.0). */
 const OFPORT_MAX = 0xfeff;
+/** Where a manager listens unless its target says so. */
+const OVSDB_PORT = 6640;
 const MAC_TABLE_DEFAULT = { min: 10, max: 1_000_000, fallback: 8192 };
 const MAC_AGING_DEFAULT = { min: 1, max: 0x7fffffff, fallback: 300 };
 
@@ -90,6 +97,7 @@ export function readConfig(
     nextCfg: rowNumber(root, 'next_cfg') ?? 0,
     tls: readTls(root),
     otherConfig: rowMap(root, 'other_config'),
+    managers: readManagers(root),
   };
 }
 
@@ -207,7 +215,8 @@ function readBridge(row: IdlRow, warn: Warn): BridgeConfig {
     datapathId: parseDatapathId(other.get('datapath-id')),
     hwaddr: usableHwaddr(other.get('hwaddr'), say),
     failMode: rowString(row, 'fail_mode') === 'secure' ? 'secure' : 'standalone',
-    controllers: rowRefs(row, 'controller').map((c) => readController(c, say)),
+    controllers: rowRefs(row, 'controller').map(readController),
+    inBand: readInBand(other, say),
     protocols: readProtocols(rowStrings(row, 'protocols')),
     macAgingSec: mapInt(other, 'mac-aging-time', MAC_AGING_DEFAULT, say),
     macTableSize: mapInt(other, 'mac-table-size', MAC_TABLE_DEFAULT, say),
@@ -266,15 +275,26 @@ function readTls(root: IdlRow): TlsFiles | null {
   };
 }
 
-function readController(row: IdlRow, warn: Warn): ControllerSettings {
-  const mode = rowString(row, 'connection_mode');
-  const target = rowString(row, 'target');
-  if (mode === 'in-band') {
-    warn(`controller ${target}: in-band control is not supported, treated as out-of-band`);
-  }
+/** Where controllers are reached by the bridge itself, unless they say otherwise. */
+function isInBand(row: IdlRow): boolean {
+  return rowString(row, 'connection_mode') !== 'out-of-band';
+}
+
+function readInBand(other: ReadonlyMap<string, string>, warn: Warn): InBandSettings {
+  const queue = mapInt(other, 'in-band-queue', { min: -1, max: 0x7fffffff, fallback: -1 }, warn);
+  return { enabled: !mapBool(other, 'disable-in-band', false), queue: queue < 0 ? null : queue };
+}
+
+/** Managers of the database that are connected to through bridges. */
+function readManagers(root: IdlRow): InBandRemote[] {
+  const rows = rowRefs(root, 'manager_options').filter(isInBand);
+  return rows.flatMap((row) => inBandRemote(rowString(row, 'target'), OVSDB_PORT) ?? []);
+}
+
+function readController(row: IdlRow): ControllerSettings {
   return {
-    target,
-    connectionMode: 'out-of-band',
+    target: rowString(row, 'target'),
+    connectionMode: isInBand(row) ? 'in-band' : 'out-of-band',
     maxBackoffMs: rowNumber(row, 'max_backoff') ?? 8000,
     inactivityProbeMs: rowNumber(row, 'inactivity_probe') ?? 5000,
     async: {

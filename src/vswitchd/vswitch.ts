@@ -15,7 +15,7 @@ import { getLogger } from '../common/log.js';
 import type { TlsFiles } from '../common/tls.js';
 import { DROP_REASONS } from '../datapath/drop-reasons.js';
 import type { Dpif } from '../datapath/index.js';
-import { type Netdev, randomMac } from '../netdev/index.js';
+import { type Netdev, type NextHop, randomMac } from '../netdev/index.js';
 import { Ofproto, type OfprotoBacker, type OfprotoRegistry } from '../ofproto/index.js';
 import type { Changes, Idl } from '../ovsdb/idl/index.js';
 import { AffectedBridges } from './affected-bridges.js';
@@ -50,6 +50,8 @@ export interface VswitchDeps {
   openDpif(type: string, settings: DatapathSettings): Dpif;
   /** Opens a device for an interface. @throws TapswitchError */
   openDevice(iface: IfaceConfig, datapathType: string): Netdev;
+  /** How the machine reaches an address, of bridges that have the machine behind them. */
+  nextHop(ip: string): NextHop;
   /** Keys for controllers where the database names none: those of the command line. */
   tls?: TlsFiles;
   /** Directory for BRIDGE.mgmt and BRIDGE.snoop. */
@@ -252,6 +254,7 @@ export class Vswitch implements BridgeHost {
     const bundleIdleSec = mapInt(otherConfig, 'bundle-idle-timeout', BUNDLE_IDLE_SEC, warn);
     for (const { ofproto } of this.bridges.values()) {
       ofproto.connmgr.bundleIdleMs = bundleIdleSec * 1000;
+      ofproto.connmgr.inBand.setManagers(config.managers);
     }
     const settings = this.datapathSettings;
     const { vlanLimit } = settings;
@@ -312,6 +315,7 @@ export class Vswitch implements BridgeHost {
       hwAddr: mac,
     });
     ofproto.connmgr.setTls(this.tls);
+    if (config.datapathType !== 'dummy') ofproto.connmgr.inBand.nextHop = this.deps.nextHop;
     const bridge = new Bridge(config, ofproto, this, mac);
     this.bridges.set(config.name, bridge);
     const listening = ofproto.listenMgmt(`${this.deps.runDir}/${config.name}.mgmt`);

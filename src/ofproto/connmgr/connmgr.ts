@@ -31,6 +31,7 @@ import { BUNDLE_IDLE_MS } from './bundles.js';
 import { Controller } from './controller.js';
 import { durationBetween } from './duration.js';
 import { type GroupService, NO_GROUPS } from './group-handlers.js';
+import { InBand, inBandRemote } from './in-band.js';
 import { isPassive, OfListener } from './listener.js';
 import { Notices, REMOVED_REASONS } from './notices.js';
 import { OfConn } from './ofconn.js';
@@ -95,6 +96,7 @@ export class Connmgr {
   groups: GroupService = NO_GROUPS;
   private bundleIdle = BUNDLE_IDLE_MS;
   private tls: TlsFiles = {};
+  readonly inBand: InBand;
   readonly notices = new Notices(
     () => this.all(),
     (conn, msg) => this.tell(conn, msg),
@@ -102,6 +104,7 @@ export class Connmgr {
 
   constructor(private readonly ofproto: Ofproto) {
     logCodecWarnings(ofproto.clock);
+    this.inBand = new InBand(ofproto);
   }
 
   // Configuration.
@@ -177,6 +180,8 @@ export class Connmgr {
     this.closeListeners((target) => !wanted.has(target));
     for (const target of this.passive.keys()) if (!wanted.has(target)) this.passive.delete(target);
     for (const settings of wanted.values()) this.ensureController(settings);
+    const inBand = list.filter(({ connectionMode }) => connectionMode === 'in-band');
+    this.inBand.setControllers(inBand.flatMap(({ target }) => inBandRemote(target) ?? []));
     if (had !== this.hasControllers) this.ofproto.flushFlows();
   }
 
@@ -439,9 +444,16 @@ export class Connmgr {
     this.ofproto.tablesChanged();
   }
 
+  /** Entries of table 0 that controllers do not see. */
+  get nHidden(): number {
+    return this.inBand.nRules + (this.failOpenRule === null ? 0 : 1);
+  }
+
   // Time.
 
   run(now: number): void {
+    // What lets a connection through is there before the connection is tried.
+    this.inBand.run(now);
     for (const controller of this.controllers.values()) controller.run(now);
     if (this.hasControllers) this.updateFailOpen();
     for (const conn of this.all()) conn.run(now);
@@ -449,6 +461,7 @@ export class Connmgr {
 
   nextWake(): number {
     let next = this.failOpenRule === null ? this.failOpenAtMs() : NEVER;
+    next = Math.min(next, this.inBand.nextWake());
     for (const conn of this.all()) next = Math.min(next, conn.nextWake());
     for (const controller of this.controllers.values()) {
       next = Math.min(next, controller.nextWake());

@@ -145,7 +145,7 @@ function tables(ofproto: Ofproto): TableStatsEntry[] {
       name: tableName(table),
       wildcards: WILDCARDS_ALL,
       maxEntries: table.maxFlows,
-      active: table.cls.size,
+      active: table.cls.size - (table.id === 0 ? ofproto.connmgr.nHidden : 0),
       lookups: BigInt(table.nMatched + table.nMissed),
       matched: BigInt(table.nMatched),
       missConfig: missConfig(table),

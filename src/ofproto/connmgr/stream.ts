@@ -26,12 +26,13 @@ export const OF_PORT = 6653;
 /** Where a target leads, or null when it is of a kind that cannot be connected to. */
 export function parseTarget(
   target: string,
+  defaultPort = OF_PORT,
 ): { path: string } | { host: string; port: number; tls: boolean } | null {
   const unix = /^unix:(.+)$/.exec(target);
   if (unix !== null) return { path: unix[1] };
   const ip = /^(tcp|ssl):(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(target);
   if (ip === null) return null;
-  const port = ip[4] === undefined ? OF_PORT : Number(ip[4]);
+  const port = ip[4] === undefined ? defaultPort : Number(ip[4]);
   if (port < 1 || port > 0xffff) return null;
   return { host: ip[2] ?? ip[3], port, tls: ip[1] === 'ssl' };
 }

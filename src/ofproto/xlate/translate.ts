@@ -39,6 +39,7 @@ import { enterRule, executeActions, lookup, runActionSet } from './actions.js';
 import { unwrapLastClone } from './clone.js';
 import { XlateContext, type XlateError, type XlateIn, type XlateOut } from './context.js';
 import { finishFreezing, thaw } from './freeze.js';
+import { outputDhcpReply } from './in-band.js';
 import { mirrorIngress, reportReserved } from './mirror.js';
 import { mayReceive } from './output.js';
 import { beginSampling, endSampling, netflowMask } from './sampling.js';
@@ -61,6 +62,7 @@ export function translate(xin: XlateIn): XlateOut {
   initMask(ctx);
   const top = ctx.enter('bridge', `bridge("${ctx.ofproto.name}")`);
   runPipeline(ctx);
+  if (!ctx.freezing && ctx.error === 'ok') outputDhcpReply(ctx);
   if (ctx.freezing && ctx.error === 'ok') finishFreezing(ctx);
   ctx.leave(top);
   if (ctx.actions.length > ctx.limits.actions) ctx.slow ??= 'action';
