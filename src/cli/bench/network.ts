@@ -22,6 +22,8 @@ export const SINK_IP = '10.99.0.2';
 export const SINK_MAC = '02:00:5e:00:53:02';
 /** The two ends of the switch, in its namespace. */
 export const PORTS = ['p1', 'p2'] as const;
+/** Addresses of the hosts behind them: the same in each network, as bonds choose by them. */
+const MACS = { p1: '02:00:5e:00:53:11', p2: '02:00:5e:00:53:12' } as const;
 
 /** Wires between the two bridges of a bond. */
 export const WIRES = [
@@ -79,7 +81,7 @@ export class BenchNetwork {
       const quiet = 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; ip link set lo up';
       await inNamespace(name, ['sh', '-c', quiet]);
     }
-    const ends = [
+    const ends: [string, (typeof PORTS)[number], string][] = [
       [source, PORTS[0], SOURCE_IP],
       [sink, PORTS[1], SINK_IP],
     ];
@@ -89,14 +91,13 @@ export class BenchNetwork {
       const peer = ['peer', 'name', 'eth0', 'netns', namespace];
       await command(['ip', '-n', switchNamespace, 'link', 'add', port, 'type', 'veth', ...peer]);
       await command(['ip', '-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0']);
+      await command(['ip', '-n', namespace, 'link', 'set', 'eth0', 'address', MACS[port]]);
       await command(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
       await command(['ip', '-n', switchNamespace, 'link', 'set', port, 'up']);
     }
     if (this.topology === 'bond') await this.addWires();
     if (TAPS[this.topology] === 0) await this.cutBursts();
-    // Bonds of Open vSwitch answer no ARP between some pairs of addresses: there they are random,
-    // and the load is for somebody behind the sink.
-    if (TAPS[this.topology] < 2 && this.topology !== 'bond') await this.addressSink();
+    if (TAPS[this.topology] < 2) await this.addressSink();
   }
 
   /**
