@@ -137,12 +137,17 @@ function checkRequest(request: FastifyRequest, rules: AccessRules): void {
   if (isApi && !routeOptions.config.open) checkReader(bearerOf(headers), rules);
 }
 
+/** Why bytes are not a request, and what is answered; others are no HTTP at all. */
+const BYTES_REFUSED: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not come to its end in time'],
+};
+
 /** What cannot be read as a request is answered, and the connection ended. */
 function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const large = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = large ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const message = large ? 'the headers are too long' : 'that is no HTTP request';
+  const known = BYTES_REFUSED[error.code ?? ''];
+  const [status, message] = known ?? ['400 Bad Request', 'that is no HTTP request'];
   const body = JSON.stringify({ code: 'E_WEB_REQUEST', message });
   const head = `Content-Type: application/json\r\nContent-Length: ${body.length}`;
   if (socket.writable)

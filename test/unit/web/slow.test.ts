@@ -58,6 +58,11 @@ it('half requests of one address leave room for others, and end before long', as
     other.once('data', (data) => resolve(`${data}`)),
   );
   expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  let told = '';
+  half[0].on('data', (data) => {
+    told += data;
+  });
   await ends;
+  expect(told).toMatch(/^HTTP\/1\.1 408 [\s\S]*"the request did not come to its end in time"/);
   expect((await fetch(`${web.url}health`)).status).toBe(200);
 }, 60_000);
