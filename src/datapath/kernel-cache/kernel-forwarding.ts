@@ -128,7 +128,6 @@ export class KernelForwarding {
     this.ports.set(portNo, port);
     this.tellPort(portNo, port);
     if (this.cpus !== null) this.steer(port);
-    if (port.host !== null) this.hosts ??= setInterval(() => this.lookAtHosts(), HOSTS_MS).unref();
   }
 
   /**
@@ -257,6 +256,7 @@ export class KernelForwarding {
 
   private tellPort(portNo: number, { ifindex, tap, frameMax, host }: ForwardingPort): void {
     this.cache.portAdd(portNo, { ifindex, tap, frameMax, host });
+    if (host !== null) this.hosts ??= setInterval(() => this.lookAtHosts(), HOSTS_MS).unref();
   }
 
   private countedSince(portNo: number, base: KernelPortStats): KernelPortStats {

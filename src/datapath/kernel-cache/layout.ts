@@ -110,9 +110,9 @@ export const STEP_OUTPUT_LAST = 2;
 /** The same, to the host's side of a TAP. */
 export const STEP_DELIVER = 3;
 export const STEP_DELIVER_LAST = 4;
-/** Argument: TPID(16) TCI(16). */
 /** The same, to the host at the other end of a veth, beside the interface; the last output. */
 export const STEP_PASS_LAST = 5;
+/** Argument: TPID(16) TCI(16). */
 export const STEP_PUSH_VLAN = 6;
 export const STEP_POP_VLAN = 7;
 /** From the entry's MAC addresses. */
