@@ -3,7 +3,7 @@
  *
  * Not for: what they do (compile-actions.ts), text (odp-format.ts).
  */
-import type { FlowWords } from '../packet/flow-layout.js';
+import { sameWords } from '../packet/flow-layout.js';
 import type { OdpAction } from './odp-actions.js';
 
 /** True when the two lists do the same, compared by content. */
@@ -17,14 +17,9 @@ function odpActionEqual(a: OdpAction, b: OdpAction): boolean {
   if (a.type !== b.type) return false;
   if (a.type === 'output' && b.type === 'output') return a.port === b.port;
   if (a.type === 'set' && b.type === 'set') {
-    return a.attr === b.attr && wordsEqual(a.value, b.value) && wordsEqual(a.mask, b.mask);
+    return a.attr === b.attr && sameWords(a.value, b.value) && sameWords(a.mask, b.mask);
   }
   return deepEqual(a, b);
-}
-
-function wordsEqual(a: FlowWords, b: FlowWords): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** For the rare actions with nested lists and cookies: plain objects, arrays and numbers. */

@@ -17,8 +17,14 @@
  * Not for: what rules mean (rule.ts), or the datapath's caches.
  */
 import { type Match, withoutTunMetadata } from '../openflow/match.js';
-import { tunMetadataCovers } from '../openflow/tun-metadata.js';
-import { FLOW_WORDS, type FlowWords, W_CONJ_ID, W_TUN_METADATA } from '../packet/flow-layout.js';
+import { tunMetadataCovers } from '../openflow/tun-options.js';
+import {
+  FLOW_WORDS,
+  type FlowWords,
+  sameWords,
+  W_CONJ_ID,
+  W_TUN_METADATA,
+} from '../packet/flow-layout.js';
 import { maskWithin, type Shared, StageHashes, Subtable } from './classifier-subtable.js';
 import type { ClassifierRule } from './rule-store.js';
 import { COMING, GOING, type Mark, SETTLED, TableView } from './table-view.js';
@@ -336,11 +342,6 @@ function completeConjunctions(rules: readonly ClassifierRule[]): number[] {
   }
   const ids = [...seen].filter(([, e]) => e.clauses.size >= e.nClauses).map(([id]) => id);
   return ids.sort((a, b) => a - b);
-}
-
-function sameWords(a: FlowWords, b: FlowWords): boolean {
-  for (let i = 0; i < FLOW_WORDS; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 function maskKey(mask: FlowWords): string {

@@ -16,7 +16,7 @@
  * Not for: stages and un-wildcarding (classifier-subtable.ts).
  */
 import type { Match } from '../openflow/match.js';
-import type { TunMetadata } from '../openflow/tun-metadata.js';
+import type { TunMetadata } from '../openflow/tun-options.js';
 import { FLOW_WORDS, type FlowWords, W_TUN_METADATA } from '../packet/flow-layout.js';
 import { spread } from './hash-counts.js';
 import { type Mark, SETTLED, type TableView } from './table-view.js';
@@ -266,6 +266,7 @@ export class RuleStore<R extends ClassifierRule> implements MatchStore {
       rule.moved?.(this, to);
     }
     rules.length = this.size;
+    if (this.options !== null) this.options.length = this.size;
     marks?.fill(SETTLED, this.size);
     for (let i = 0; i < heads.length; i++) if (heads[i] !== NONE) heads[i] = moved[heads[i]];
     for (const cursor of this.cursors) cursor.slot = moved[Math.min(cursor.slot, moved.length - 1)];

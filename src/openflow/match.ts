@@ -4,8 +4,8 @@
  * Invariant: value bits outside the mask are zero, so two equal matches have equal words.
  * In matches of the OpenFlow layer W_IN_PORT holds the OpenFlow port number.
  */
-import { FLOW_WORDS, type FlowWords, W_TUN_METADATA } from '../packet/flow-layout.js';
-import { type TunMetadata, tunMetadataCovers } from './tun-metadata.js';
+import { FLOW_WORDS, type FlowWords, sameWords, W_TUN_METADATA } from '../packet/flow-layout.js';
+import { type TunMetadata, tunMetadataCovers } from './tun-options.js';
 
 export interface Match {
   flow: FlowWords;
@@ -71,10 +71,7 @@ export function matchClone(match: Match): Match {
 }
 
 export function matchEqual(a: Match, b: Match): boolean {
-  for (let i = 0; i < FLOW_WORDS; i++) {
-    if (a.mask[i] !== b.mask[i] || a.flow[i] !== b.flow[i]) return false;
-  }
-  return true;
+  return sameWords(a.mask, b.mask) && sameWords(a.flow, b.flow);
 }
 
 /** What a match says besides tunnel options. */

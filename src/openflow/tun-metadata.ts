@@ -1,13 +1,11 @@
 /**
- * What a match says of tunnel options: the fields tun_metadata0 to tun_metadata63.
+ * What a match says of tunnel options (tun-options.ts).
  *
  * They have up to 124 bytes each and are rarely asked for, so they lie beside the flow's words:
  *
  *     match.flow[W_TUN_METADATA]  the number of the whole set, 0 for none     mask: -1 or 0
  *     match.tunMetadata           the set: options by number, value and mask
  *
- * Equal sets are one object with one number while anybody holds it, so that words tell them apart
- * once options of one number have one length (fitTunOptions).
  * A packet without options has 0 there: it satisfies no match on any of them, not even on a zero.
  *
  * Not for: which Geneve option a field stands for (src/ofproto/tlv-table.ts).
@@ -16,32 +14,10 @@ import type { Field } from '../packet/fields.js';
 import { W_TUN_METADATA } from '../packet/flow-layout.js';
 import { fail } from './errors.js';
 import type { Match } from './match.js';
+import { setOf, type TunOption, widened } from './tun-options.js';
 
 /** Bytes that the options of one match may have together. */
 export const TUN_METADATA_SPACE = 256;
-
-/** One option: its low bytes, as many as the longer of value and mask needs. */
-export interface TunOption {
-  /** 0 to 63. */
-  index: number;
-  value: Uint8Array;
-  mask: Uint8Array;
-  /** Asked for with a mask; without one it is exact however many bytes it has. */
-  masked: boolean;
-}
-
-export interface TunMetadata {
-  /** From 1 on. */
-  readonly id: number;
-  /** By rising number. */
-  readonly options: readonly TunOption[];
-}
-
-const known = new Map<string, WeakRef<TunMetadata>>();
-const forgotten = new FinalizationRegistry<string>((key) => {
-  if (known.get(key)?.deref() === undefined) known.delete(key);
-});
-let lastId = 0;
 
 /** How many bytes are left without leading zeros. */
 function significant(bytes: Uint8Array): number {
@@ -49,28 +25,7 @@ function significant(bytes: Uint8Array): number {
   return first < 0 ? 0 : bytes.length - first;
 }
 
-const tail = (bytes: Uint8Array, n: number): Uint8Array => bytes.slice(bytes.length - n);
 const isOnes = (b: number): boolean => b === 0xff;
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
-function keyOf(options: readonly TunOption[]): string {
-  const text = ({ index, value, mask, masked }: TunOption): string =>
-    `${index}=${hex(value)}${masked ? `/${hex(mask)}` : ''}`;
-  return options.map(text).join();
-}
-
-/** The set of these options, the same one for equal options. */
-function setOf(options: TunOption[]): TunMetadata {
-  options.sort((a, b) => a.index - b.index);
-  const key = keyOf(options);
-  const same = known.get(key)?.deref();
-  if (same !== undefined) return same;
-  lastId += 1;
-  const made: TunMetadata = { id: lastId, options };
-  known.set(key, new WeakRef(made));
-  forgotten.register(made, key);
-  return made;
-}
 
 /** Makes a match ask for these options and no others. */
 export function setTunOptions(match: Match, options: TunOption[]): void {
@@ -139,29 +94,6 @@ export function fitTunOptions(match: Match, lengthOf: (index: number) => number 
     return { index: option.index, value, mask, masked };
   });
   setTunOptions(match, options);
-}
-
-/** The low bytes, with others in front where there are too few. */
-function widened(bytes: Uint8Array, length: number, pad: number): Uint8Array {
-  const out = new Uint8Array(length).fill(pad);
-  const low = tail(bytes, Math.min(bytes.length, length));
-  out.set(low, length - low.length);
-  return out;
-}
-
-/** True when whatever satisfies `inner` satisfies `outer`. */
-export function tunMetadataCovers(outer: TunMetadata, inner: TunMetadata | undefined): boolean {
-  if (inner === undefined) return false;
-  return outer.options.every((wide) => {
-    const narrow = inner.options.find(({ index }) => index === wide.index);
-    if (narrow === undefined) return false;
-    const n = Math.max(wide.value.length, narrow.value.length);
-    const bits = (option: TunOption): Uint8Array =>
-      widened(option.mask, n, option.masked ? 0 : 0xff);
-    const [a, b] = [widened(wide.value, n, 0), widened(narrow.value, n, 0)];
-    const [need, have] = [bits(wide), bits(narrow)];
-    return need.every((bit, i) => (bit & ~have[i]) === 0 && ((a[i] ^ b[i]) & bit) === 0);
-  });
 }
 
 /** A decoder's form of addTunOption. @throws OfpError */

@@ -136,3 +136,9 @@ export type FlowWords = Int32Array;
 export function newFlow(): FlowWords {
   return new Int32Array(FLOW_WORDS);
 }
+
+/** True when two flows, or masks, of the same length have the same words. */
+export function sameWords(a: FlowWords, b: FlowWords): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -13,6 +13,7 @@ import { parseFlow } from '../../../src/openflow/syntax/flow-parse.js';
 import { formatMatch } from '../../../src/openflow/syntax/match-format.js';
 import { NO_NAMES } from '../../../src/openflow/syntax/names.js';
 import { fitTunOptions } from '../../../src/openflow/tun-metadata.js';
+import { idAfter } from '../../../src/openflow/tun-options.js';
 import { newFlow } from '../../../src/packet/flow-layout.js';
 
 const match = (text: string): Match =>
@@ -74,6 +75,12 @@ it('no packet has options: entries that ask for them are found by their match al
     expect(rule !== null && cls.remove(rule)).toBe(true);
   }
   expect(cls.usesTunOption(0)).toBe(false);
+});
+
+it("numbers of sets fit a word, and are nobody else's when they begin anew", () => {
+  expect(idAfter(6, new Set([7, 8]))).toBe(9);
+  expect(idAfter(0x7fff_ffff, new Set())).toBe(1);
+  expect(idAfter(0x7fff_fffe, new Set([0x7fff_ffff, 1, 2]))).toBe(3);
 });
 
 it('a table knows the lengths, refuses options it does not have, and keeps those in use', () => {
