@@ -10,7 +10,6 @@
 import { stoppedClock } from '../../src/common/clock.js';
 import { DpifDummy } from '../../src/datapath/dpif-dummy.js';
 import type { DummyNetdev } from '../../src/netdev/dummy-netdev.js';
-import { NetdevRegistry } from '../../src/netdev/registry.js';
 import type { Bond } from '../../src/ofproto/bond.js';
 import type { Bundle } from '../../src/ofproto/bundle.js';
 import { Ofproto } from '../../src/ofproto/ofproto.js';
@@ -22,6 +21,7 @@ import {
   defaultBundleSettings,
   type LacpSettings,
 } from '../../src/ofproto/settings.js';
+import { dummyNetdevs } from '../support/dummy-netdevs.js';
 import { macBytes } from '../unit/ofproto/support/bridge.js';
 
 const ETH_TYPE_LACP = 0x8809;
@@ -84,14 +84,7 @@ class End {
     const backer = this.registry.openBacker('dummy', this.dpif);
     const hwAddr = Uint8Array.of(2, 0, 0, 0, 0, index + 1);
     const br = new Ofproto(backer, { name: `br${index}`, datapathId: 1n, clock, hwAddr });
-    const netdevs = new NetdevRegistry({
-      clock,
-      native: () => {
-        throw new Error('no native code here');
-      },
-      dummy: 'all',
-      disableSystem: true,
-    });
+    const netdevs = dummyNetdevs(clock);
     const members: number[] = [];
     for (let i = 0; i < N_WIRES; i++) {
       const device = netdevs.open(`s${index}m${i}`, 'dummy', {}) as DummyNetdev;

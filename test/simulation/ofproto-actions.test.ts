@@ -6,7 +6,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../src/common/clock.js';
 import { DpifDummy } from '../../src/datapath/dpif-dummy.js';
 import type { DummyNetdev } from '../../src/netdev/dummy-netdev.js';
-import { NetdevRegistry } from '../../src/netdev/registry.js';
 import { parseOdpFlow } from '../../src/ofproto/commands/parse-odp-flow.js';
 import { Ofproto } from '../../src/ofproto/ofproto.js';
 import { OfprotoRegistry } from '../../src/ofproto/registry.js';
@@ -22,6 +21,7 @@ import {
 import { parseFlow } from '../../src/openflow/syntax/flow-parse.js';
 import { NO_NAMES } from '../../src/openflow/syntax/names.js';
 import { composeFrame } from '../../src/packet/compose.js';
+import { dummyNetdevs } from '../support/dummy-netdevs.js';
 
 const ETH = 'eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02)';
 const udp = (port: number): string =>
@@ -41,10 +41,7 @@ describe('OpenFlow actions on the dummy datapath', () => {
   beforeEach(() => {
     dpif = new DpifDummy({ clock });
     registry = new OfprotoRegistry({ clock });
-    const native = (): never => {
-      throw new Error('no native code here');
-    };
-    const netdevs = new NetdevRegistry({ clock, native, dummy: 'all', disableSystem: true });
+    const netdevs = dummyNetdevs(clock);
     const backer = registry.openBacker('dummy', dpif);
     const hwAddr = new Uint8Array(6);
     br = new Ofproto(backer, { name: 'br0', datapathId: 1n, clock, hwAddr });

@@ -6,7 +6,6 @@ import { beforeEach, expect, it } from 'vitest';
 import { stoppedClock } from '../../src/common/clock.js';
 import { DpifDummy } from '../../src/datapath/dpif-dummy.js';
 import type { DummyNetdev } from '../../src/netdev/dummy-netdev.js';
-import { NetdevRegistry } from '../../src/netdev/registry.js';
 import { parseOdpFlow } from '../../src/ofproto/commands/parse-odp-flow.js';
 import { Ofproto } from '../../src/ofproto/ofproto.js';
 import { OfprotoRegistry } from '../../src/ofproto/registry.js';
@@ -15,6 +14,7 @@ import { parseFlow } from '../../src/openflow/syntax/flow-parse.js';
 import { NO_NAMES } from '../../src/openflow/syntax/names.js';
 import { composeFrame } from '../../src/packet/compose.js';
 import { W_DL_TYPE } from '../../src/packet/flow-layout.js';
+import { dummyNetdevs } from '../support/dummy-netdevs.js';
 
 /** Without its Ethernet type, which the address in it tells. */
 const PACKET =
@@ -30,10 +30,7 @@ let device: DummyNetdev;
 beforeEach(() => {
   dpif = new DpifDummy({ clock });
   registry = new OfprotoRegistry({ clock });
-  const native = (): never => {
-    throw new Error('no native code here');
-  };
-  const netdevs = new NetdevRegistry({ clock, native, dummy: 'all', disableSystem: true });
+  const netdevs = dummyNetdevs(clock);
   const backer = registry.openBacker('dummy', dpif);
   br = new Ofproto(backer, { name: 'br0', datapathId: 1n, clock, hwAddr: new Uint8Array(6) });
   device = netdevs.open('p1', 'dummy', {}) as DummyNetdev;

@@ -6,7 +6,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { stoppedClock } from '../../src/common/clock.js';
 import { DpifDummy } from '../../src/datapath/dpif-dummy.js';
 import type { DummyNetdev } from '../../src/netdev/dummy-netdev.js';
-import { NetdevRegistry } from '../../src/netdev/registry.js';
 import { Ofproto } from '../../src/ofproto/ofproto.js';
 import { OfprotoRegistry } from '../../src/ofproto/registry.js';
 import { NO_FLAGS } from '../../src/ofproto/rule.js';
@@ -21,6 +20,7 @@ import { matchAny } from '../../src/openflow/match.js';
 import type { FlowMod } from '../../src/openflow/messages.js';
 import { matchFieldText } from '../../src/openflow/syntax/match-parse.js';
 import { extractFlow } from '../../src/packet/extract.js';
+import { dummyNetdevs } from '../support/dummy-netdevs.js';
 import { frame, udp } from '../unit/ofproto/support/bridge.js';
 
 const H1 = '50:54:00:00:00:01';
@@ -32,14 +32,7 @@ class DummySwitch {
   readonly registry = new OfprotoRegistry({ clock: this.clock });
   readonly backer = this.registry.openBacker('dummy', this.dpif);
   readonly devices = new Map<string, DummyNetdev>();
-  private readonly netdevs = new NetdevRegistry({
-    clock: this.clock,
-    native: () => {
-      throw new Error('no native code here');
-    },
-    dummy: 'all',
-    disableSystem: true,
-  });
+  private readonly netdevs = dummyNetdevs(this.clock);
   /** 'port: flow' of every frame sent since the last look. */
   private sent: string[] = [];
 

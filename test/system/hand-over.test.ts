@@ -58,14 +58,6 @@ it.each([
       await sw.ofctl('mod-flows', 'br0', `actions=${outputs[changes % outputs.length]}`);
       await sleep(150);
     }
-    if (process.env.HO_DEBUG)
-      console.log(
-        sw.log
-          .split('\n')
-          .filter((l) => /HO /.test(l))
-          .slice(0, 300)
-          .join('\n'),
-      );
     await receiver.finished(90_000);
     const result = JSON.parse(receiver.output.stdout.trim().split('\n').at(-1) as string);
     const [all, workers] = [

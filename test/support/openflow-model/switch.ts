@@ -5,7 +5,6 @@
 import { stoppedClock } from '../../../src/common/clock.js';
 import { DpifDummy } from '../../../src/datapath/dpif-dummy.js';
 import type { DummyNetdev } from '../../../src/netdev/dummy-netdev.js';
-import { NetdevRegistry } from '../../../src/netdev/registry.js';
 import type { ControllerActionState } from '../../../src/ofproto/controller-actions.js';
 import { Ofproto } from '../../../src/ofproto/ofproto.js';
 import { OFPPC } from '../../../src/ofproto/port.js';
@@ -17,6 +16,7 @@ import { type Match, matchAny } from '../../../src/openflow/match.js';
 import { BUCKET, NO_GROUP_PROPS, OFPG } from '../../../src/openflow/messages-groups.js';
 import { fieldSet, mustField } from '../../../src/packet/fields.js';
 import { W_METADATA } from '../../../src/packet/flow-layout.js';
+import { dummyNetdevs } from '../dummy-netdevs.js';
 import { fieldBits } from './fields.js';
 import type { ModelGroup, SentFrame } from './interpreter.js';
 import type { FieldMatch, ModelEntry, ModelFlowMod } from './tables.js';
@@ -77,14 +77,7 @@ export class ModelledSwitch {
   }
 
   private openPorts(): void {
-    const netdevs = new NetdevRegistry({
-      clock: this.clock,
-      native: () => {
-        throw new Error('no native code here');
-      },
-      dummy: 'all',
-      disableSystem: true,
-    });
+    const netdevs = dummyNetdevs(this.clock);
     for (const no of [...Array.from({ length: N_PORTS }, (_, i) => i + 1), OFPP.LOCAL]) {
       const name = no === OFPP.LOCAL ? 'br0' : `p${no}`;
       const device = netdevs.open(name, 'dummy', {}) as DummyNetdev;
