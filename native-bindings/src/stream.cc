@@ -1,6 +1,7 @@
 // Reading and writing a connected stream socket at once, outside of Node's event loop. The socket
 // stays Node's: whatever cannot be done at once is left to it.
 #include <sys/socket.h>
+#include <time.h>
 
 #include <cerrno>
 
@@ -28,6 +29,12 @@ Bytes BytesArg(const Napi::CallbackInfo& info, size_t index) {
   return bytes;
 }
 
+int64_t MonotonicNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+}
+
 Napi::Value Result(Napi::Env env, ssize_t count) {
   return Napi::Number::New(env, static_cast<double>(count < 0 ? -errno : count));
 }
@@ -37,10 +44,13 @@ Napi::Value StreamRecv(const Napi::CallbackInfo& info) {
   Bytes bytes = BytesArg(info, 1);
   size_t offset = SizeArg(info, 2, "offset");
   if (offset >= bytes.length) throw Napi::RangeError::New(info.Env(), "no room in the buffer");
+  int64_t wait_ns = int64_t{Int32Arg(info, 3, "wait")} * 1000;
+  // The clock is not looked at where nobody waits.
+  int64_t end = wait_ns > 0 ? MonotonicNs() + wait_ns : 0;
   ssize_t got;
   do {
     got = recv(fd, bytes.data + offset, bytes.length - offset, MSG_DONTWAIT);
-  } while (got < 0 && errno == EINTR);
+  } while (got < 0 && (errno == EINTR || (errno == EAGAIN && end > 0 && MonotonicNs() < end)));
   return Result(info.Env(), got);
 }
 

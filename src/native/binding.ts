@@ -203,8 +203,9 @@ export interface NativeBinding extends QueueBinding, XdpBinding {
   watchFd(fd: number, onReadable: () => void): FdWatcher;
 
   /** Reads a connected stream socket (MSG_DONTWAIT) into `buffer` from `offset` on: bytes read, 0
-   * at its end, or -errno. Does not throw for what the system says. */
-  streamRecv(fd: number, buffer: Uint8Array, offset: number): number;
+   * at its end, or -errno. While there is nothing it asks again for `waitUs` microseconds, without
+   * sleeping. Does not throw for what the system says. */
+  streamRecv(fd: number, buffer: Uint8Array, offset: number, waitUs: number): number;
   /** Writes to one (MSG_DONTWAIT, MSG_NOSIGNAL): bytes taken, or -errno. */
   streamSend(fd: number, bytes: Uint8Array): number;
 

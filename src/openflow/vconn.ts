@@ -90,9 +90,10 @@ const VERSION_MAX = 6;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Above this many queued bytes producers of long replies should wait for onDrain. */
 const CONGESTED_BYTES = 256 * 1024;
-/** After a piece that is shorter more is looked for at once, so often: others have their turn. */
+/** After a piece that is shorter more is looked for at once, so far: others have their turn. */
 const PIECE_BYTES_SMALL = 4096;
-const PIECES_MAX = 32;
+const PIECES_MAX = 64;
+const TURN_BYTES_MAX = 32 * 1024;
 /** A refused message is sent back whole, but for what does not fit in the error. */
 const ERROR_DATA_BYTES = 0xffff - 32;
 
@@ -319,14 +320,17 @@ export class OfConnection {
   /** Reads what came, and what comes meanwhile; answers to each piece go out together. */
   private receivePieces(first: Buffer): void {
     let piece: Buffer | null = first;
+    let bytes = 0;
     for (let n = 1; piece !== null; n++) {
+      bytes += piece.length;
       this.stream.hold();
       try {
         this.receive(piece);
       } finally {
         this.stream.release();
       }
-      const again: boolean = n < PIECES_MAX && piece.length < PIECE_BYTES_SMALL && !this.closed;
+      const turnOver = n === PIECES_MAX || bytes >= TURN_BYTES_MAX || this.closed;
+      const again: boolean = !turnOver && piece.length < PIECE_BYTES_SMALL;
       piece = again ? this.stream.readMore() : null;
     }
   }

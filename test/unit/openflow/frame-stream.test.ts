@@ -53,8 +53,8 @@ class Counted implements StreamCalls {
   sends = 0;
   private readonly native = loadNative();
 
-  streamRecv(fd: number, buffer: Uint8Array, offset: number): number {
-    return this.native.streamRecv(fd, buffer, offset);
+  streamRecv(fd: number, buffer: Uint8Array, offset: number, waitUs: number): number {
+    return this.native.streamRecv(fd, buffer, offset, waitUs);
   }
 
   streamSend(fd: number, frame: Uint8Array): number {
@@ -158,6 +158,41 @@ describe('reading', () => {
     for (const [i, piece] of pieces.entries()) {
       expect(piece.equals(Buffer.alloc(1000, i))).toBe(true);
     }
+  });
+
+  it('waits a little for what comes next, and ever less often where nothing comes', () => {
+    const waits: number[] = [];
+    const later = [-11, -11, -11, 1, -11];
+    const calls: StreamCalls = {
+      streamRecv(_fd, _buffer, _offset, waitUs) {
+        if (waitUs === 0) return -11;
+        waits.push(attempt);
+        return later.shift() ?? -11;
+      },
+      streamSend: () => 0,
+    };
+    const stream = new FrameStream(near, calls);
+    near.resume();
+    let attempt = 0;
+    for (; attempt < 1000; attempt++) {
+      expect(stream.readMore()?.length ?? 0).toBe(attempt === 10 ? 1 : 0);
+    }
+    // Left out once, twice, four times, where something came not at all, and at most 64 times.
+    const gaps = waits.map((at, i) => at - (waits[i - 1] ?? -1) - 1);
+    expect(gaps.slice(0, 14)).toEqual([0, 1, 2, 4, 0, 1, 2, 4, 8, 16, 32, 64, 64, 64]);
+  });
+
+  it('finds what comes while it waits', async () => {
+    const native = loadNative();
+    const stream = new FrameStream(near, {
+      streamSend: native.streamSend,
+      streamRecv(fd, buffer, offset, waitUs) {
+        if (waitUs > 0) far.write(bytes(5));
+        return native.streamRecv(fd, buffer, offset, waitUs > 0 ? 1e6 : 0);
+      },
+    });
+    near.resume();
+    expect([...(stream.readMore() ?? [])]).toEqual([5]);
   });
 
   it('leaves the end of the stream to the socket', async () => {
