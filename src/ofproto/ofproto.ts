@@ -16,7 +16,6 @@ import { OFPP, type OfAction } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import { matchAny } from '../openflow/match.js';
 import type { FlowMod, FlowStatsRequest, PortMod } from '../openflow/messages.js';
-import type { CtFlush, CtFlushZone } from '../openflow/messages-extension.js';
 import type { IpfixStatsEntry } from '../openflow/messages-stats.js';
 import type { OfprotoBacker } from './backer.js';
 import type { Bond } from './bond.js';
@@ -89,8 +88,6 @@ export class Ofproto {
   readonly mirrors = new Mirrors(this);
   readonly learnedCookies = new LearnedCookies(this);
   readonly tlvTable = new TlvTable();
-  /** Forgets tracked connections; null: there is no connection tracking. */
-  ctFlush: ((what: CtFlush | CtFlushZone) => void) | null = null;
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
   /** Names the bridge in cookies of sampled packets. */

@@ -1,8 +1,8 @@
 /**
  * Right messages with some bytes changed, cut or repeated: each still decodes to a message or to an
- * error that can be sent, and prints as some text; and the memory that this takes does not grow with
- * the number. The messages are those made here and the corpus, which has every kind in every version.
- * Seeded (FUZZ_SEED); FUZZ_RUNS asks for more than the usual number.
+ * error that can be sent, and prints as some text; and the memory that this takes does not grow
+ * with the number. The messages are those made here and the corpus, which has every kind in every
+ * version. Seeded (FUZZ_SEED); FUZZ_RUNS asks for more than the usual number.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

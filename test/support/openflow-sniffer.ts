@@ -16,6 +16,8 @@ export const CAPTURE_FILTER = 'tcp port 6653';
 const TO_CONTROLLER = 'tcp.dstport == 6653';
 const OPENFLOW = '(openflow_v1 or openflow_v4 or openflow_v5 or openflow_v6)';
 const AMISS = '(_ws.malformed or _ws.expert.severity == "Error")';
+/** What packets to UDP port 2222 carry in a packet-in is not what tshark takes it for. */
+const PLAIN = ['--disable-protocol', 'cipio'];
 
 /** The kernel hands captured segments over in less. */
 const SETTLE_MS = 700;
@@ -31,7 +33,7 @@ export interface Dissected {
 export async function dissectOpenFlow(file: string): Promise<Dissected> {
   const fields = ['frame.number', '_ws.col.Info', '_ws.expert.message'].flatMap((f) => ['-e', f]);
   const lines = async (filter: string): Promise<string[]> => {
-    const argv = ['tshark', '-n', '-r', file, '-Y', filter, '-T', 'fields', ...fields];
+    const argv = ['tshark', ...PLAIN, '-n', '-r', file, '-Y', filter, '-T', 'fields', ...fields];
     return (await must(argv, { timeoutMs: 120_000 })).split('\n').filter((line) => line !== '');
   };
   const all = `${TO_CONTROLLER} and ${OPENFLOW}`;

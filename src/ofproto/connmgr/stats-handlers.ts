@@ -187,7 +187,6 @@ function sendAggregate(conn: OfConn, msg: FlowStatsRequest, xid: number): Promis
 }
 
 export function flowEntry(rule: Rule, nowMs: number): FlowStatsEntry {
-  const { noPktCounts, noByteCounts } = rule.flags;
   const { durationSec, durationNsec } = durationBetween(rule.createdMs, nowMs);
   return {
     table: rule.tableId,
@@ -201,8 +200,8 @@ export function flowEntry(rule: Rule, nowMs: number): FlowStatsEntry {
     idleAge: Math.floor(Math.max(0, nowMs - rule.usedMs) / 1000),
     hardAge: Math.floor(Math.max(0, nowMs - rule.modifiedMs) / 1000),
     importance: rule.importance,
-    packets: noPktCounts ? 0xffffffffffffffffn : BigInt(rule.packets),
-    bytes: noByteCounts ? 0xffffffffffffffffn : BigInt(rule.bytes),
+    packets: BigInt(rule.packets),
+    bytes: BigInt(rule.bytes),
     flags: rule.flags,
     actions: [...rule.actions],
   };
