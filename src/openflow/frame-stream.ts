@@ -98,8 +98,8 @@ export class FrameStream {
   }
 
   /**
-   * What has come since, or comes soon, or null. The bytes stay as they are, however long they are kept. The end
-   * of the stream and errors are left for the socket to find.
+   * What has come since, or comes soon, or null. The bytes stay as they are, however long they are
+   * kept. The end of the stream and errors are left for the socket to find.
    */
   readMore(): Buffer | null {
     const { socket, calls } = this;
