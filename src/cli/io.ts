@@ -4,7 +4,7 @@
  * Commands take this instead of `process`, so that tests run them in place.
  */
 import type { Readable, Writable } from 'node:stream';
-import { TapswitchError } from '../common/errors.js';
+import { errorMessage, TapswitchError } from '../common/errors.js';
 
 export interface CliIo {
   stdout: Writable;
@@ -27,7 +27,8 @@ export function processIo(programName: string): CliIo {
 }
 
 /** Prints an error that a person meets: message, code, and what to do next. */
-export function printError(io: CliIo, error: unknown): void {
+export function printError(io: CliIo, thrown: unknown): void {
+  const error = outOfFiles(thrown) ?? thrown;
   if (error instanceof TapswitchError) {
     io.stderr.write(`${io.programName}: ${error.message} [${error.code}]\n`);
     if (error.hint) io.stderr.write(`  hint: ${error.hint}\n`);
@@ -35,4 +36,20 @@ export function printError(io: CliIo, error: unknown): void {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     io.stderr.write(`${io.programName}: internal error: ${detail}\n`);
   }
+}
+
+/** What opening a file says when this process, or the machine, may have no more. */
+const NO_MORE_FILES = new Set<unknown>(['EMFILE', 'ENFILE']);
+
+/** The error of a process that is not allowed enough open files, which may meet it anywhere. */
+function outOfFiles(error: unknown): TapswitchError | null {
+  const { code, cause } = (error ?? {}) as NodeJS.ErrnoException;
+  const causeCode = (cause as NodeJS.ErrnoException | undefined)?.code;
+  if (!NO_MORE_FILES.has(code) && !NO_MORE_FILES.has(causeCode)) return null;
+  return new TapswitchError(
+    'E_TOO_FEW_FILES',
+    `this process may not open enough files (${errorMessage(error)})`,
+    "allow more: 'ulimit -n 65536' in the shell, LimitNOFILE=65536 in a unit of systemd",
+    { cause: error },
+  );
 }

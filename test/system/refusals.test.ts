@@ -56,6 +56,13 @@ describe('tapswitch start', () => {
     expect(stderr).not.toMatch(/\n +at /);
   });
 
+  it.each([24, 100])('says that %i open files are too few', async (files) => {
+    const { status, stderr } = await start(['sh', '-c', `ulimit -n ${files} && exec "$0" "$@"`]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/may not open enough files.*\[E_TOO_FEW_FILES\]\n +hint: .*ulimit -n/);
+    expect(stderr).not.toMatch(/\n +at /);
+  });
+
   it('refuses an option that it does not know', async () => {
     const result = await run([tapswitchBin, 'start', '--no-such-option']);
     expect(result.status).toBe(1);
