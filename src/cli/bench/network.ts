@@ -9,10 +9,14 @@
  *     tap:  the generator sends on p1, a TAP of the switch    no namespace -a, no TCP, no ping
  *     taps: the sink is a TAP, too, p2                        no namespace -b either
  *
+ * The generator's bursts become frames before they reach the switch. A TAP's host side hands them
+ * to programs at its egress whole: there the generator sends on a bridge above it.
+ *
  * Names begin with `tsbench` and the process id: nothing of the machine's own is touched.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { loadNative } from '../../native/binding.js';
 import { command } from './commands.js';
 import type { SinkOptions } from './sink-worker.js';
 
@@ -31,6 +35,9 @@ export const WIRES = [
   ['a1', 'b1'],
 ] as const;
 
+/** A page, of which the first 8 bytes count. */
+const COUNTER_BYTES = 4096;
+
 export const TOPOLOGIES = ['veth', 'bond', 'tap', 'taps'] as const;
 export type Topology = (typeof TOPOLOGIES)[number];
 
@@ -42,12 +49,15 @@ let made = 0;
 export class BenchNetwork {
   /** Where the generator is, and what it sends on. */
   readonly source: string;
-  readonly sourceDevice: string;
+  sourceDevice: string;
   readonly sink: string;
   readonly sinkDevice: string;
   readonly switchNamespace: string;
-  private hasDeadEnd = false;
+  private deadEndDevice: string | null = null;
   private sinkWorker: Worker | null = null;
+  private counterFd = -1;
+  /** Frames that arrived at the sink, where a program counts them. */
+  private counter: DataView | null = null;
 
   private constructor(
     prefix: string,
@@ -96,23 +106,33 @@ export class BenchNetwork {
       await command(['ip', '-n', switchNamespace, 'link', 'set', port, 'up']);
     }
     if (this.topology === 'bond') await this.addWires();
-    if (TAPS[this.topology] === 0) await this.cutBursts();
-    if (TAPS[this.topology] < 2) await this.addressSink();
+    if (TAPS[this.topology] === 0) await this.cutBursts(this.sourceDevice);
+    if (TAPS[this.topology] === 2 || !(await this.countAtSink())) return;
+    // Where the sink's stack sees nothing of the load, it gets the address that the load goes to.
+    await command(['ip', '-n', this.sink, 'link', 'set', this.sinkDevice, 'address', SINK_MAC]);
   }
 
-  /**
-   * Gives the sink the address that the load goes to, and lets its stack see nothing of the load.
-   * Where the second cannot be, neither is the first: the load is for somebody behind the sink.
-   */
-  private async addressSink(): Promise<void> {
+  /** Has a program count the load at the sink, and end it there; false: it cannot be. */
+  private async countAtSink(): Promise<boolean> {
+    const native = loadNative();
+    try {
+      this.counterFd = native.bpfMapCreate(COUNTER_BYTES);
+    } catch {
+      return false;
+    }
     const device = ['link', 'show', 'dev', this.sinkDevice];
     const [{ ifindex }] = JSON.parse(await command(['ip', '-n', this.sink, '-j', ...device]));
-    const options: SinkOptions = { namespacePath: `/run/netns/${this.sink}`, ifindex };
+    const options: SinkOptions = {
+      namespacePath: `/run/netns/${this.sink}`,
+      ifindex,
+      mapFd: this.counterFd,
+    };
     const url = new URL('./sink-worker.js', import.meta.url);
     this.sinkWorker = new Worker(url, { workerData: options });
     const [answer] = await once(this.sinkWorker, 'message');
-    if (answer !== 'ready') return;
-    await command(['ip', '-n', this.sink, 'link', 'set', this.sinkDevice, 'address', SINK_MAC]);
+    if (answer !== 'ready') return false;
+    this.counter = new DataView(native.bpfMapMemory(this.counterFd, COUNTER_BYTES));
+    return true;
   }
 
   private async addWires(): Promise<void> {
@@ -128,30 +148,41 @@ export class BenchNetwork {
     const taps = PORTS.slice(0, TAPS[this.topology]);
     if (taps.length === 0) return;
     for (const tap of taps) await command(['ip', '-n', this.source, 'link', 'set', tap, 'up']);
-    await this.cutBursts();
+    if (TAPS[this.topology] === 2) await this.countAtSink();
+    this.sourceDevice = await this.above(this.sourceDevice, 'above0');
   }
 
-  /** The generator's bursts become frames before they reach the interface. */
-  private async cutBursts(): Promise<void> {
-    const argv = ['ethtool', '-K', this.sourceDevice, 'tx-udp-segmentation', 'off'];
-    await inNamespace(this.source, argv);
-  }
-
-  /** An interface beside the generator's own, from which frames get nowhere. */
-  async deadEnd(): Promise<string> {
-    const name = 'dead0';
-    if (this.hasDeadEnd) return name;
-    this.hasDeadEnd = true;
+  /** A bridge above one of the source's interfaces: bursts that are sent on it reach that cut. */
+  private async above(device: string, name: string): Promise<string> {
     const ip = (...args: string[]) => command(['ip', '-n', this.source, 'link', ...args]);
-    // Its other end's stack sees that they are for somebody else.
-    await ip('add', name, 'type', 'veth', 'peer', 'name', 'dead1');
-    for (const end of [name, 'dead1']) await ip('set', end, 'up');
-    await inNamespace(this.source, ['ethtool', '-K', name, 'tx-udp-segmentation', 'off']);
+    await ip('add', name, 'type', 'bridge', 'forward_delay', '0', 'mcast_snooping', '0');
+    await ip('set', device, 'master', name);
+    await ip('set', name, 'up');
+    await this.cutBursts(name);
     return name;
   }
 
-  /** Packets that have arrived at the sink's interface so far. */
+  /** The generator's bursts become frames before they reach the interface. */
+  private async cutBursts(device: string): Promise<void> {
+    await inNamespace(this.source, ['ethtool', '-K', device, 'tx-udp-segmentation', 'off']);
+  }
+
+  /** An interface like the generator's own, from which frames get nowhere. */
+  async deadEnd(): Promise<string> {
+    if (this.deadEndDevice !== null) return this.deadEndDevice;
+    const ip = (...args: string[]) => command(['ip', '-n', this.source, 'link', ...args]);
+    // Its other end's stack sees that they are for somebody else.
+    await ip('add', 'dead0', 'type', 'veth', 'peer', 'name', 'dead1');
+    for (const end of ['dead0', 'dead1']) await ip('set', end, 'up');
+    const isTap = TAPS[this.topology] > 0;
+    this.deadEndDevice = isTap ? await this.above('dead0', 'above1') : 'dead0';
+    await this.cutBursts(this.deadEndDevice);
+    return this.deadEndDevice;
+  }
+
+  /** Frames that have arrived at the sink's interface so far. */
   async sinkPackets(): Promise<number> {
+    if (this.counter !== null) return Number(this.counter.getBigUint64(0, true));
     const { sink, sinkDevice } = this;
     const text = await command(['ip', '-n', sink, '-s', '-j', 'link', 'show', 'dev', sinkDevice]);
     return JSON.parse(text)[0].stats64.rx.packets;
@@ -160,6 +191,8 @@ export class BenchNetwork {
   async remove(): Promise<void> {
     await this.sinkWorker?.terminate();
     this.sinkWorker = null;
+    if (this.counterFd >= 0) loadNative().close(this.counterFd);
+    this.counterFd = -1;
     for (const name of new Set([this.source, this.sink, this.switchNamespace])) {
       await command(['ip', 'netns', 'del', name]).catch(() => undefined);
     }

@@ -1,19 +1,28 @@
 /**
- * Drops the generator's frames at the sink's interface, behind its counters and packet sockets: its
- * stack would answer each of them, now that they have its address.
+ * Counts the generator's frames at the sink's interface, and drops them there, behind its packet
+ * sockets: its stack would answer each of them that has its address. The interface's own counters
+ * do not see what the kernel forwards into a TAP, and take a burst that comes whole for one frame.
  *
  * `workerData` is a SinkOptions; 'ready' is posted once that is so, or else why it cannot be
  * (Linux 6.6 is needed). It holds for as long as the thread is there.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Assembler, B, FRAME, H, reg } from '../../datapath/kernel-cache/assembler.js';
-import { SKB_LOAD_BYTES, TC_SHOT, TC_UNSPEC } from '../../datapath/kernel-cache/kernel.js';
+import { Assembler, B, FRAME, H, reg, W } from '../../datapath/kernel-cache/assembler.js';
+import {
+  SKB_GSO_SIZE,
+  SKB_LEN,
+  SKB_LOAD_BYTES,
+  TC_SHOT,
+  TC_UNSPEC,
+} from '../../datapath/kernel-cache/kernel.js';
 import { loadNative } from '../../native/binding.js';
 import { LOAD_PORT, PROBE_PORT } from './udp-frame.js';
 
 export interface SinkOptions {
   namespacePath: string;
   ifindex: number;
+  /** A BPF array whose first 8 bytes count the frames. */
+  mapFd: number;
 }
 
 const UDP = 17;
@@ -23,12 +32,14 @@ const HEAD = -64;
 /** Where a frame without tags says what it is. */
 const TYPE = HEAD + 12;
 const VERSIONS = [
-  { type: 0x0800, protocol: HEAD + 23, port: HEAD + 36 },
-  { type: 0x86dd, protocol: HEAD + 20, port: HEAD + 56 },
+  { type: 0x0800, protocol: HEAD + 23, port: HEAD + 36, headers: 42 },
+  { type: 0x86dd, protocol: HEAD + 20, port: HEAD + 56, headers: 62 },
 ];
 
-function dropProgram(): Uint8Array {
+/** r6: the frame, r7: bytes before a payload. */
+function countingProgram(mapFd: number): Uint8Array {
   const asm = new Assembler();
+  asm.mov(6, reg(1));
   asm.mov(2, 0);
   asm.mov(3, reg(FRAME));
   asm.alu('add', 3, HEAD);
@@ -37,8 +48,9 @@ function dropProgram(): Uint8Array {
   asm.jumpIf('ne', 0, 0, 'other');
   asm.load(H, 2, FRAME, TYPE);
   asm.swap16(2);
-  for (const { type, protocol, port } of VERSIONS) {
+  for (const { type, protocol, port, headers } of VERSIONS) {
     asm.jumpIf('ne', 2, type, `not-${type}`);
+    asm.mov(7, headers);
     asm.load(B, 1, FRAME, protocol);
     asm.jumpIf('ne', 1, UDP, 'other');
     asm.load(H, 1, FRAME, port);
@@ -50,16 +62,33 @@ function dropProgram(): Uint8Array {
   asm.mov(0, TC_UNSPEC);
   asm.exit();
   asm.label('drop');
+  framesOf(asm);
+  asm.mapValue(3, mapFd, 0);
+  asm.atomicAdd(3, 0, 1);
   asm.mov(0, TC_SHOT);
   asm.exit();
   return asm.assemble();
 }
 
-function attach({ namespacePath, ifindex }: SinkOptions): string {
+/** r1: frames that a burst has, which was not cut: as many as its payload makes. */
+function framesOf(asm: Assembler): void {
+  asm.mov(1, 1);
+  asm.load(W, 2, 6, SKB_GSO_SIZE);
+  asm.jumpIf('eq', 2, 0, 'one');
+  asm.load(W, 1, 6, SKB_LEN);
+  asm.alu('sub', 1, reg(7));
+  asm.alu('add', 1, reg(2));
+  asm.alu('sub', 1, 1);
+  asm.alu('div', 1, reg(2));
+  asm.label('one');
+}
+
+function attach({ namespacePath, ifindex, mapFd }: SinkOptions): string {
   const native = loadNative();
   native.setns(namespacePath);
   try {
-    native.bpfTcxAttach(native.bpfProgLoad('sched_cls', dropProgram()), ifindex, false);
+    const program = native.bpfProgLoad('sched_cls', countingProgram(mapFd));
+    native.bpfTcxAttach(program, ifindex, false);
     return 'ready';
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -3,7 +3,7 @@
  *
  *     8 bytes each:  | opcode 8 | src 4, dst 4 | offset 16 | immediate 32 |
  *
- * Only what programs.ts needs. The kernel's verifier judges the result; nothing is checked here
+ * Only what is needed. The kernel's verifier judges the result; nothing is checked here
  * beyond labels. Little-endian machines only.
  *
  * Source: Documentation/bpf/standardization/instruction-set.rst.
@@ -36,6 +36,7 @@ const ALU_CODES = {
   add: 0x00,
   sub: 0x10,
   mul: 0x20,
+  div: 0x30,
   or: 0x40,
   and: 0x50,
   lsh: 0x60,
