@@ -16,7 +16,7 @@ import { EgressQueues } from './egress-queues.js';
 import { Engine } from './engine.js';
 import { FrameMemory } from './frame-memory.js';
 import { POOL_BYTES } from './frame-pool.js';
-import { TABLE_BYTES } from './kernel-cache/layout.js';
+import { WORKER_BYTES } from './kernel-cache/layout.js';
 import { MeterTable } from './meter-table.js';
 import { PolicingGate } from './policing-gate.js';
 import { PolledQueue, type WorkerQueue } from './polled-queue.js';
@@ -293,9 +293,13 @@ class ForwardingWorker {
     }
   }
 
-  /** For what its queues are done with. */
+  /**
+   * For what its queues are done with. Once: a worker waits in system calls, so what it lets go is
+   * not unmapped, and the table is the same whenever the kernel begins to forward anew.
+   */
   private mapKernelTable(mapFd: number): void {
-    const words = new Int32Array(this.native.bpfMapMemory(mapFd, TABLE_BYTES));
+    if (this.loop.progress !== null) return;
+    const words = new Int32Array(this.native.bpfMapMemory(mapFd, WORKER_BYTES));
     const { control } = this.stats;
     this.loop.progress = new RingProgress(words, control, this.queues, this.upcalls);
   }

@@ -5,6 +5,7 @@
  *
  *     west 10.0.0.1 -- port1   east 10.0.0.2 -- port2   south -- port3
  */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, run } from '../support/command.js';
 import type { FrameSocket } from '../support/frames.js';
@@ -166,6 +167,18 @@ describe('forwarding in the kernel that nobody asked for', () => {
     expect(await west.ping('10.0.0.2', 50, 0.005)).toBe(50);
     await sw.vsctl('remove', 'Open_vSwitch', '.', 'other_config', 'kernel-cpu-mask');
     expect(await mask()).toBe(0);
+  });
+
+  it('takes no more memory however often it ends and begins again', async () => {
+    const maps = () => readFileSync(`/proc/${sw.pid}/maps`, 'utf8').split('bpf-map').length;
+    await untilInKernel();
+    const before = maps();
+    for (let n = 0; n < 4; n++) {
+      await sw.vsctl('set', 'Open_vSwitch', '.', 'other_config:hw-offload=false');
+      await sw.vsctl('remove', 'Open_vSwitch', '.', 'other_config', 'hw-offload');
+      await untilInKernel();
+    }
+    expect(maps()).toBe(before);
   });
 
   it('leaves nothing behind when the daemon is killed', async () => {

@@ -3,15 +3,17 @@
  *
  *     decisions   256 CPUs x 64 bytes: entry number + 1 that the filter chose for the frame at
  *                 hand, the frame's TCP flags; receive queue + 1 when it chose the worker
+ *     order       4096 x 2 lines, by interface index: what is on its way to workers (way-over.ts)
+ *                 | frames passed on | - | frames in the ring, by receive queue | ...
+ *                 | of these, done with, by receive queue | ...
  *     classes     3 x | masks in use, 64 bytes | 16 masks x 16 words |
  *     ports       1024 x 8 doublewords: rx packets, rx bytes, tx packets, tx bytes; packets and
  *                 bytes that were passed to a host beside the interface; - ; -
  *     drops       64 doublewords: packets by drop reason
  *     flows       262,144 x 4 doublewords: packets, bytes, time of the last packet (ns), TCP flags
  *     entries     32,768 x 64 words
- *     order       4096 x 2 lines, by interface index: what is on its way to workers (way-over.ts)
- *                 | frames passed on | - | frames in the ring, by receive queue | ...
- *                 | of these, done with, by receive queue | ...
+ *
+ * Workers map no more than they need, up to `order`: 0.5 MiB of 16.6.
  *
  *     entry       | tag | flow slot | in port (bit 31: keep TCP flags) | longest frame
  *                 | key, 16 words | MAC addresses, 3 words | state
@@ -55,17 +57,19 @@ export const FLOW_SHIFT = 5;
 export const ENTRIES = 1 << 15;
 export const ENTRY_SHIFT = 8;
 export const WAYS = 4;
+export const ORDER_SLOTS = 4096;
+export const ORDER_SHIFT = 7;
 
 export const OFF_DECISIONS = 0;
-export const OFF_CLASSES = CPUS_MAX << DECISION_SHIFT;
+export const OFF_ORDER = CPUS_MAX << DECISION_SHIFT;
+/** What a worker needs of it. */
+export const WORKER_BYTES = OFF_ORDER + (ORDER_SLOTS << ORDER_SHIFT);
+export const OFF_CLASSES = WORKER_BYTES;
 export const OFF_PORTS = (OFF_CLASSES + 3 * CLASS_BYTES + 4095) & -4096;
 export const OFF_DROPS = OFF_PORTS + (PORTS_MAX << PORT_SHIFT);
 export const OFF_FLOWS = OFF_DROPS + 4096;
 export const OFF_ENTRIES = OFF_FLOWS + (FLOWS_MAX << FLOW_SHIFT);
-export const ORDER_SLOTS = 4096;
-export const ORDER_SHIFT = 7;
-export const OFF_ORDER = OFF_ENTRIES + (ENTRIES << ENTRY_SHIFT);
-export const TABLE_BYTES = OFF_ORDER + (ORDER_SLOTS << ORDER_SHIFT);
+export const TABLE_BYTES = OFF_ENTRIES + (ENTRIES << ENTRY_SHIFT);
 
 /** Byte offsets in an interface's part of `order`: all words of 32 bits, modulo 2^32. */
 export const O_PASSED = 0;
