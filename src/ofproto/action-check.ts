@@ -6,7 +6,6 @@ import { OFPP, type OfAction } from '../openflow/actions.js';
 import { fail } from '../openflow/errors.js';
 import { fieldByName } from '../packet/fields.js';
 import { N_TABLES, TBL_INTERNAL } from './flow-table.js';
-import type { Ofproto } from './ofproto.js';
 import { isActionSetAction } from './xlate/action-set.js';
 
 /** Lists nest (clone in clone); deeper than this is refused. */
@@ -38,11 +37,17 @@ const SIMPLE: ReadonlySet<OfAction['type']> = new Set([
 /** Actions whose error says what exactly there is none of. */
 const MISSING: Partial<Record<OfAction['type'], Parameters<typeof fail>[0]>> = {};
 
+/** What actions may name. */
+interface GroupsAndMeters {
+  groups: { get(id: number): object | null };
+  meters: { get(id: number): object | null };
+}
+
 export interface ActionContext {
   /** The table of the entry; null for a packet-out. */
   table: number | null;
   /** The bridge whose groups and meters must be there; null: they may come later. */
-  ofproto: Ofproto | null;
+  ofproto: GroupsAndMeters | null;
 }
 
 /** @throws OfpError for the first action that cannot be executed */

@@ -80,16 +80,6 @@ export function accountBond(ofproto: Ofproto, bundle: Bundle): void {
   bundle.bondRecirc?.account();
 }
 
-/** A frame of the slow protocols' type that came in on `port`. */
-export function receiveSlowFrame(port: OfPort, frame: Uint8Array, headerBytes: number): void {
-  const { bundle, device } = port;
-  const addressed = MAC_SLOW_PROTOCOLS.every((byte, i) => frame[i] === byte);
-  const enable = bundle?.lacp?.receive(device, frame.subarray(headerBytes), addressed) ?? false;
-  // Packets that follow at once must not be dropped until the main loop's next turn.
-  if (enable) bundle?.bond?.setMayEnable(device, true);
-  port.ofproto.backer.wake();
-}
-
 function sendPdu(ofproto: Ofproto, bundle: Bundle, link: BondLink, pdu: Uint8Array): void {
   const port = bundle.portOf(link);
   if (port === null) return;

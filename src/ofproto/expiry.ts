@@ -9,9 +9,7 @@
  * bounded number of those whose tick has: a million that end at once go a thousand at a time.
  */
 import { NEVER } from '../common/clock.js';
-import { deleteRules } from './flow-mod.js';
 import { type HeapItem, MaxHeap } from './max-heap.js';
-import type { Ofproto } from './ofproto.js';
 import type { Rule } from './rule.js';
 
 /** Ten times a second is enough for timeouts that are whole seconds. */
@@ -25,6 +23,16 @@ interface Tick extends HeapItem {
   rules: Rule[];
 }
 
+interface ExpiringBridge {
+  readonly backer: {
+    /** Something became due earlier than `nextMs` said last. */
+    wake(): void;
+    pushStats(): void;
+  };
+}
+
+type RemoveExpired = (rules: readonly Rule[], why: 'idle' | 'hard') => void;
+
 /** Entries with timeouts, by the time at which they may end. */
 export class RuleTimeouts {
   private readonly ticks = new Map<number, Tick>();
@@ -33,8 +41,11 @@ export class RuleTimeouts {
   /** Nothing expires while a bundle is being committed (table-draft.ts). */
   paused = false;
 
-  /** @param wake called when something became due earlier than `nextMs` said last */
-  constructor(private readonly wake: () => void) {}
+  /** @param remove takes entries out of their tables */
+  constructor(
+    private readonly bridge: ExpiringBridge,
+    private readonly remove: RemoveExpired,
+  ) {}
 
   /** An entry came, or its timeouts became shorter. */
   note(rule: Rule): void {
@@ -50,7 +61,7 @@ export class RuleTimeouts {
     rule.dueTick = tick;
     rule.dueIndex = rules.length;
     rules.push(rule);
-    if (tick * TICK_MS < nextMs && !this.paused) this.wake();
+    if (tick * TICK_MS < nextMs && !this.paused) this.bridge.backer.wake();
   }
 
   private addTick(tick: number): Tick {
@@ -95,11 +106,11 @@ export class RuleTimeouts {
   }
 
   /** Deletes some of what has expired, after the datapath's statistics were taken in. */
-  run(ofproto: Ofproto, now: number): void {
+  run(now: number): void {
     if (now < this.nextMs()) return;
     if (now >= this.pushedMs + TICK_MS) {
       this.pushedMs = now;
-      ofproto.backer.pushStats();
+      this.bridge.backer.pushStats();
     }
     const over = { idle: [] as Rule[], hard: [] as Rule[] };
     for (const rule of this.take(now)) {
@@ -107,7 +118,7 @@ export class RuleTimeouts {
       if (reason !== null) over[reason].push(rule);
       else if (!rule.removed) this.note(rule);
     }
-    deleteRules(ofproto, over.idle, 'idle');
-    deleteRules(ofproto, over.hard, 'hard');
+    this.remove(over.idle, 'idle');
+    this.remove(over.hard, 'hard');
   }
 }

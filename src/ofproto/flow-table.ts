@@ -8,7 +8,6 @@ import { Classifier } from './classifier.js';
 import { EvictionIndex } from './eviction.js';
 import type { RuleTimeouts } from './expiry.js';
 import type { RemovedReason, Rule } from './rule.js';
-import type { TableDraft } from './table-draft.js';
 import type { TableView } from './table-view.js';
 import { DEFAULT_PREFIX_FIELDS } from './trie-set.js';
 
@@ -43,10 +42,20 @@ export const TABLE_DEFAULTS: TableSettings = {
   prefixes: DEFAULT_PREFIX_FIELDS,
 };
 
+/** Notes what a bundle changes while it is being committed (table-draft.ts). */
+export interface TableChanges {
+  /** An entry was put into a table. */
+  came(table: FlowTable, rule: Rule): void;
+  /** An entry is to go. */
+  goes(table: FlowTable, rule: Rule, why: RemovedReason): void;
+  /** An entry is to go, and another one takes its place. */
+  gives(table: FlowTable, old: Rule, rule: Rule): void;
+}
+
 export class FlowTable {
   readonly cls: Classifier<Rule>;
   /** The bundle whose turn it is: it notes what changes, and packets do not meet it yet. */
-  draft: TableDraft | null = null;
+  draft: TableChanges | null = null;
   /** Packets that matched, and that did not. */
   nMatched = 0;
   nMissed = 0;

@@ -7,6 +7,7 @@
  * A changed group is a new object: whoever holds the old one (cached statistics) credits in vain.
  * Not for: what a packet does in a group (xlate/groups.ts). OpenFlow 1.5, sections 6.7 and 7.3.4.3.
  */
+import type { Clock } from '../common/clock.js';
 import { getLogger } from '../common/log.js';
 import { fail } from '../openflow/errors.js';
 import {
@@ -19,8 +20,7 @@ import {
   OFPG,
 } from '../openflow/messages-groups.js';
 import { checkActions } from './action-check.js';
-import type { Ofproto } from './ofproto.js';
-import type { StatsDelta } from './xlate/cache.js';
+import type { StatsDelta } from './stats-delta.js';
 
 const log = getLogger('ofproto_dpif');
 
@@ -150,10 +150,18 @@ function spread(buckets: readonly GroupBucket[], valuesMax: number): GroupBucket
   return map;
 }
 
+/** The bridge that the groups are of. */
+interface GroupBridge {
+  readonly clock: Clock;
+  /** What packets meet has changed. */
+  tablesChanged(): void;
+  deleteRulesWithGroup(group: number): void;
+}
+
 export class GroupTable {
   private readonly groups = new Map<number, Group>();
 
-  constructor(private readonly ofproto: Ofproto) {}
+  constructor(private readonly ofproto: GroupBridge) {}
 
   get(id: number): Group | null {
     return this.groups.get(id) ?? null;

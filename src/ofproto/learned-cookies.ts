@@ -7,13 +7,17 @@
  * further learn actions away: the rest follows in turn.
  */
 import type { OfAction } from '../openflow/actions.js';
-import { deleteRules } from './flow-mod.js';
-import type { Ofproto } from './ofproto.js';
+import type { FlowTable } from './flow-table.js';
+import type { Rule } from './rule.js';
 
 export class LearnedCookies {
   private readonly counts = new Map<string, number>();
 
-  constructor(private readonly ofproto: Ofproto) {}
+  /** @param deleteRules takes entries out of their tables */
+  constructor(
+    private readonly tables: readonly FlowTable[],
+    private readonly deleteRules: (rules: Rule[]) => void,
+  ) {}
 
   /** An entry with these actions came. */
   add(actions: readonly OfAction[]): void {
@@ -47,11 +51,8 @@ export class LearnedCookies {
   }
 
   private deleteLearned(table: number, cookie: bigint): void {
-    const rules = [...this.ofproto.tables[table].cls.rules()];
-    deleteRules(
-      this.ofproto,
-      rules.filter((rule) => rule.cookie === cookie && !rule.hidden),
-    );
+    const rules = [...this.tables[table].cls.rules()];
+    this.deleteRules(rules.filter((rule) => rule.cookie === cookie && !rule.hidden));
   }
 }
 

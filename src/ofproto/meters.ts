@@ -3,6 +3,8 @@
  *
  * Not for: token buckets (src/datapath/meter-table.ts). OpenFlow 1.5, sections 5.7 and 7.3.4.5.
  */
+import type { Clock } from '../common/clock.js';
+import type { Dpif } from '../datapath/dpif.js';
 import { METER_BANDS_MAX, METERS_MAX } from '../datapath/meter-table.js';
 import { fail } from '../openflow/errors.js';
 import {
@@ -13,7 +15,7 @@ import {
   type MeterStatsEntry,
   OFPM,
 } from '../openflow/messages-groups.js';
-import type { Ofproto } from './ofproto.js';
+import type { Rule } from './rule.js';
 
 /** drop and dscp_remark, as bits 1 << number. */
 const BAND_TYPES = (1 << 1) | (1 << 2);
@@ -26,10 +28,24 @@ export interface OfMeter {
   readonly createdMs: number;
 }
 
+/** The bridge that the meters are of, and its datapath. */
+interface MeterBridge {
+  readonly clock: Clock;
+  readonly backer: {
+    readonly dpif: Pick<Dpif, 'meterSet' | 'meterStats'>;
+    takeMeterId(): number | null;
+    freeMeterId(id: number): void;
+  };
+  /** What packets meet has changed. */
+  tablesChanged(): void;
+  deleteRulesWithMeter(meter: number): void;
+  rulesWith(condition: (rule: Rule) => boolean): Rule[];
+}
+
 export class OfMeters {
   private readonly meters = new Map<number, OfMeter>();
 
-  constructor(private readonly ofproto: Ofproto) {}
+  constructor(private readonly ofproto: MeterBridge) {}
 
   get(id: number): OfMeter | null {
     return this.meters.get(id) ?? null;

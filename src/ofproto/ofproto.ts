@@ -76,7 +76,7 @@ export class Ofproto {
   readonly name: string;
   readonly clock: Clock;
   datapathId: bigint;
-  readonly timeouts = new RuleTimeouts(() => this.backer.wake());
+  readonly timeouts = new RuleTimeouts(this, (...over) => deleteRules(this, ...over));
   /** A bundle that is being committed: nobody else changes the tables. */
   draft: TableDraft | null = null;
   readonly view = new TableView();
@@ -86,7 +86,7 @@ export class Ofproto {
   readonly groups = new GroupTable(this);
   readonly meters = new OfMeters(this);
   readonly mirrors = new Mirrors(this);
-  readonly learnedCookies = new LearnedCookies(this);
+  readonly learnedCookies = new LearnedCookies(this.tables, (rules) => deleteRules(this, rules));
   readonly tlvTable = new TlvTable();
   /** NetFlow, sFlow and IPFIX; see setExporters. */
   exporters: BridgeExporters = NO_EXPORTERS;
@@ -449,7 +449,7 @@ export class Ofproto {
     this.exporters.run(now);
     for (const port of this.portsByNo.values()) this.portRun(port);
     for (const bundle of this.bundlesByKey.values()) bundleRun(this, bundle);
-    this.timeouts.run(this, now);
+    this.timeouts.run(now);
     if (now >= this.nextSecondMs) {
       this.nextSecondMs = now + SECOND_MS;
       // Traffic that the datapath carries keeps its MACs young.

@@ -8,7 +8,7 @@ import type { Match } from '../openflow/match.js';
 import type { FlowMod } from '../openflow/messages.js';
 import { sharedActions, sharedCookie, sharedFlags } from './rule-shared.js';
 import type { ClassifierRule, Conjunction, MatchStore } from './rule-store.js';
-import type { StatsDelta } from './xlate/cache.js';
+import type { StatsDelta } from './stats-delta.js';
 
 /** Priorities above OpenFlow's 16 bits belong to entries that the switch made for itself. */
 export const PRIORITY_MAX = 0xffff;

@@ -19,7 +19,7 @@ import {
   W_TP,
 } from '../packet/flow-layout.js';
 import { dlType, nwProto } from './flow-access.js';
-import type { StatsDelta } from './xlate/cache.js';
+import type { StatsDelta } from './stats-delta.js';
 
 /** What NetFlow calls a flow. Numbers are unsigned. */
 export interface NetflowKey {

@@ -11,7 +11,7 @@
  *
  * Not for: what the messages of a bundle are (connmgr/bundle-commit.ts).
  */
-import type { FlowTable } from './flow-table.js';
+import type { FlowTable, TableChanges } from './flow-table.js';
 import type { Ofproto } from './ofproto.js';
 import type { RemovedReason, Rule } from './rule.js';
 import { COMING, GOING } from './table-view.js';
@@ -22,7 +22,7 @@ const RULES_PER_STEP = 16;
 /** What packets teach meanwhile is kept up to this; flows that go on teach it again. */
 const LEARNINGS_MAX = 10_000;
 
-export class TableDraft {
+export class TableDraft implements TableChanges {
   /** Resolves when the tables are free again. */
   readonly done: Promise<void>;
   /** Groups are changed as well, and those at once. */

@@ -12,8 +12,14 @@ import { bytesToBigint, subfieldOfValue } from '../packet/fields-subfield.js';
 import { formatFieldText } from '../packet/fields-text.js';
 import * as L from '../packet/flow-layout.js';
 import { dlType, isIp, nwFrag, nwProto } from './flow-access.js';
-import type { Ofproto } from './ofproto.js';
 import type { Rule } from './rule.js';
+
+interface NamedPorts {
+  ports(): { ofPort: number; name: string }[];
+}
+
+/** Entries that no table has. */
+type OwnRules = Record<'missRule' | 'noPacketInRule' | 'dropFragmentsRule', Rule>;
 
 export function formatActionText(action: OfAction, ports: NameMap | null = null): string {
   return formatAction(action, { ...NO_NAMES, ports });
@@ -24,7 +30,7 @@ export function formatActionsText(actions: readonly OfAction[]): string {
 }
 
 /** A bridge's port names, for text with --names. */
-export function namesOf(ofproto: Ofproto): NameMap {
+export function namesOf(ofproto: NamedPorts): NameMap {
   return nameMap(ofproto.ports().map((port) => [port.ofPort, port.name]));
 }
 
@@ -119,7 +125,7 @@ export function formatMegaflow(
 }
 
 /** 'in_port=1,dl_vlan=10, priority 100, cookie 0x5' */
-export function formatRuleTitle(rule: Rule, ofproto: Ofproto, names: NameMap | null): string {
+export function formatRuleTitle(rule: Rule, ofproto: OwnRules, names: NameMap | null): string {
   if (rule === ofproto.missRule) return 'No match, and a "packet-in" is called for.';
   if (rule === ofproto.noPacketInRule) return 'No match.';
   if (rule === ofproto.dropFragmentsRule) {

@@ -24,7 +24,8 @@ import {
 } from '../packet/flow-layout.js';
 import type { Ofproto } from './ofproto.js';
 import { formatFlowText, formatMegaflow, namesOf } from './text.js';
-import { OFPP_UNSET_WORD, XLATE_ERRORS, type XlateError, type XlateOut } from './xlate/context.js';
+import { OFPP_UNSET_WORD } from './xlate/action-set.js';
+import { XLATE_ERRORS, type XlateError, type XlateOut } from './xlate/context.js';
 import { formatTrace, type TraceNode } from './xlate/trace.js';
 import { translate } from './xlate/translate.js';
 

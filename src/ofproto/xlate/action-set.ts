@@ -5,8 +5,10 @@
  * without an output (or group) at the end nothing is executed at all. OpenFlow 1.5, section 5.6.
  */
 import type { OfAction } from '../../openflow/actions.js';
-import { W_ACTSET_OUTPUT } from '../../packet/flow-layout.js';
-import { OFPP_UNSET_WORD, type XlateContext } from './context.js';
+import { type FlowWords, W_ACTSET_OUTPUT } from '../../packet/flow-layout.js';
+
+/** W_ACTSET_OUTPUT of an action set that has no output. */
+export const OFPP_UNSET_WORD = 0xfffffff7 | 0;
 
 /** Kinds that appear once, in the order in which they are executed. */
 const SLOTS: readonly OfAction['type'][] = [
@@ -33,7 +35,13 @@ export function isActionSetAction(action: OfAction): boolean {
   return SLOTS.includes(action.type) || FINAL.includes(action.type) || SETS.includes(action.type);
 }
 
-export function writeActions(ctx: XlateContext, actions: readonly OfAction[]): void {
+/** What a translation has gathered so far. */
+interface Gathered {
+  actionSet: OfAction[];
+  flow: FlowWords;
+}
+
+export function writeActions(ctx: Gathered, actions: readonly OfAction[]): void {
   ctx.actionSet = [...ctx.actionSet, ...actions];
   const group = ctx.actionSet.some((a) => a.type === 'group');
   for (const action of actions) {

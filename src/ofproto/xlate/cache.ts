@@ -16,16 +16,8 @@ import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
 import type { FlowAccounting, NetflowKey } from '../sampling.js';
+import type { StatsDelta } from '../stats-delta.js';
 import { type Learning, learnAgain } from './learn.js';
-
-/** Packets and bytes to credit, and when the last of them came (clock ms). */
-export interface StatsDelta {
-  packets: number;
-  bytes: number;
-  usedMs: number;
-  /** TCP flags of these packets, or of all so far; absent: unknown. */
-  tcpFlags?: number;
-}
 
 /** A source that NORMAL learned from. */
 type Sighting = Omit<MacSighting<Bundle>, 'isBond' | 'seenMs'>;

@@ -41,8 +41,8 @@ import {
   W_VLAN0,
 } from '../../packet/flow-layout.js';
 import { dlType, nwFrag, nwProto, vlanCount } from '../flow-access.js';
+import { countLabels, flowPopMpls, flowPushMpls, isMplsType } from '../mpls-labels.js';
 import type { XlateContext } from './context.js';
-import { countLabels, flowPopMpls, flowPushMpls, isMplsType } from './mpls.js';
 
 /** The words of one field of a header, and which of their bits are its. */
 type FieldWords = readonly (readonly [word: number, bits: number])[];

@@ -25,9 +25,10 @@ import type { Ofproto } from '../ofproto.js';
 import type { OfPort } from '../port.js';
 import type { Rule } from '../rule.js';
 import { formatFlowText } from '../text.js';
+import { OFPP_UNSET_WORD } from './action-set.js';
 import type { XlateCacheEntry } from './cache.js';
 import type { FrozenHash, FrozenState, FrozenStep } from './freeze.js';
-import { SamplingState } from './sampling.js';
+import { SamplingState } from './sampling-state.js';
 import { type TraceNode, type TraceNodeType, traceNode } from './trace.js';
 
 /** Resubmits into the same or an earlier table may nest this deep. */
@@ -38,8 +39,6 @@ export const MAX_RESUBMITS = MAX_DEPTH * MAX_DEPTH;
 export const MAX_ODP_ACTIONS = 4096;
 /** Bits on the stack of stack_push, in entries. */
 export const MAX_STACK = 4096;
-
-export const OFPP_UNSET_WORD = 0xfffffff7 | 0;
 
 /** Why a translation failed: the packet is dropped. Names as Open vSwitch prints them. */
 export const XLATE_ERRORS = {

@@ -28,28 +28,17 @@ import {
   W_VLAN0,
 } from '../../packet/flow-layout.js';
 import { dlType, nwFrag, vlanTci } from '../flow-access.js';
+import { countLabels } from '../mpls-labels.js';
 import type { OfPort } from '../port.js';
 import { NF_OUT, netflowKey } from '../sampling.js';
 import { commitActions } from './commit.js';
 import type { XlateContext } from './context.js';
-import { countLabels } from './mpls.js';
 
 /** sFlow's output of a packet that goes nowhere: dropped, for a reason that is not told. */
 const SFLOW_DROPPED = 0x40000000 | 256;
 /** sFlow's output of a packet that goes to several ports, or one without interface index. */
 const SFLOW_MANY = 0x80000000;
 const PROTO_AND_DSCP = 0xfffc0000 | 0;
-
-/** What sampling remembers of a translation. */
-export class SamplingState {
-  /** Cookies in the actions that get their values at the end. */
-  readonly cookies: SampleCookie[] = [];
-  /** Outputs of the datapath so far, and the last of them. */
-  nOutputs = 0;
-  lastPort: OfPort | null = null;
-  /** NetFlow's output interface: an OpenFlow port, or NF_OUT. */
-  netflowOut: number = NF_OUT.DROP;
-}
 
 /** Marks what NetFlow tells flows apart by as consulted. */
 export function netflowMask(ctx: XlateContext): void {

@@ -3,8 +3,8 @@
  * them, and no table sees them.
  */
 import { ETH_TYPE_LACP } from '../../packet/flow-layout.js';
-import { receiveSlowFrame } from '../bundle-run.js';
 import { dlType, vlanCount } from '../flow-access.js';
+import { MAC_SLOW_PROTOCOLS } from '../lacp-pdu.js';
 import type { OfPort } from '../port.js';
 import type { XlateContext } from './context.js';
 
@@ -24,4 +24,14 @@ export function processSpecial(ctx: XlateContext, port: OfPort | null): boolean 
   }
   ctx.slow = 'lacp';
   return true;
+}
+
+/** A frame of the slow protocols' type that came in on `port`. */
+function receiveSlowFrame(port: OfPort, frame: Uint8Array, headerBytes: number): void {
+  const { bundle, device } = port;
+  const addressed = MAC_SLOW_PROTOCOLS.every((byte, i) => frame[i] === byte);
+  const enable = bundle?.lacp?.receive(device, frame.subarray(headerBytes), addressed) ?? false;
+  // Packets that follow at once must not be dropped until the main loop's next turn.
+  if (enable) bundle?.bond?.setMayEnable(device, true);
+  port.ofproto.backer.wake();
 }

@@ -51,7 +51,7 @@ describe('entries with timeouts', () => {
     sw.clock.advance(ms);
     let turns = 0;
     for (const now = sw.clock.now(); br.timeouts.nextMs() <= now; turns++) {
-      br.timeouts.run(br, now);
+      br.timeouts.run(now);
     }
     return turns;
   }
@@ -105,7 +105,7 @@ describe('entries with timeouts', () => {
   it('go a bounded number at a time when all end at once', () => {
     for (let i = 0; i < 5000; i++) add(i, { hardTimeout: 1 });
     sw.clock.advance(2 * SECOND_MS);
-    br.timeouts.run(br, sw.clock.now());
+    br.timeouts.run(sw.clock.now());
     expect(br.tables[0].cls.size).toBe(4000);
     // The rest is due at once.
     expect(br.timeouts.nextMs()).toBeLessThanOrEqual(sw.clock.now());
