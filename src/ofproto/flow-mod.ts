@@ -145,28 +145,41 @@ function anyOutput(mod: FlowMod): FlowMod {
 }
 
 function addFlow(ofproto: Ofproto, mod: FlowMod): void {
-  const tableId = mod.table === TBL_ALL ? 0 : mod.table;
-  checkActions(mod.actions, { table: tableId, ofproto });
-  const table = ofproto.tables[tableId];
-  const old = table.cls.find(mod.match, mod.priority);
-  // An equal one is replaced, whatever else overlaps: as Open vSwitch does.
-  const checks = mod.flags.checkOverlap && old === null;
-  if (checks && table.cls.overlapping(mod.match, mod.priority) !== null) fail('OFPFMFC_OVERLAP');
-  if (old === null && table.cls.size >= table.maxFlows) makeRoom(ofproto, table);
-  const rule = new Rule(
+  addRule(ofproto, ruleOf(mod, ofproto.clock.now()));
+}
+
+/** The entry that a flow-mod adds. */
+export function ruleOf(mod: FlowMod, nowMs: number): Rule {
+  const { match, priority, idleTimeout, hardTimeout, importance, flags, actions } = mod;
+  return new Rule(
     {
-      match: mod.match,
-      priority: mod.priority,
-      tableId,
+      match,
+      priority,
+      tableId: mod.table === TBL_ALL ? 0 : mod.table,
       cookie: mod.newCookie ?? mod.cookie,
-      idleTimeout: mod.idleTimeout,
-      hardTimeout: mod.hardTimeout,
-      importance: mod.importance,
-      flags: mod.flags,
-      actions: mod.actions,
+      idleTimeout,
+      hardTimeout,
+      importance,
+      flags,
+      actions,
     },
-    ofproto.clock.now(),
+    nowMs,
   );
+}
+
+/**
+ * Puts an entry that is in no table into its own.
+ * @throws OfpError; the tables are unchanged then
+ */
+export function addRule(ofproto: Ofproto, rule: Rule): void {
+  const { match, priority, tableId, flags } = rule;
+  checkActions(rule.actions, { table: tableId, ofproto });
+  const table = ofproto.tables[tableId];
+  const old = table.cls.find(match, priority);
+  // An equal one is replaced, whatever else overlaps: as Open vSwitch does.
+  const checks = flags.checkOverlap && old === null;
+  if (checks && table.cls.overlapping(match, priority) !== null) fail('OFPFMFC_OVERLAP');
+  if (old === null && table.cls.size >= table.maxFlows) makeRoom(ofproto, table);
   if (old !== null) {
     if (ofproto.draft === null) ofproto.backer.pushStats();
     rule.succeed(old);

@@ -23,15 +23,14 @@ const FLAG_NAMES = [
 
 const flagSets: (FlowMod['flags'] | undefined)[] = [];
 const lists = new Map<string, readonly OfAction[]>();
+/** Of these, the lists that are one output of whole packets, by port: most are. */
+const outputs = new Map<number, readonly OfAction[]>();
 let lastCookie = 0n;
-let lastList: readonly OfAction[] = [];
 
 /** Flags equal to these, the same object for all that have them. */
 export function sharedFlags(flags: FlowMod['flags']): FlowMod['flags'] {
   let bits = 0;
-  FLAG_NAMES.forEach((name, i) => {
-    if (flags[name]) bits |= 1 << i;
-  });
+  for (let i = 0; i < FLAG_NAMES.length; i++) if (flags[FLAG_NAMES[i]]) bits |= 1 << i;
   const known = flagSets[bits];
   if (known !== undefined) return known;
   const copy = { ...flags };
@@ -47,23 +46,24 @@ export function sharedCookie(cookie: bigint): bigint {
 
 /** Actions equal to these, the same list for many that have them. */
 export function sharedActions(actions: readonly OfAction[]): readonly OfAction[] {
-  if (sameOutput(actions, lastList)) return lastList;
+  const [first] = actions;
+  if (actions.length === 1 && first.type === 'output' && first.maxLen === 0) {
+    return sharedIn(outputs, first.port, actions);
+  }
   const key = keyOf(actions);
-  if (key === null) return actions;
-  if (lists.size >= LISTS_MAX) lists.clear();
-  const known = lists.get(key) ?? actions;
-  lists.set(key, known);
-  lastList = known;
-  return known;
+  return key === null ? actions : sharedIn(lists, key, actions);
 }
 
-/** Both are one output, to the same port: found without looking further. */
-function sameOutput(a: readonly OfAction[], b: readonly OfAction[]): boolean {
-  if (a.length !== 1 || b.length !== 1) return false;
-  const [one] = a;
-  const [other] = b;
-  if (one.type !== 'output' || other.type !== 'output') return false;
-  return one.port === other.port && one.maxLen === other.maxLen;
+function sharedIn<K>(
+  known: Map<K, readonly OfAction[]>,
+  key: K,
+  actions: readonly OfAction[],
+): readonly OfAction[] {
+  const same = known.get(key);
+  if (same !== undefined) return same;
+  if (known.size >= LISTS_MAX) known.clear();
+  known.set(key, actions);
+  return actions;
 }
 
 /** Different for different lists; null: too long a list, or more in it than plain values. */

@@ -64,9 +64,9 @@ export class Rule implements ClassifierRule {
   conjunctions: readonly Conjunction[] | null = null;
   actions: readonly OfAction[] = [];
   /** Clock milliseconds. */
-  readonly createdMs: number;
-  modifiedMs: number;
-  usedMs: number;
+  createdMs = 0;
+  modifiedMs = 0;
+  usedMs = 0;
   packets = 0;
   bytes = 0;
   /** Called when its timeouts became shorter. */
@@ -91,9 +91,19 @@ export class Rule implements ClassifierRule {
     this.importance = spec.importance;
     this.flags = sharedFlags(spec.flags);
     this.setActions(spec.actions);
+    this.begin(nowMs);
+  }
+
+  /** Its time begins. */
+  begin(nowMs: number): void {
     this.createdMs = Math.floor(nowMs);
     this.modifiedMs = this.createdMs;
     this.usedMs = this.createdMs;
+  }
+
+  /** While it is in no table, its match may be kept elsewhere (connmgr/bundle-log.ts). */
+  hold(match: Match | null): void {
+    this.own = match;
   }
 
   /** What it matches. Inside a table it is made anew each time: ask once. */

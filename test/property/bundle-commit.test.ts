@@ -8,8 +8,8 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BundleCommit, kindOf } from '../../src/ofproto/connmgr/bundle-commit.js';
+import { BundleLog } from '../../src/ofproto/connmgr/bundle-log.js';
 import { FlowModReport } from '../../src/ofproto/connmgr/flow-mod-report.js';
-import { FrameLog } from '../../src/ofproto/connmgr/frame-log.js';
 import { executeBundled, preparePacketOut } from '../../src/ofproto/connmgr/handlers.js';
 import type { OfConn } from '../../src/ofproto/connmgr/ofconn.js';
 import { flowEntry } from '../../src/ofproto/connmgr/stats-handlers.js';
@@ -133,14 +133,15 @@ class Subject {
   }
 
   commit(msgs: readonly OfMessage[], stepsPerTurn: number) {
-    const frames = new FrameLog();
+    const log = new BundleLog();
     let kind = { groups: false, atOnce: false };
     for (const msg of msgs) {
-      frames.add(this.frame(msg));
+      const frame = this.frame(msg);
+      log.add(frame, decodeMessage(OF14, frame).msg as FlowMod);
       kind = kindOf(msg as FlowMod, kind);
     }
     const handlers = { execute: executeBundled, prepare: preparePacketOut };
-    const bundle = { frames, codec: {}, kind };
+    const bundle = { log, codec: {}, kind };
     return new BundleCommit(this.conn, handlers, bundle, stepsPerTurn).run();
   }
 

@@ -21,18 +21,21 @@ import { giveMatch } from '../../openflow/match.js';
 import type { FlowMod, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { GroupMod } from '../../openflow/messages-groups.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
-import { draftFlowMod } from '../flow-mod.js';
+import { addRule, draftFlowMod } from '../flow-mod.js';
 import type { Group } from '../group-table.js';
 import type { Ofproto } from '../ofproto.js';
+import type { Rule } from '../rule.js';
 import { TableDraft } from '../table-draft.js';
+import type { BundleLog, BundleReader } from './bundle-log.js';
 import type { HeldEvents } from './connmgr.js';
-import type { FrameLog } from './frame-log.js';
 import type { Forwarded } from './notices.js';
 import type { OfConn } from './ofconn.js';
 
 /** Steps of one turn, at most and in time: a step is a message, or 16 entries. */
 const STEPS_PER_TURN = 1000;
 const TURN_MS = 10;
+/** The clock is looked at so often. */
+const STEPS_PER_LOOK = 8;
 
 export type Bundlable = FlowMod | GroupMod | PortMod | PacketOut;
 
@@ -82,7 +85,7 @@ export class BundleCommit {
   constructor(
     private readonly conn: OfConn,
     private readonly handlers: BundleHandlers,
-    private readonly bundle: { frames: FrameLog; codec: CodecOptions; kind: BundleKind },
+    private readonly bundle: { log: BundleLog; codec: CodecOptions; kind: BundleKind },
     private readonly stepsPerTurn = STEPS_PER_TURN,
   ) {
     this.ofproto = conn.ofproto;
@@ -119,7 +122,7 @@ export class BundleCommit {
           const { done, value } = this.steps.next();
           this.over = done === true;
           if (done === true) this.failure = value;
-          else if (clock.now() >= untilMs) break;
+          else if (n % STEPS_PER_LOOK === 0 && clock.now() >= untilMs) break;
         }
         return this.over;
       } catch (error) {
@@ -139,8 +142,8 @@ export class BundleCommit {
     const uncount = conn.flowMods.save();
     let happened = false;
     try {
-      for (const frame of this.bundle.frames.frames()) {
-        const failed = yield* this.one(frame);
+      for (const at = this.bundle.log.reader(); at.next(); ) {
+        const failed = at.addition ? this.add(at, at.addition) : yield* this.one(at.frame);
         if (failed !== null) {
           uncount();
           return failed;
@@ -173,17 +176,39 @@ export class BundleCommit {
     connmgr.notices.letGo('tell');
   }
 
+  /** An entry that was made when its message came. */
+  private add(at: BundleReader, rule: Rule): Failure | null {
+    const { conn, ofproto } = this;
+    const match = at.takeMatch();
+    rule.hold(match);
+    rule.begin(ofproto.clock.now());
+    try {
+      const origin = { conn, xid: at.xid };
+      ofproto.connmgr.notices.during(origin, () => addRule(ofproto, rule));
+    } catch (error) {
+      return this.refused(error, at.frame, at.xid);
+    }
+    giveMatch(match);
+    if (conn.flowMods.count('add')) ofproto.backer.wake();
+    return null;
+  }
+
+  private refused(error: unknown, frame: Uint8Array, xid: number): Failure {
+    if (error instanceof OfpError) return { frame, xid, error: error.error };
+    throw error;
+  }
+
   private *one(frame: Uint8Array): Generator<void, Failure | null> {
     const { version } = this.conn;
-    const { xid, ...decoded } = decodeMessage(version, frame, this.bundle.codec);
+    const decoded = decodeMessage(version, frame, this.bundle.codec);
+    const { xid } = decoded;
     // It was decoded when it was added, in the same way.
     if (decoded.error !== undefined) return { frame, xid, error: decoded.error };
     try {
       yield* this.execute(decoded.msg as Bundlable, xid);
       return null;
     } catch (error) {
-      if (error instanceof OfpError) return { frame, xid, error: error.error };
-      throw error;
+      return this.refused(error, frame, xid);
     }
   }
 

@@ -29,7 +29,7 @@ import {
   type Failure,
   kindOf,
 } from './bundle-commit.js';
-import { FrameLog } from './frame-log.js';
+import { BundleLog } from './bundle-log.js';
 import type { OfConn } from './ofconn.js';
 
 /** Bundles that one connection may have open, and what all of them may hold. */
@@ -49,7 +49,7 @@ interface Bundle {
   usedMs: number;
   /** How its messages are to be read: as when it was opened. */
   codec: CodecOptions;
-  frames: FrameLog;
+  log: BundleLog;
   kind: BundleKind;
 }
 
@@ -105,7 +105,7 @@ export class Bundles {
     const opened = { id, flags, closed: false, openFrame: frame.slice(), openXid: xid, usedMs };
     const codec = { ...this.conn.connection.codec };
     const kind = { groups: false, atOnce: false };
-    const bundle: Bundle = { ...opened, codec, frames: new FrameLog(), kind };
+    const bundle: Bundle = { ...opened, codec, log: new BundleLog(), kind };
     this.bundles.set(id, bundle);
     return bundle;
   }
@@ -126,8 +126,8 @@ export class Bundles {
 
   private drop(bundle: Bundle): void {
     this.bundles.delete(bundle.id);
-    this.messages -= bundle.frames.size;
-    this.bytes -= bundle.frames.bytes;
+    this.messages -= bundle.log.size;
+    this.bytes -= bundle.log.bytes;
   }
 
   add(add: BundleAdd, xid: number, frame: Uint8Array): void {
@@ -155,7 +155,7 @@ export class Bundles {
     if (full) fail('OFPBFC_MSG_TOO_MANY');
     this.messages++;
     this.bytes += add.frame.length;
-    bundle.frames.add(add.frame);
+    bundle.log.add(add.frame, msg as Bundlable);
     bundle.kind = kindOf(msg as Bundlable, bundle.kind);
     if (msg.type === 'flow_mod') giveMatch(msg.match);
   }
@@ -170,7 +170,7 @@ export class Bundles {
       this.conn.connection.sendError(failed.error, failed.xid, failed.frame);
       return fail('OFPBFC_MSG_FAILED');
     };
-    if (bundle.frames.size === 0) return done(null);
+    if (bundle.log.size === 0) return done(null);
     const commit = new BundleCommit(this.conn, this.handlers, bundle, this.stepsPerTurn);
     const failed = commit.run();
     return failed instanceof Promise ? failed.then(done) : done(failed);

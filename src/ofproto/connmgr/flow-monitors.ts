@@ -114,6 +114,7 @@ export class FlowMonitors {
       fresh.push(m);
     }
     this.monitors = next;
+    this.conn.ofproto.connmgr.notices.monitorsChanged();
     const initial = fresh.filter((m) => (m.flags & MONITOR_FLAG.INITIAL) !== 0);
     return this.sendList(this.collect(initial, 0), xid, []);
   }

@@ -24,7 +24,7 @@ import { tableMod } from '../table-config.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
 import { BundleCommit, type Failure } from './bundle-commit.js';
-import { FrameLog } from './frame-log.js';
+import { BundleLog } from './bundle-log.js';
 import { groupMod, handleGroups, isGroupRequest } from './group-handlers.js';
 import type { PartialRequest } from './multipart.js';
 import type { Forwarded } from './notices.js';
@@ -108,9 +108,9 @@ function flowModInTurns(conn: OfConn, msg: FlowMod, frame: Uint8Array): Promise<
     if (conn.flowMods.count(msg.command)) ofproto.backer.wake();
     return null;
   }
-  const frames = new FrameLog();
-  frames.add(frame);
-  const bundle = { frames, codec: conn.connection.codec, kind: { groups: false, atOnce: false } };
+  const log = new BundleLog();
+  log.add(frame, msg);
+  const bundle = { log, codec: conn.connection.codec, kind: { groups: false, atOnce: false } };
   const handlers = { execute: executeBundled, prepare: preparePacketOut };
   const failed = new BundleCommit(conn, handlers, bundle).run();
   const done = (failure: Failure | null): void => {

@@ -49,6 +49,8 @@ export class Notices {
   private origin: Origin = null;
   /** How many requests are under way in one another. */
   private depth = 0;
+  /** What `monitored` has found since changes began that are told later; null: not looked yet. */
+  private watched: boolean | null = null;
 
   /**
    * @param connections all that are there, each time it is called
@@ -61,8 +63,19 @@ export class Notices {
 
   /** Some connection watches flows. */
   get monitored(): boolean {
+    if (this.depth === 0) return this.anyMonitor();
+    this.watched ??= this.anyMonitor();
+    return this.watched;
+  }
+
+  private anyMonitor(): boolean {
     for (const conn of this.connections()) if (conn.monitors.size > 0) return true;
     return false;
+  }
+
+  /** A connection has monitors that it had not. */
+  monitorsChanged(): void {
+    this.watched = null;
   }
 
   /** Changes are being made that are told later. */
@@ -79,6 +92,7 @@ export class Notices {
   /** Tells what was changed since `gather`, or forgets it. */
   letGo(how: 'tell' | 'forget'): void {
     this.depth--;
+    this.watched = null;
     for (const conn of this.connections()) conn.monitors.letGo(how === 'tell');
   }
 
@@ -92,7 +106,10 @@ export class Notices {
     } finally {
       this.depth--;
       this.origin = outer;
-      if (this.depth === 0) for (const conn of this.connections()) conn.monitors.flush();
+      if (this.depth === 0) {
+        this.watched = null;
+        for (const conn of this.connections()) conn.monitors.flush();
+      }
     }
   }
 

@@ -1,0 +1,140 @@
+/**
+ * What a bundle keeps of its messages, in their order.
+ *
+ *     frames      each as it came: what is refused is sent back
+ *     additions   of a flow-mod that adds: the entry that it adds | null, decode the frame again
+ *     matches     of these entries, without what is zero:
+ *
+ *         end | word bits value | word bits value | ... | end | word bits value | ...
+ *
+ * An entry that is put into a table has to be made anyway: making it when its message is decoded
+ * first spares decoding that a second time. Its match, which a table keeps in its own way, would be
+ * ten times the rest. All other messages are decoded again: kept decoded, they take ten times the
+ * memory of their frames, and the garbage collector carries them about.
+ */
+import { type Match, matchAny } from '../../openflow/match.js';
+import { normalizeMatch } from '../../openflow/normalize.js';
+import { FLOW_WORDS } from '../../packet/flow-layout.js';
+import { ruleOf } from '../flow-mod.js';
+import type { Rule } from '../rule.js';
+import type { Bundlable } from './bundle-commit.js';
+import { FrameCursor, FrameLog } from './frame-log.js';
+
+/** A bundle that is never committed must not cost much more than its frames. */
+const ADDITIONS_MAX = 128 * 1024;
+const WORDS_MIN = 256;
+const INTS_PER_WORD = 3;
+
+export class BundleLog {
+  private readonly frames = new FrameLog();
+  private readonly additions: (Rule | null)[] = [];
+  private readonly matches = new MatchLog();
+
+  /** Messages, and the bytes of their frames. */
+  get size(): number {
+    return this.frames.size;
+  }
+
+  get bytes(): number {
+    return this.frames.bytes;
+  }
+
+  /** Keeps a message; its match may be changed, and is not needed afterwards. */
+  add(frame: Uint8Array, msg: Bundlable): void {
+    this.frames.add(frame);
+    if (this.additions.length >= ADDITIONS_MAX) return;
+    // What options mean is known when it is committed.
+    const made = msg.type === 'flow_mod' && msg.command === 'add' && !msg.match.tunMetadata;
+    this.additions.push(made ? this.made(ruleOf(msg, 0)) : null);
+  }
+
+  private made(rule: Rule): Rule {
+    normalizeMatch(rule.match);
+    this.matches.add(rule.match);
+    rule.hold(null);
+    return rule;
+  }
+
+  /** Goes through the messages once; none is added meanwhile. */
+  reader(): BundleReader {
+    return new BundleReader(new FrameCursor(this.frames), this.additions, this.matches);
+  }
+}
+
+export class BundleReader {
+  private index = -1;
+
+  constructor(
+    private readonly cursor: FrameCursor,
+    private readonly additions: (Rule | null)[],
+    private readonly matches: MatchLog,
+  ) {}
+
+  /** @returns false behind the last message */
+  next(): boolean {
+    this.index += 1;
+    return this.cursor.next();
+  }
+
+  get frame(): Uint8Array {
+    return this.cursor.frame;
+  }
+
+  get xid(): number {
+    return this.cursor.xid;
+  }
+
+  /** The entry that the message adds, if that was made. */
+  get addition(): Rule | null {
+    return this.additions[this.index] ?? null;
+  }
+
+  /** That entry's match: to be taken once, for each entry. */
+  takeMatch(): Match {
+    return this.matches.take();
+  }
+}
+
+/** Matches, taken in the order in which they were added. */
+class MatchLog {
+  private words = new Int32Array(WORDS_MIN);
+  private used = 0;
+  private taken = 0;
+
+  add({ flow, mask }: Match): void {
+    if (this.words.length - this.used <= INTS_PER_WORD * FLOW_WORDS) this.widen();
+    const { words } = this;
+    const start = this.used;
+    let at = start + 1;
+    for (let word = 0; word < FLOW_WORDS; word++) {
+      const bits = mask[word];
+      if (bits === 0) continue;
+      words[at] = word;
+      words[at + 1] = bits;
+      words[at + 2] = flow[word];
+      at += INTS_PER_WORD;
+    }
+    words[start] = at;
+    this.used = at;
+  }
+
+  take(): Match {
+    const { words } = this;
+    const match = matchAny();
+    const { flow, mask } = match;
+    const end = words[this.taken];
+    for (let at = this.taken + 1; at < end; at += INTS_PER_WORD) {
+      mask[words[at]] = words[at + 1];
+      flow[words[at]] = words[at + 2];
+    }
+    this.taken = end;
+    return match;
+  }
+
+  private widen(): void {
+    // What is not used yet takes no memory: the kernel gives pages when they are written.
+    const wider = new Int32Array(2 * this.words.length + INTS_PER_WORD * FLOW_WORDS + 1);
+    wider.set(this.words);
+    this.words = wider;
+  }
+}
