@@ -58,6 +58,8 @@ export interface OfConnectionOptions {
   onOpen?(version: number): void;
   /** A message that is neither hello, echo nor a reply that was waited for. */
   onMessage?(msg: OfMessage, xid: number, frame: Uint8Array): void;
+  /** One or more frames came, before any of them is looked at. */
+  onFrames?(): void;
   /** Every frame received, before anything else looks at it (for snooping and printing). */
   onFrame?(frame: Uint8Array): void;
   /** A frame that does not decode; return true to keep the connection from answering it. */
@@ -346,6 +348,7 @@ export class OfConnection {
       while (!this.closed) {
         const length = this.frameLength(all, at);
         if (length === 0) return;
+        if (at === 0) this.options.onFrames?.();
         at += length;
         // A view: whoever keeps a frame for long copies it.
         this.handle(new Uint8Array(all.buffer, all.byteOffset + at - length, length));

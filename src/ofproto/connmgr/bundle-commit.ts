@@ -179,8 +179,7 @@ export class BundleCommit {
   /** An entry that was made when its message came. */
   private add(at: BundleReader, rule: Rule): Failure | null {
     const { conn, ofproto } = this;
-    const match = at.takeMatch();
-    rule.hold(match);
+    rule.hold(at.takeMatch());
     rule.begin(ofproto.clock.now());
     try {
       const origin = { conn, xid: at.xid };
@@ -188,7 +187,6 @@ export class BundleCommit {
     } catch (error) {
       return this.refused(error, at.frame, at.xid);
     }
-    giveMatch(match);
     if (conn.flowMods.count('add')) ofproto.backer.wake();
     return null;
   }

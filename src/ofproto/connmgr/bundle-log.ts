@@ -89,7 +89,7 @@ export class BundleReader {
     return this.additions[this.index] ?? null;
   }
 
-  /** That entry's match: to be taken once, for each entry. */
+  /** That entry's match: to be taken once, for each entry, and good until the next is. */
   takeMatch(): Match {
     return this.matches.take();
   }
@@ -100,6 +100,9 @@ class MatchLog {
   private words = new Int32Array(WORDS_MIN);
   private used = 0;
   private taken = 0;
+  /** What the match that was taken last has is from here on. */
+  private lent = 0;
+  private readonly match = matchAny();
 
   add({ flow, mask }: Match): void {
     if (this.words.length - this.used <= INTS_PER_WORD * FLOW_WORDS) this.widen();
@@ -119,14 +122,18 @@ class MatchLog {
   }
 
   take(): Match {
-    const { words } = this;
-    const match = matchAny();
+    const { words, taken, match } = this;
     const { flow, mask } = match;
-    const end = words[this.taken];
-    for (let at = this.taken + 1; at < end; at += INTS_PER_WORD) {
+    for (let at = this.lent + 1; at < taken; at += INTS_PER_WORD) {
+      mask[words[at]] = 0;
+      flow[words[at]] = 0;
+    }
+    const end = words[taken];
+    for (let at = taken + 1; at < end; at += INTS_PER_WORD) {
       mask[words[at]] = words[at + 1];
       flow[words[at]] = words[at + 2];
     }
+    this.lent = taken;
     this.taken = end;
     return match;
   }

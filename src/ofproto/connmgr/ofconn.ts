@@ -126,7 +126,7 @@ export class OfConn {
       clock: ofproto.clock,
       calls: nativeAvailable() ? loadNative() : null,
       onOpen: () => options.onOpen?.(),
-      onFrame: () => {
+      onFrames: () => {
         this.lastReceivedMs = ofproto.clock.now();
       },
       onMessage: (msg, xid, frame) => this.enqueue({ msg, xid, frame }),

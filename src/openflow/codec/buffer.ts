@@ -6,8 +6,18 @@
  */
 import { fail, type OfErrorName } from '../errors.js';
 
+/** Frames of one piece of a stream share its buffer, and this view of all of it. */
+let sharedView: DataView = new DataView(new ArrayBuffer(0));
+
+function viewOf(buffer: ArrayBufferLike): DataView {
+  if (sharedView.buffer !== buffer) sharedView = new DataView(buffer);
+  return sharedView;
+}
+
 export class Reader {
   private readonly view: DataView;
+  /** Where `bytes` begin in the view. */
+  private readonly base: number;
   pos: number;
 
   /** @param end index after the last readable byte. */
@@ -18,7 +28,8 @@ export class Reader {
     readonly lengthError: OfErrorName = 'OFPBRC_BAD_LEN',
     view: DataView | null = null,
   ) {
-    this.view = view ?? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = view ?? viewOf(bytes.buffer);
+    this.base = bytes.byteOffset;
     this.pos = start;
   }
 
@@ -34,25 +45,25 @@ export class Reader {
   }
 
   u8(): number {
-    return this.view.getUint8(this.take(1));
+    return this.bytes[this.take(1)];
   }
 
   u16(): number {
-    return this.view.getUint16(this.take(2));
+    return this.view.getUint16(this.base + this.take(2));
   }
 
   u32(): number {
-    return this.view.getUint32(this.take(4));
+    return this.view.getUint32(this.base + this.take(4));
   }
 
   u64(): bigint {
-    return this.view.getBigUint64(this.take(8));
+    return this.view.getBigUint64(this.base + this.take(8));
   }
 
   /** Looks at a 16-bit number without moving. */
   peek16(offset = 0): number {
     if (offset + 2 > this.left) fail(this.lengthError);
-    return this.view.getUint16(this.pos + offset);
+    return this.view.getUint16(this.base + this.pos + offset);
   }
 
   skip(n: number): this {
@@ -75,7 +86,7 @@ export class Reader {
   /** The next n bytes as they lie in the message: whoever keeps them copies them. */
   view8(n: number): Uint8Array {
     const at = this.take(n);
-    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + at, n);
+    return new Uint8Array(this.bytes.buffer, this.base + at, n);
   }
 
   /** A copy of everything that is left. */
