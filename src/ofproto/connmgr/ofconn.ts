@@ -5,7 +5,8 @@
  *     frames -> OfConnection -> queue -> handler -> reply
  *                                \ a handler that must wait (barrier, a long dump) stops the queue,
  *                                  and the socket when that is long: later requests see everything
- *                                  that earlier ones did
+ *                                  that earlier ones did. So does a peer that leaves its answers
+ *                                  unread: it is read again once it has taken them.
  *
  * Not for: what requests do (handlers.ts), or making connections (connmgr.ts, controller.ts).
  */
@@ -39,6 +40,11 @@ export type OfConnKind = 'primary' | 'service';
 const MISS_SEND_LEN_DEFAULT = 128;
 /** Unanswered bytes after which packet-ins and the like are dropped for a slow peer. */
 const ASYNC_BACKLOG_MAX = 1024 * 1024;
+/**
+ * Unread bytes after which nothing more is asked for. That is more than what nobody asked for can
+ * be: a controller that writes what it makes of packets before it reads on must not be stuck.
+ */
+const UNREAD_MAX = 2 * ASYNC_BACKLOG_MAX;
 /** Requests that are read while one takes its time. */
 const QUEUE_MAX = 64;
 const OF13 = 4;
@@ -128,6 +134,8 @@ export class OfConn {
       onOpen: () => options.onOpen?.(),
       onFrames: () => {
         this.lastReceivedMs = ofproto.clock.now();
+        // Echo requests and messages that do not decode are answered before the queue.
+        this.readOrWait();
       },
       onMessage: (msg, xid, frame) => this.enqueue({ msg, xid, frame }),
       onDrain: () => this.drained(),
@@ -173,6 +181,19 @@ export class OfConn {
     const waiters = this.drainWaiters;
     this.drainWaiters = [];
     for (const resolve of waiters) resolve();
+    this.readOrWait();
+  }
+
+  private get unreadMuch(): boolean {
+    return this.connection.queuedBytes > UNREAD_MAX;
+  }
+
+  /** Nothing more is read while much waits: requests for their turn, or answers for the peer. */
+  private readOrWait(): void {
+    const { socket } = this.connection;
+    // Some are read beyond those that wait: echo requests must not wait with them.
+    if (this.unreadMuch || this.queue.length >= QUEUE_MAX) socket.pause();
+    else if (socket.isPaused()) socket.resume();
   }
 
   /** Sends what nobody asked for, unless the peer is slow to read. @returns false if dropped */
@@ -301,21 +322,20 @@ export class OfConn {
   private enqueue(request: Request): void {
     this.queue.push(request);
     this.work();
-    // Some are read beyond those that wait: echo requests must not wait with them.
-    if (this.queue.length >= QUEUE_MAX) this.connection.socket.pause();
+    this.readOrWait();
   }
 
   private work(): void {
     while (!this.busy && !this.connection.closed) {
       const request = this.queue.shift();
       if (request === undefined) return;
-      const pending = this.handle(request);
+      const pending = this.handle(request) ?? (this.unreadMuch ? this.whenUncongested() : null);
       if (pending === null) continue;
       this.busy = true;
       pending.finally(() => {
         this.busy = false;
         this.work();
-        if (!this.busy) this.connection.socket.resume();
+        this.readOrWait();
       });
     }
   }

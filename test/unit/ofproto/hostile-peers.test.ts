@@ -124,4 +124,34 @@ describe('a peer', () => {
     br.flowMod(parseFlow('actions=normal', 'add', NO_NAMES).flow);
     await others();
   });
+
+  it('that reads no answer is read no more, and gets them all once it does', async () => {
+    const socket = await dial();
+    socket.pause();
+    const echo = encodeMessage(4, { type: 'echo_request', data: new Uint8Array(60_000) }, 1);
+    const features = encodeMessage(4, { type: 'table_features_request' }, 2);
+    const broken = Uint8Array.of(4, 99, 0xea, 0x60, 0, 0, 0, 3);
+    const ask = Buffer.concat([echo, features, broken, new Uint8Array(59_992)]);
+    const [ROUNDS, answers] = [200, new Map<number, number>()];
+    socket.write(HELLO);
+    for (let i = 0; i < ROUNDS; i++) socket.write(ask);
+    await others();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Of its 24 million bytes.
+    expect(socket.bytesWritten - socket.writableLength).toBeLessThan(5 * MEBIBYTE);
+    let rest = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= 8 && rest.length >= rest.readUInt16BE(2)) {
+        const last = rest[1] !== 19 || (rest.readUInt16BE(10) & 1) === 0;
+        if (last) answers.set(rest[1], (answers.get(rest[1]) ?? 0) + 1);
+        rest = rest.subarray(rest.readUInt16BE(2));
+      }
+    });
+    socket.resume();
+    // A greeting, then as many errors, echoes and last parts of tables' features as were asked for.
+    const all = [0, 1, 3, 19].map((type) => (type === 0 ? 1 : ROUNDS));
+    const got = (): (number | undefined)[] => [0, 1, 3, 19].map((type) => answers.get(type));
+    await expect.poll(got, { timeout: 20_000 }).toEqual(all);
+  }, 30_000);
 });
