@@ -1,4 +1,5 @@
 /** What OpenFlow requests about groups and meters are answered with, for one bridge. */
+import { ACTIONS_11, ACTIONS_12 } from '../openflow/codec/messages-stats.js';
 import {
   type GroupDescEntry,
   type GroupFeaturesReply,
@@ -17,10 +18,8 @@ import type { Ofproto } from './ofproto.js';
 const ALL_TYPES = 0xf;
 /** select_weight, select_liveness, chaining. */
 const CAPABILITIES = 7;
-/** Bits by action number: OpenFlow 1.0's; and those of 1.1 and later. */
+/** Bits by action number, of OpenFlow 1.0. */
 const ACTIONS_OF10 = 0xfff;
-const ACTIONS_OF11 = 0x1ffff9ff;
-const ACTIONS_OF12 = 0x03ff9801;
 
 export class BridgeGroups implements GroupService {
   constructor(private readonly ofproto: Ofproto) {}
@@ -57,7 +56,7 @@ export class BridgeGroups implements GroupService {
   }
 
   groupFeatures(version: number): GroupFeaturesReply {
-    const bits = version === 1 ? ACTIONS_OF10 : version === 2 ? ACTIONS_OF11 : ACTIONS_OF12;
+    const bits = version === 1 ? ACTIONS_OF10 : version === 2 ? ACTIONS_11 : ACTIONS_12;
     return {
       type: 'group_features_reply',
       types: ALL_TYPES,

@@ -44,7 +44,7 @@ export function configureTables(
  */
 export function tableMod(ofproto: Ofproto, mod: TableMod, version: number): void {
   const { table: tableId } = mod;
-  if (tableId !== TBL_ALL && tableId >= TBL_INTERNAL) fail('OFPTMFC_BAD_TABLE');
+  if (tableId === TBL_INTERNAL) fail('OFPTMFC_EPERM');
   const chosen = tableId === TBL_ALL ? ofproto.tables : [ofproto.tables[tableId]];
   const miss = TABLE_MISS[mod.config & TABLE_MISS_MASK];
   if (version <= OF_TABLE_MISS_MAX && miss === undefined) fail('OFPTMFC_BAD_CONFIG');

@@ -39,13 +39,17 @@ import { waitsFor } from './waiting.js';
 
 const ETH_HEADER_BYTES = 14;
 const OF10 = 1;
+const OF11 = 2;
+const OF13 = 4;
 const OF14 = 5;
 /** FLOW_STATS TABLE_STATS PORT_STATS QUEUE_STATS ARP_MATCH_IP. */
 const CAPABILITIES_OF10 = 0xc7;
 /** FLOW_STATS TABLE_STATS PORT_STATS GROUP_STATS QUEUE_STATS. */
-const CAPABILITIES_OF11 = 0x4f;
+const CAPABILITIES_OF12 = 0x4f;
+/** ARP_MATCH_IP. */
+const CAPABILITIES_OF11 = CAPABILITIES_OF12 | 0x80;
 /** BUNDLES. */
-const CAPABILITIES_OF14 = CAPABILITIES_OF11 | 0x200;
+const CAPABILITIES_OF14 = CAPABILITIES_OF12 | 0x200;
 /** OpenFlow 1.0: output, set_* , strip_vlan and enqueue. */
 const ACTIONS_OF10 = 0xfff;
 const CONFIG_BITS = Object.values(OFPPC).reduce((a, b) => a | b, 0);
@@ -175,13 +179,13 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       conn.reply(role(conn, msg), xid);
       return null;
     case 'set_async':
-      conn.setAsync(msg);
+      conn.takeAsync(msg);
       return null;
     case 'set_async_properties':
       conn.changeAsync(msg.changes);
       return null;
     case 'get_async_request':
-      conn.reply({ type: 'get_async_reply', ...(conn.asyncMasks ?? conn.defaultMasks()) }, xid);
+      conn.reply({ type: 'get_async_reply', ...conn.toldMasks() }, xid);
       return null;
     case 'nx_set_flow_format':
       conn.connection.codec.flowFormat = msg.format;
@@ -259,7 +263,8 @@ function rejectSecondary(conn: OfConn): void {
 
 function capabilities(version: number): number {
   if (version === OF10) return CAPABILITIES_OF10;
-  return version >= OF14 ? CAPABILITIES_OF14 : CAPABILITIES_OF11;
+  if (version === OF11) return CAPABILITIES_OF11;
+  return version >= OF14 ? CAPABILITIES_OF14 : CAPABILITIES_OF12;
 }
 
 function features(conn: OfConn): OfMessage {
@@ -313,7 +318,10 @@ function role(conn: OfConn, msg: RoleMessage): OfMessage {
 export function preparePacketOut(conn: OfConn, msg: PacketOut): () => void {
   const { ofproto } = conn;
   if (msg.bufferId !== 0xffffffff) fail('OFPBRC_BUFFER_UNKNOWN');
-  if (msg.data.length < ETH_HEADER_BYTES) fail('OFPBRC_BAD_PACKET');
+  if (msg.data.length < ETH_HEADER_BYTES) {
+    // Only OpenFlow 1.3 and later have an error of its own for that.
+    fail(conn.version >= OF13 ? 'OFPBRC_BAD_PACKET' : 'OFPBRC_BAD_LEN');
+  }
   checkActions(msg.actions, { table: null, ofproto });
   const flow = extractFlow(msg.data);
   const { metadata } = msg;

@@ -52,6 +52,8 @@ const OF14 = 5;
 /** Bit of the reason 'action', which 1.4 divides further: action_set, group, packet_out. */
 const REASON_ACTION = 1 << 1;
 const REASONS_ACTION14 = 0b111010;
+/** Of these, what OpenFlow 1.3 has. */
+const REASONS_OF13 = 0b111;
 /** Reasons of removal by version: 1.3 knows of groups, 1.4 of meters and eviction. */
 const REMOVED_ALL = 0x3f;
 const REMOVED_DEFAULT: Record<number, number> = { 1: 7, 2: 7, 3: 7, 4: 0xf };
@@ -291,6 +293,20 @@ export class OfConn {
     return { packetIn: [packetIn, 0], portStatus: [0b111, 0b111], flowRemoved: [flowRemoved, 0] };
   }
 
+  /** Settings as its version has them. */
+  toldMasks(): AsyncMasks {
+    const masks = this.asyncMasks ?? this.defaultMasks();
+    if (this.version >= OF14) return masks;
+    const [primary, secondary] = masks.packetIn;
+    return { ...masks, packetIn: [primary & REASONS_OF13, secondary & REASONS_OF13] };
+  }
+
+  /** Changes the settings that the message has; the others stay as they are. */
+  takeAsync({ packetIn, portStatus, flowRemoved }: AsyncMasks): void {
+    const now = this.asyncMasks ?? this.defaultMasks();
+    this.setAsync({ ...now, packetIn, portStatus, flowRemoved });
+  }
+
   /** Changes single settings; the others stay as they are. */
   changeAsync(changes: readonly AsyncChange[]): void {
     const now = this.asyncMasks ?? this.defaultMasks();
@@ -303,7 +319,7 @@ export class OfConn {
   }
 
   /** Whoever says what it wants to hear is told of it, local tools too. */
-  setAsync(masks: AsyncMasks): void {
+  private setAsync(masks: AsyncMasks): void {
     const { packetIn } = masks;
     const actions = (mask: number): number =>
       (mask & REASON_ACTION) !== 0 ? mask | REASONS_ACTION14 : mask;

@@ -215,6 +215,10 @@ const NX_FLOW_MOD = row({
   },
 });
 
+/** Whether a flow-mod may be about all tables: deletions may, since OpenFlow 1.2. */
+const mayBeAll = (command: FlowMod['command'], version: number): boolean =>
+  version !== OF11 && (command === 'delete' || command === 'delete_strict');
+
 const FLOW_MOD_11 = row({
   type: 'flow_mod',
   cls: 'msg',
@@ -239,7 +243,7 @@ const FLOW_MOD_11 = row({
     // OpenFlow 1.1: what is to be changed and is not there is added, unless chosen by cookie.
     const mayAdd = ctx.version === OF11 && command.startsWith('modify') && cookieMask === 0n;
     const isDelete = command === 'delete' || command === 'delete_strict';
-    if (table === TABLE_ALL && !isDelete) fail('OFPFMFC_BAD_TABLE_ID');
+    if (table === TABLE_ALL && !mayBeAll(command, ctx.version)) fail('OFPFMFC_BAD_TABLE_ID');
     if (ctAddressesMismatch(match)) fail('OFPBAC_MATCH_INCONSISTENT');
     const actions = getInstructions(r, r.left, ctx.version);
     const flags = getFlowFlags(rawFlags, ctx.version);
@@ -270,10 +274,12 @@ const FLOW_MOD_11 = row({
   },
   encode(w, msg, ctx) {
     const isAdd = msg.command === 'add';
-    const isDelete = msg.command.startsWith('delete');
-    w.u64(isAdd ? (msg.newCookie ?? msg.cookie) : msg.cookie & msg.cookieMask);
+    const mayAdd =
+      isAdd ||
+      (ctx.version === OF11 && msg.command.startsWith('modify') && msg.cookieMask === 0n);
+    w.u64(mayAdd ? (msg.newCookie ?? msg.cookie) : msg.cookie & msg.cookieMask);
     w.u64(isAdd ? 0n : msg.cookieMask);
-    w.u8(msg.table === TABLE_ALL && !isDelete ? 0 : msg.table);
+    w.u8(msg.table === TABLE_ALL && !mayBeAll(msg.command, ctx.version) ? 0 : msg.table);
     w.u8(COMMANDS.indexOf(msg.command)).u16(msg.idleTimeout).u16(msg.hardTimeout);
     w.u16(msg.priority).u32(msg.bufferId).u32(msg.outPort).u32(msg.outGroup);
     w.u16(flowFlagBits(msg.flags, ctx.version));

@@ -299,9 +299,9 @@ function putTable10(w: Writer, e: TableStatsEntry): void {
 }
 
 /** output, set_queue, group, push and pop of tags, fields as 1.1 sets them, time to live. */
-const ACTIONS_11 = 0x01ffe7ff;
+export const ACTIONS_11 = 0x01ffe7ff;
 /** The same with set_field in place of the actions for single fields. */
-const ACTIONS_12 = 0x03ff8001;
+export const ACTIONS_12 = 0x03ff8001;
 /** The fields of 1.2, by their numbers. */
 const FIELDS_12 = 0xfffffffffn;
 /** Of these, eth_type and ip_proto cannot be set. */

@@ -32,6 +32,24 @@ it.each([5, 6])('version %i', async (version) => {
   rmSync(dir, { recursive: true });
 });
 
+it('is told in answers to whoever set it by the message of OpenFlow 1.3', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tapswitch-async-'));
+  const sw = new TestSwitch(true);
+  await sw.bridge('br0').listenMgmt(join(dir, 'br0.mgmt'));
+  const peer = new OfConnection(connect(join(dir, 'br0.mgmt')), { versions: [4] });
+  await peer.whenOpen();
+  const get = async (): Promise<OfMessage> =>
+    (await peer.request({ type: 'get_async_request' }))[0];
+  const defaults = { packetIn: [3, 0], portStatus: [7, 7], flowRemoved: [15, 0] };
+  expect(await get()).toEqual({ type: 'get_async_reply', ...defaults });
+  const wanted = { packetIn: [2, 0], portStatus: [1, 0], flowRemoved: [0, 1] } as const;
+  peer.send({ type: 'set_async', ...structuredClone(wanted) } as OfMessage);
+  expect(await get()).toEqual({ type: 'get_async_reply', ...wanted });
+  peer.close();
+  sw.backer.close();
+  rmSync(dir, { recursive: true });
+});
+
 it.each([
   [{ kind: 'portStatus', secondary: false, mask: 8 }, 'OFPACFC_INVALID'],
   [{ kind: 'packetIn', secondary: true, mask: 0x40 }, 'OFPACFC_INVALID'],
