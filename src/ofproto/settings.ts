@@ -173,6 +173,8 @@ export interface LacpMemberSettings {
 
 export type FailMode = 'standalone' | 'secure';
 
+export type ControllerKind = 'primary' | 'service';
+
 export interface ControllerSettings {
   /** 'tcp:127.0.0.1:6653', 'unix:path', 'ptcp:6653', 'punix:path', 'none' is not given here. */
   target: string;
@@ -180,7 +182,11 @@ export interface ControllerSettings {
   connectionMode: 'in-band' | 'out-of-band';
   maxBackoffMs: number;
   inactivityProbeMs: number;
-  role?: string;
+  /**
+   * Whether it is in charge of the bridge ('primary'; fail-mode is for when it is gone) or only
+   * looks on ('service'); unset: who is connected to is in charge, who connects looks on.
+   */
+  kind?: ControllerKind;
   /** What it is told unasked; nothing is limited, and all is told, unless said otherwise. */
   async?: AsyncSettings;
 }
@@ -200,7 +206,8 @@ export interface AsyncSettings {
 export interface ControllerStatus {
   target: string;
   connected: boolean;
-  role: 'other' | 'master' | 'slave';
+  /** Null: it is not connected. */
+  role: 'other' | 'master' | 'slave' | null;
   lastError: string | null;
   state: string;
   secSinceConnect: number | null;

@@ -265,7 +265,7 @@ const attached: Omit<{ [T in keyof OpenVSwitchTables]: TableDoc<T> }, keyof type
   Controller: {
     text: 'An OpenFlow controller of a bridge.',
     columns: {
-      type: keeps('primary or service.'),
+      type: acts('primary or service: in charge of the bridge, or not.'),
       target: acts('Where it is, or where it is waited for: tcp:HOST:PORT, ptcp:[PORT][:IP]...'),
       max_backoff: acts('Longest wait between attempts to connect, milliseconds.'),
       inactivity_probe: acts('Milliseconds of silence before it is probed; 0: never.'),

@@ -18,6 +18,7 @@ import {
   inBandRemote,
 } from '../ofproto/connmgr/in-band.js';
 import {
+  type ControllerKind,
   type ControllerSettings,
   defaultUdpifSettings,
   type UdpifSettings,
@@ -295,6 +296,7 @@ function readController(row: IdlRow): ControllerSettings {
   return {
     target: rowString(row, 'target'),
     connectionMode: isInBand(row) ? 'in-band' : 'out-of-band',
+    kind: rowValue<ControllerKind>(row, 'type') ?? undefined,
     maxBackoffMs: rowNumber(row, 'max_backoff') ?? 8000,
     inactivityProbeMs: rowNumber(row, 'inactivity_probe') ?? 5000,
     async: {

@@ -254,7 +254,7 @@ export class StatusWriter {
       const row = rows.find((r) => r.get<string>('target') === status.target);
       if (!row) continue;
       setIfDifferent(txn, row, 'is_connected', status.connected);
-      setIfDifferent(txn, row, 'role', status.role);
+      setIfDifferent(txn, row, 'role', status.role ?? []);
       const map = new Map<string, string>([['state', status.state]]);
       if (status.lastError) map.set('last_error', status.lastError);
       if (status.secSinceConnect !== null) {

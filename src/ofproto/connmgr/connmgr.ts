@@ -30,6 +30,7 @@ import type { ControllerSettings, ControllerStatus, FailMode } from '../settings
 import { BUNDLE_IDLE_MS } from './bundles.js';
 import { Controller } from './controller.js';
 import { durationBetween } from './duration.js';
+import { FailOpen, failsOpenAtMs } from './fail-open.js';
 import { type GroupService, NO_GROUPS } from './group-handlers.js';
 import { InBand, inBandRemote } from './in-band.js';
 import { isPassive, OfListener } from './listener.js';
@@ -46,9 +47,8 @@ const VERSIONS_DEFAULT: readonly number[] = [1, 2, 3, 4, 5, 6];
 /** The entry that makes a switch without controller a switch: hidden from no one. */
 const DEFAULT_PRIORITY = 0;
 const TO_NORMAL: readonly OfAction[] = [{ type: 'output', port: OFPP.NORMAL, maxLen: 0 }];
-/** Above everything that a controller can add. */
-const FAIL_OPEN_PRIORITY = 0xf0f0f0;
-const PROBE_DEFAULT_MS = 5000;
+/** Of BRIDGE.mgmt. */
+const PROBE_MGMT_MS = 60_000;
 const PORT_REASONS = ['add', 'delete', 'modify'] as const;
 const OF13 = 4;
 const OF14 = 5;
@@ -71,6 +71,17 @@ function peerName(socket: Socket, number: number): string {
   return `${socket instanceof TLSSocket ? 'ssl' : 'tcp'}:${host}:${remotePort}`;
 }
 
+/** Whoever is connected to is in charge of the bridge unless told otherwise, others are not. */
+function isInCharge({ target, kind }: ControllerSettings): boolean {
+  return kind === undefined ? !isPassive(target) : kind === 'primary';
+}
+
+/** @param settings of the target where it connected; undefined: the bridge's own socket */
+function configure(conn: OfConn, settings: ControllerSettings | undefined): void {
+  conn.probe.configure(settings?.inactivityProbeMs ?? PROBE_MGMT_MS);
+  if (settings?.async !== undefined) conn.configure(settings.async);
+}
+
 /** What connections are to be told, in order. */
 export type HeldEvents = [OfConn, OfMessage][];
 
@@ -79,13 +90,12 @@ export class Connmgr {
   private readonly controllers = new Map<string, Controller>();
   private readonly listeners = new Map<string, OfListener>();
   /** What the configuration says of who connects to a target. */
-  private readonly passive = new Map<string, ControllerSettings['async']>();
+  private readonly passive = new Map<string, ControllerSettings>();
   private mgmt: OfListener | null = null;
   private snoops: OfListener | null = null;
   /** How to end each. */
   private readonly snoopers = new Set<() => void>();
   private failMode: FailMode = 'standalone';
-  private failOpenRule: Rule | null = null;
   private versions = VERSIONS_DEFAULT;
   private generation: bigint | null = null;
   private sawMissWanted = false;
@@ -97,6 +107,7 @@ export class Connmgr {
   private bundleIdle = BUNDLE_IDLE_MS;
   private tls: TlsFiles = {};
   readonly inBand: InBand;
+  private readonly failOpen: FailOpen;
   readonly notices = new Notices(
     () => this.all(),
     (conn, msg) => this.tell(conn, msg),
@@ -105,6 +116,7 @@ export class Connmgr {
   constructor(private readonly ofproto: Ofproto) {
     logCodecWarnings(ofproto.clock);
     this.inBand = new InBand(ofproto);
+    this.failOpen = new FailOpen(ofproto, () => this.dueToFailOpenMs());
   }
 
   // Configuration.
@@ -166,19 +178,24 @@ export class Connmgr {
   setFailMode(mode: FailMode): void {
     if (mode === this.failMode) return;
     this.failMode = mode;
-    if (this.controllers.size === 0) this.ofproto.flushFlows();
+    if (!this.hasControllers) this.ofproto.flushFlows();
   }
 
   setControllers(list: readonly ControllerSettings[]): void {
     const had = this.hasControllers;
     const wanted = new Map(list.map((c) => [c.target, c]));
+    const stays = ({ target, kind }: ControllerSettings): boolean =>
+      wanted.has(target) && wanted.get(target)?.kind === kind;
     for (const [target, controller] of this.controllers) {
-      if (wanted.has(target)) continue;
+      if (stays(controller.settings)) continue;
       this.controllers.delete(target);
       controller.close();
     }
-    this.closeListeners((target) => !wanted.has(target));
-    for (const target of this.passive.keys()) if (!wanted.has(target)) this.passive.delete(target);
+    for (const settings of this.passive.values()) {
+      if (stays(settings)) continue;
+      this.passive.delete(settings.target);
+      this.closeListeners((target) => target === settings.target);
+    }
     for (const settings of wanted.values()) this.ensureController(settings);
     const inBand = list.filter(({ connectionMode }) => connectionMode === 'in-band');
     this.inBand.setControllers(inBand.flatMap(({ target }) => inBandRemote(target) ?? []));
@@ -199,11 +216,11 @@ export class Connmgr {
   }
 
   /** Who connects there gets these settings, and who is connected already. */
-  private listenFor({ target, async }: ControllerSettings): void {
-    this.passive.set(target, async);
+  private listenFor(settings: ControllerSettings): void {
+    const { target } = settings;
+    this.passive.set(target, settings);
     this.listen(target);
-    if (async === undefined) return;
-    for (const conn of this.conns) if (conn.acceptedAt === target) conn.configure(async);
+    for (const conn of this.conns) if (conn.acceptedAt === target) configure(conn, settings);
   }
 
   private listen(target: string): void {
@@ -232,8 +249,11 @@ export class Connmgr {
     }
   }
 
+  /** Some controller is in charge of the bridge, connected or not. */
   private get hasControllers(): boolean {
-    return this.controllers.size > 0;
+    for (const { settings } of this.controllers.values()) if (isInCharge(settings)) return true;
+    for (const settings of this.passive.values()) if (isInCharge(settings)) return true;
+    return false;
   }
 
   controllerStatus(): ControllerStatus[] {
@@ -246,7 +266,7 @@ export class Connmgr {
     this.nConns += 1;
     const vconnName = peerName(socket, this.nConns);
     const conn = new OfConn(this.ofproto, socket, {
-      kind: 'service',
+      kind: this.passive.get(at)?.kind ?? 'service',
       versions: this.versions,
       name: `${this.ofproto.name}<->${vconnName}`,
       vconnName,
@@ -257,8 +277,7 @@ export class Connmgr {
       },
     });
     conn.acceptedAt = at;
-    const async = this.passive.get(at);
-    if (async !== undefined) conn.configure(async);
+    configure(conn, this.passive.get(at));
     this.conns.add(conn);
   }
 
@@ -279,7 +298,7 @@ export class Connmgr {
     const wanted = this.wantsPacketInOnMiss();
     if (wanted !== this.sawMissWanted) this.ofproto.markRevalidate();
     this.sawMissWanted = wanted;
-    this.updateFailOpen();
+    this.failOpen.run(this.ofproto.clock.now());
   }
 
   wantsPacketInOnMiss(): boolean {
@@ -403,7 +422,7 @@ export class Connmgr {
   /** Puts the default entry in where a bridge without controllers is to switch by itself. */
   applyFailMode(): void {
     if (!this.hasControllers && this.failMode === 'standalone') this.addDefaultFlow();
-    this.updateFailOpen();
+    this.failOpen.run(this.ofproto.clock.now());
   }
 
   private addDefaultFlow(): void {
@@ -416,37 +435,16 @@ export class Connmgr {
     this.ofproto.tablesChanged();
   }
 
-  /** Clock time from which a bridge that lost its controllers switches by itself. */
-  private failOpenAtMs(): number {
+  private dueToFailOpenMs(): number {
     if (this.failMode !== 'standalone' || !this.hasControllers) return NEVER;
-    let at = 0;
-    for (const controller of this.controllers.values()) {
-      if (controller.connected) return NEVER;
-      const probeMs = controller.settings.inactivityProbeMs || PROBE_DEFAULT_MS;
-      at = Math.max(at, (controller.lostAtMs ?? controller.createdMs) + 3 * probeMs);
-    }
-    return at;
-  }
-
-  private updateFailOpen(): void {
-    const due = this.ofproto.clock.now() >= this.failOpenAtMs();
-    const table = this.ofproto.tables[0];
-    if (due && this.failOpenRule === null) {
-      log.warn(`${this.ofproto.name}: could not connect to controller, failing open`);
-      const spec = { ...this.ofproto.noPacketInRule, priority: FAIL_OPEN_PRIORITY, tableId: 0 };
-      this.failOpenRule = new Rule({ ...spec, match: matchAny(), actions: TO_NORMAL }, 0);
-      table.cls.insert(this.failOpenRule);
-    } else if (!due && this.failOpenRule !== null) {
-      log.warn(`${this.ofproto.name}: no longer in fail-open mode`);
-      table.cls.remove(this.failOpenRule);
-      this.failOpenRule = null;
-    } else return;
-    this.ofproto.tablesChanged();
+    for (const { kind, open } of this.conns) if (kind === 'primary' && open) return NEVER;
+    const inCharge = [...this.controllers.values()].filter(({ settings }) => isInCharge(settings));
+    return failsOpenAtMs(inCharge);
   }
 
   /** Entries of table 0 that controllers do not see. */
   get nHidden(): number {
-    return this.inBand.nRules + (this.failOpenRule === null ? 0 : 1);
+    return this.inBand.nRules + (this.failOpen.active ? 1 : 0);
   }
 
   // Time.
@@ -455,13 +453,12 @@ export class Connmgr {
     // What lets a connection through is there before the connection is tried.
     this.inBand.run(now);
     for (const controller of this.controllers.values()) controller.run(now);
-    if (this.hasControllers) this.updateFailOpen();
+    this.failOpen.run(now);
     for (const conn of this.all()) conn.run(now);
   }
 
   nextWake(): number {
-    let next = this.failOpenRule === null ? this.failOpenAtMs() : NEVER;
-    next = Math.min(next, this.inBand.nextWake());
+    let next = Math.min(this.failOpen.nextWake(), this.inBand.nextWake());
     for (const conn of this.all()) next = Math.min(next, conn.nextWake());
     for (const controller of this.controllers.values()) {
       next = Math.min(next, controller.nextWake());

@@ -103,7 +103,8 @@ export class Controller {
       this.enter('IDLE');
       conn.sendAsync({ type: 'echo_request', data: new Uint8Array(0) });
     } else if (this.state === 'IDLE' && now >= this.stateSinceMs + this.probeMs) {
-      log.err(`${this.label}: no response to inactivity probe, disconnecting`);
+      const sec = Math.floor((now - this.stateSinceMs) / 1000);
+      log.err(`${this.label}: no response to inactivity probe after ${sec} seconds, disconnecting`);
       this.lost('no response to inactivity probe');
     }
   }
@@ -157,7 +158,7 @@ export class Controller {
 
   private attach(socket: Socket): void {
     const conn = new OfConn(this.ofproto, socket, {
-      kind: 'primary',
+      kind: this.settings.kind ?? 'primary',
       versions: this.versions(),
       name: this.label,
       vconnName: this.settings.target,
@@ -219,7 +220,7 @@ export class Controller {
     return {
       target: this.settings.target,
       connected: this.connected,
-      role: roles[this.conn?.role ?? 'equal'],
+      role: this.connected && this.conn !== null ? roles[this.conn.role] : null,
       lastError: this.lastError,
       state: this.state,
       secSinceConnect: since(this.connectedAtMs),

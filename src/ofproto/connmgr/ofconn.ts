@@ -25,6 +25,7 @@ import { Bundles } from './bundles.js';
 import { FlowModReport } from './flow-mod-report.js';
 import { FlowMonitors } from './flow-monitors.js';
 import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
+import { InactivityProbe } from './inactivity-probe.js';
 import { MultipartRequests } from './multipart.js';
 import { PacketInLimit } from './packet-in-limit.js';
 
@@ -101,6 +102,8 @@ export class OfConn {
   asyncMasks: AsyncMasks | null = null;
   /** Clock time of the last frame received. */
   lastReceivedMs: number;
+  /** Asks a peer that connected by itself whether it is still there. */
+  readonly probe = new InactivityProbe(this);
   readonly bundles = new Bundles(this, { execute: executeBundled, prepare: preparePacketOut });
   readonly monitors = new FlowMonitors(this);
   readonly multipart = new MultipartRequests(this);
@@ -379,6 +382,7 @@ export class OfConn {
   }
 
   run(now: number): void {
+    this.probe.run(now);
     this.bundles.run(now);
     this.multipart.run(now);
     this.flowMods.run(now);
@@ -387,7 +391,7 @@ export class OfConn {
 
   nextWake(): number {
     const limits = Object.values(this.limits ?? {});
-    const parts = [this.bundles, this.multipart, this.flowMods, ...limits];
+    const parts = [this.probe, this.bundles, this.multipart, this.flowMods, ...limits];
     return Math.min(...parts.map((part) => part.nextWake()));
   }
 

@@ -1,6 +1,6 @@
 /** A bridge and its controllers: connecting, roles, losing and finding each other again. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -129,6 +129,72 @@ describe('controllers', () => {
     expect(br.controllerStatus()).toMatchObject([
       { connected: false, lastError: 'no response to inactivity probe' },
     ]);
+  });
+
+  /** Connects to a target that the bridge listens on. */
+  async function enter(name: string): Promise<OfConnection> {
+    const socket = connect(join(dir, name));
+    const session = new OfConnection(socket, {
+      versions: [4],
+      onMessage: (msg) => heard.push(msg),
+    });
+    sessions.push(session);
+    await session.whenOpen();
+    await session.request({ type: 'features_request' });
+    return session;
+  }
+
+  const passive = (name: string, kind?: 'primary' | 'service') => ({
+    ...settings(`punix:${join(dir, name)}`),
+    kind,
+  });
+
+  it('is probed too where it is waited for', async () => {
+    br.setControllers([passive('a')]);
+    await until(() => existsSync(join(dir, 'a')));
+    const [quiet, alive] = [await enter('a'), await enter('a')];
+    quiet.socket.pause();
+    sw.advance(5000);
+    await until(() => alive.counts.received > 2);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    sw.advance(5000);
+    quiet.socket.resume();
+    await until(() => quiet.closed);
+    expect(alive.closed).toBe(false);
+  });
+
+  it('has no role while it is not connected', async () => {
+    br.setControllers([settings(await serve('a', [1]))]);
+    expect(br.controllerStatus()).toMatchObject([{ connected: false, role: null }]);
+    await until(() => connected(1));
+    expect(br.controllerStatus()).toMatchObject([{ connected: true, role: 'other' }]);
+  });
+
+  it('leaves the bridge to itself where it only looks on', async () => {
+    const looksOn = { ...settings(await serve('a', [4])), kind: 'service' as const };
+    br.setControllers([looksOn]);
+    await until(() => connected(1));
+    expect(sw.send(1, frame({ src: H1 }))).toBe('2');
+    sw.port(br, 'p3');
+    await sessions[0].request({ type: 'features_request' });
+    expect(heard).toEqual([]);
+    br.setControllers([{ ...looksOn, kind: 'primary' }]);
+    await until(() => sessions.length === 2 && connected(1));
+    expect(sw.send(2, frame({ src: H1 }))).toBe('drop');
+  });
+
+  it('is in charge where it is waited for, if it is to be', async () => {
+    br.setControllers([passive('a', 'primary')]);
+    await until(() => existsSync(join(dir, 'a')));
+    expect(br.connmgr.nHidden).toBe(1);
+    expect(sw.send(1, frame({ src: H1 }))).toBe('2');
+    const session = await enter('a');
+    await until(() => br.connmgr.nHidden === 0);
+    expect(sw.send(1, frame({ src: H1, dst: '50:54:00:00:00:09' }))).toBe('drop');
+    sw.port(br, 'p3');
+    await until(() => heard.some((msg) => msg.type === 'port_status'));
+    session.close();
+    await until(() => br.connmgr.nHidden === 1);
   });
 
   it('is told of ports that come, go and change', async () => {
