@@ -63,7 +63,7 @@ beforeAll(async () => {
   ] as const) {
     const hello = ethernet({ dst: BROADCAST, src: mac, type: ETH_EXPERIMENTAL });
     socket.send(hello);
-    await peer.waitFor('the greeting', (frame) => frame.includes(macBytes(mac)));
+    await peer.waitFor('the greeting', (frame) => frame.includes(Buffer.from(macBytes(mac))));
   }
 }, 60_000);
 

@@ -61,7 +61,7 @@ function said(): Said[] {
   return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Said);
 }
 
-const saying = (what: string, is: (line: Said) => boolean): Promise<Said> =>
+const saying = (what: string, is: (line: Said) => boolean) =>
   eventually(`the application to say ${what}`, () => said().findLast(is), PATIENCE_MS);
 
 function startApplication(name: string): void {
@@ -231,7 +231,7 @@ describe('applications of os-ken', () => {
     await addBridge('br0', 1, ['p1', 'w1', 'v1']);
     await addBridge('br1', 2, ['w2', 'v2']);
     await addBridge('br2', 3, ['p3', 'w3', 'v3']);
-    const state = (at: number, port: number, is: string): Promise<Said> =>
+    const state = (at: number, port: number, is: string) =>
       eventually(
         `port ${port} of switch ${at} to be ${is}`,
         () => said().findLast((s) => s.switch === at && s.port === port && s.state === is),

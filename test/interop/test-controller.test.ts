@@ -61,7 +61,7 @@ const connected = (): Promise<boolean> =>
     return (await lab.sw.vsctl('get', 'Controller', 'br0', 'is_connected')).trim() === 'true';
   });
 
-const reached = (): Promise<void> =>
+const reached = (): Promise<boolean> =>
   eventually('hosts to reach each other', async () => (await first.ping(SECOND, 1)) === 1);
 
 const flows = (version: string): Promise<string> =>

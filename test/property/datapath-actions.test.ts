@@ -84,7 +84,7 @@ function run(frame: Uint8Array, actions: readonly OdpAction[], out: string[], tr
 }
 
 const { list: layer2 } = fc.letrec<{ list: OdpAction[]; action: OdpAction }>((tie) => ({
-  list: fc.array(tie('action'), { maxLength: 6, depthSize: 'small' }),
+  list: fc.array(tie('action'), { maxLength: 6 }),
   action: fc.oneof(
     { depthSize: 'small' },
     fc.record({ type: fc.constant('output' as const), port: fc.integer({ min: 1, max: 4 }) }),
@@ -343,7 +343,7 @@ describe('header changes', () => {
                 ipv6Packet(ip, icmpSegment(135, 0, 0, concatBytes(t, [option, 1], m))),
               ),
             );
-          let wantedTarget = target;
+          let wantedTarget: Uint8Array = target;
           for (let i = 0; i < 4; i++) {
             wantedTarget = put32(wantedTarget, 4 * i, a.value[22 + i], a.mask[22 + i]);
           }

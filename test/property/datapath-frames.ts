@@ -96,7 +96,7 @@ const ipv6 = fc
     pad: fc.nat(6),
   })
   .map(({ segment: [, protocol, body], extensions, pad, ...ip }) => {
-    let next = protocol;
+    let next: number = protocol;
     let rest: Uint8Array = body;
     for (const [number, header] of extensions) {
       rest = concatBytes([next], header, rest);

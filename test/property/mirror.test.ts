@@ -79,7 +79,7 @@ const arbMirror: fc.Arbitrary<MirrorSettings> = fc
   })
   .map(({ out, ...rest }) => ({
     ...rest,
-    name: 'm',
+    ...{ name: 'm', filter: '' },
     outPort: typeof out === 'string' ? out : null,
     outVlan: typeof out === 'number' ? out : null,
   }));
@@ -147,7 +147,7 @@ const copies = (actions: readonly OdpAction[], port: number): number =>
 
 function check(sw: TestSwitch, br: Ofproto, packet: Packet): void {
   const key = extractFlow(toFrame(packet), packet.port);
-  const out = sw.backer.udpif.translateKey(key, null);
+  const out = sw.backer.udpif.translateKey(key, false);
   if (out === null) throw new Error('no such port');
   const shown = `${JSON.stringify(packet)}: ${formatOdpActions(out.actions)}`;
   const bundle = br.portByNo(packet.port)?.bundle;

@@ -312,7 +312,7 @@ function addRule(br: Ofproto, rule: RuleSpec): void {
     outPort: OFPP.NONE,
     outGroup: 0xffffffff,
     flags: NO_FLAGS,
-    actions: rule.actions,
+    actions: [...rule.actions],
   });
 }
 
@@ -320,7 +320,7 @@ interface RuleSpec {
   table: number;
   priority: number;
   match: readonly string[];
-  actions: OfAction[];
+  actions: readonly OfAction[];
 }
 
 interface PortSpec {
@@ -383,7 +383,7 @@ function checkSound(sw: TestSwitch, traffic: Traffic): void {
     const key = extractFlow(toFrame(packet), packet.port);
     const flow = sw.dpif.match(key);
     if (flow === undefined) continue;
-    const out = sw.backer.udpif.translateKey(key, null);
+    const out = sw.backer.udpif.translateKey(key, false);
     const wanted = out === null ? [] : installed(out);
     if (odpActionsEqual(wanted, flow.actions)) continue;
     const where = `${formatOdpKey(flow.key, flow.mask)} for ${JSON.stringify(packet)}`;

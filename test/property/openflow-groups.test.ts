@@ -7,7 +7,12 @@ import { describe, expect, it } from 'vitest';
 import { OFPP } from '../../src/openflow/actions.js';
 import { decodeMessage, encodeMessage } from '../../src/openflow/codec/index.js';
 import type { OfMessage } from '../../src/openflow/messages.js';
-import { BUCKET, OFPG } from '../../src/openflow/messages-groups.js';
+import {
+  BUCKET,
+  type GroupMod,
+  type GroupProps,
+  OFPG,
+} from '../../src/openflow/messages-groups.js';
 
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -48,7 +53,7 @@ const select = fc.record({
 const hashProps = fc.record({
   selectionMethod: fc.constant('hash'),
   selectionMethodParam: u64,
-  fields: fc.constantFrom(
+  fields: fc.constantFrom<GroupProps['fields'][]>(
     [],
     [{ field: 'ip_src', mask: Uint8Array.of(255, 255, 255, 0) }],
     [
@@ -167,14 +172,15 @@ describe.each([4, 5, 6])('version %i', (version) => {
 });
 
 describe('what a group mod gets wrong', () => {
+  type Asked = Pick<GroupMod, 'groupType' | 'buckets'>;
   const base = { type: 'group_mod' as const, command: 'add' as const, group: 1, props: NO_PROPS };
   const plain = { id: 0, weight: 0, watchPort: OFPP.NONE, watchGroup: OFPG.ANY, actions: [] };
-  const refused = (version: number, msg: object): string | undefined => {
-    const full = { ...base, commandBucketId: BUCKET.ALL, ...msg } as OfMessage;
+  const refused = (version: number, msg: Asked) => {
+    const full: GroupMod = { ...base, commandBucketId: BUCKET.ALL, ...msg };
     return decodeMessage(version, encodeMessage(version, full, 1)).error;
   };
 
-  it.each([
+  it.each<[Asked, string]>([
     [{ groupType: 'indirect', buckets: [] }, 'OFPGMFC_INVALID_GROUP'],
     [{ groupType: 'all', buckets: [{ ...plain, weight: 4 }] }, 'OFPGMFC_INVALID_GROUP'],
     [{ groupType: 'all', buckets: [{ ...plain, watchPort: 2 }] }, 'OFPGMFC_WATCH_UNSUPPORTED'],
@@ -185,7 +191,7 @@ describe('what a group mod gets wrong', () => {
   });
 
   it('two buckets of one number', () => {
-    const msg = { groupType: 'all', buckets: [plain, plain] };
+    const msg: Asked = { groupType: 'all', buckets: [plain, plain] };
     expect(refused(6, msg)).toBe('OFPGMFC_BAD_BUCKET');
     expect(refused(4, msg)).toBeUndefined();
   });

@@ -150,6 +150,8 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
+
 /**
  * Asks again and again until the answer is truthy, and returns it: soon after the first time, then
  * ever less often, down to each `everyMs`.
@@ -160,13 +162,13 @@ export async function eventually<T>(
   ask: () => Promise<T> | T,
   timeoutMs = 10_000,
   everyMs = 100,
-): Promise<T> {
+): Promise<Truthy<T>> {
   const end = performance.now() + timeoutMs;
   let last: unknown;
   for (let pause = Math.min(10, everyMs); ; pause = Math.min(pause * 1.5, everyMs)) {
     try {
       const answer = await ask();
-      if (answer) return answer;
+      if (answer) return answer as Truthy<T>;
       last = answer;
     } catch (error) {
       last = error;

@@ -173,7 +173,8 @@ export class Switch {
     return this.must('appctl', ...args);
   }
 
-  private async must(tool: Tool, ...args: string[]): Promise<string> {
+  /** Runs a tool. @returns what it prints */
+  async must(tool: Tool, ...args: string[]): Promise<string> {
     const result = await this.try(tool, ...args);
     if (result.status !== 0) {
       throw new Error(`${tool} ${args.join(' ')}: ${result.stdout}${result.stderr}`);

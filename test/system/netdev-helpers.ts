@@ -78,12 +78,16 @@ export class TestWorker {
   }
 
   /** Sends one frame; the virtio header is zero unless given. Returns what send() returned. */
-  send(fd: number, frame: Uint8Array, vnetHdr = new Uint8Array(VNET_HDR_LEN)): number {
+  send(fd: number, frame: Uint8Array, vnetHdr: Uint8Array = new Uint8Array(VNET_HDR_LEN)): number {
     this.stage(frame, vnetHdr);
     return this.io.send(fd, 0, 1);
   }
 
-  stage(frame: Uint8Array, vnetHdr = new Uint8Array(VNET_HDR_LEN), offset = 4096): void {
+  stage(
+    frame: Uint8Array,
+    vnetHdr: Uint8Array = new Uint8Array(VNET_HDR_LEN),
+    offset = 4096,
+  ): void {
     this.bytes.set(vnetHdr, offset - VNET_HDR_LEN);
     this.bytes.set(frame, offset);
     this.offsets[0] = offset;

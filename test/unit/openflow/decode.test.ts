@@ -188,10 +188,10 @@ it('a flow that no message is long enough for is left out of its reply, and coun
     ...{ table: 0, match: matchAny(), priority, cookie: 0n, durationSec: 0, durationNsec: 0 },
     ...{ idleTimeout: 0, hardTimeout: 0, idleAge: 0, hardAge: 0, importance: 0 },
     ...{ packets: 0n, bytes: 0n, flags: parseFlow('actions=drop', 'add', NO_NAMES).flow.flags },
-    actions: Array.from(
-      { length: nActions },
-      () => ({ type: 'dec_ttl', controllerIds: [0] }) as const,
-    ),
+    actions: Array.from({ length: nActions }, () => ({
+      type: 'dec_ttl' as const,
+      controllerIds: [0],
+    })),
   });
   for (const version of [1, 4, 6]) {
     let leftOut = 0;

@@ -86,8 +86,11 @@ it("numbers of sets fit a word, and are nobody else's when they begin anew", () 
 it('a table knows the lengths, refuses options it does not have, and keeps those in use', () => {
   const table = new TlvTable();
   const mapping = { optionClass: 0xffff, optionType: 0, length: 4, index: 2 };
-  const request = (command: 'add' | 'delete' | 'clear') =>
-    ({ type: 'nx_tlv_table_mod', command, mappings: [mapping] }) as const;
+  const request = (command: 'add' | 'delete' | 'clear') => ({
+    type: 'nx_tlv_table_mod' as const,
+    command,
+    mappings: [mapping],
+  });
   table.mod(request('add'), () => false);
   const known = match('tun_metadata2=0xab');
   table.fit(known);

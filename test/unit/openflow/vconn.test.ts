@@ -52,7 +52,7 @@ function serve(socket: Socket, more: Partial<OfConnectionOptions> = {}): OfConne
       if (msg.type === 'barrier_request') connection.send({ type: 'barrier_reply' }, xid);
       else if (msg.type === 'port_mod') connection.sendError('OFPPMFC_BAD_PORT', xid, frame);
       else if (msg.type === 'flow_stats_request') {
-        const reply = { type: 'flow_stats_reply', nx: true, entries: [] } as const;
+        const reply = { type: 'flow_stats_reply' as const, nx: true, entries: [] };
         connection.send({ ...reply, more: true }, xid);
         connection.send({ ...reply, more: false }, xid);
       }

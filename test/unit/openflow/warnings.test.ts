@@ -12,7 +12,7 @@ const bytes = (hex: string): Uint8Array => Buffer.from(hex.replace(/ /g, ''), 'h
 
 let lines: string[] = [];
 const sink: LogSink = {
-  destination: 'test',
+  destination: 'console',
   write: (_sequence, module, level, message) => void lines.push(`${module}|${level}|${message}`),
 };
 

@@ -2,7 +2,9 @@
  * The client's conversation with a server: which monitor it asks for, what it makes of updates, how
  * it comes back after a connection is lost.
  */
+
 import { describe, expect, it } from 'vitest';
+import type { IdlState } from '../../../src/ovsdb/idl/idl.js';
 import { Idl, type IdlRow, MonitorSpec, parseSchema } from '../../../src/ovsdb/idl/index.js';
 import { client, FakeServer, liveClient, Refusal, SCHEMA, until } from './fake-server.js';
 
@@ -216,7 +218,7 @@ describe('reconnecting', () => {
     });
     while (idl.state !== 'dead') {
       idl.run(0);
-      if (idl.state !== 'dead') await idl.nextEvent();
+      if ((idl.state as IdlState) !== 'dead') await idl.nextEvent();
     }
     expect((idl.lastError as NodeJS.ErrnoException).code).toBe('ENOENT');
     expect(idl.remoteName).toBe('unix:/nonexistent/b');

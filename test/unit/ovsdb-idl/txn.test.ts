@@ -1,6 +1,7 @@
 /**
  * What transactions send, what they see of themselves, and what they make of the answer.
  */
+
 import { describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../../src/common/json.js';
 import { type IdlRow, IdlTxn } from '../../../src/ovsdb/idl/index.js';
@@ -102,7 +103,7 @@ describe('operations', () => {
 
   it('insert the only row of a table if it is still the only one', async () => {
     const server = new FakeServer();
-    server.answers.transact = () => [{}, { uuid: ['uuid', NEW] }];
+    server.answers.transact = (): JsonValue => [{}, { uuid: ['uuid', NEW] }];
     const { idl } = await liveClient(server);
     const txn = new IdlTxn(idl);
     txn.insert('Root');

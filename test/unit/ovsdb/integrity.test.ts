@@ -1,4 +1,5 @@
 /** References, garbage collection and indexes. */
+
 import { beforeEach, expect, test } from 'vitest';
 import type { JsonValue } from '../../../src/common/json.js';
 import { Database } from '../../../src/ovsdb/index.js';
@@ -199,7 +200,7 @@ test('rows of two tables may have the same UUID, and still refer to each other',
 
 test('referrers of two tables with the same UUID are both told when a row goes', () => {
   const uuid = '00000000-0000-4000-8000-000000000007';
-  const both = (door: string) => [
+  const both = (door: string): JsonValue[] => [
     { op: 'insert', table: 'Sign', uuid, row: { to: ['uuid', door] } },
     { op: 'insert', table: 'Plate', uuid, row: { must: ['uuid', door] } },
   ];

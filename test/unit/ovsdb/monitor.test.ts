@@ -1,14 +1,16 @@
 /** Monitors: initial rows, deltas, conditions, resuming, and clients that do not listen. */
+
 import { expect, test } from 'vitest';
+import type { JsonValue } from '../../../src/common/json.js';
 import { ZERO_UUID } from '../../../src/ovsdb/index.js';
 import { Client, house, run, settle, uuidOf } from './harness.js';
 
-const insertRoom = (name: string, row: object = {}) => ({
+const insertRoom = (name: string, row: Record<string, JsonValue> = {}) => ({
   op: 'insert',
   table: 'Room',
   row: { name, ...row },
 });
-const updateRoom = (name: string, row: object) => ({
+const updateRoom = (name: string, row: Record<string, JsonValue>) => ({
   op: 'update',
   table: 'Room',
   where: [['name', '==', name]],

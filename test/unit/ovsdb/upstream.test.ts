@@ -163,7 +163,7 @@ test('a backup takes all rows and every change, except in excluded tables', asyn
 test('a backup of a server with other tables fails and says so', async () => {
   const other = DatabaseSchema.fromJson({
     ...HOUSE,
-    tables: { ...HOUSE.tables, Garden: { columns: { trees: { type: 'integer' } } } },
+    tables: { ...(HOUSE.tables as object), Garden: { columns: { trees: { type: 'integer' } } } },
   });
   const main = await mainServer(other);
   run(main.database, insertRoom('hall'));

@@ -169,7 +169,7 @@ describe('ports together', () => {
       rates: { rxPps: 1, rxBps, txPps: 1, txBps: 0, drops: 0 },
       history: { at: 1000, stepMs: 1000, series: { rxBps: series } },
       ...more,
-    }) as Port;
+    }) as unknown as Port;
 
   it('are summed, their histories aligned at the newest value', () => {
     const ports = [port('a', 5, [1, 2, 3]), port('b', 7, [10]), port('c', 0, [null])];

@@ -49,6 +49,7 @@ export class FakeDpif implements Dpif {
     return no;
   }
 
+  configure(): void {}
   meterSet(): void {}
   meterDel(): void {}
   meterStats() {
