@@ -50,6 +50,8 @@ export class OfprotoBacker {
   readonly revalidator: Revalidator;
   readonly support: DpSupport;
   settings: UdpifSettings = defaultUdpifSettings();
+  /** What controllers have put into bundles that they have not committed. */
+  readonly bundled = { messages: 0, bytes: 0 };
   private readonly meterIds = new Set<number>();
   private lastSampleId = 0;
   private readonly byOdp = new Map<number, OfPort>();

@@ -66,7 +66,7 @@ class LearningController implements Service {
     });
   }
 
-  private serve(socket: Socket, onEnd: () => void = () => {}): void {
+  private serve(socket: Socket, onEnd: () => void = () => {}): undefined {
     socket.setNoDelay(true);
     const connection: OfConnection = new OfConnection(socket, {
       versions: this.flags.versions,

@@ -36,6 +36,11 @@ import type { OfConn } from './ofconn.js';
 const BUNDLES_MAX = 64;
 const BYTES_MAX = 256 * 1024 * 1024;
 const MESSAGES_MAX = 1_000_000;
+/** What bundles of all connections may hold: this many times as much. */
+const ALL_MAX = 2;
+/** Each connection may have as much, whatever others hold. */
+const BYTES_SURE = 1024 * 1024;
+const MESSAGES_SURE = 5000;
 /** A bundle to which nothing was added for so long is given up, unless configured otherwise. */
 export const BUNDLE_IDLE_MS = 10_000;
 
@@ -126,8 +131,30 @@ export class Bundles {
 
   private drop(bundle: Bundle): void {
     this.bundles.delete(bundle.id);
-    this.messages -= bundle.log.size;
-    this.bytes -= bundle.log.bytes;
+    this.hold(-bundle.log.size, -bundle.log.bytes);
+  }
+
+  /** Drops all: the connection has ended. */
+  clear(): void {
+    for (const bundle of [...this.bundles.values()]) this.drop(bundle);
+  }
+
+  private hold(messages: number, bytes: number): void {
+    const { bundled } = this.conn.ofproto.backer;
+    this.messages += messages;
+    this.bytes += bytes;
+    bundled.messages += messages;
+    bundled.bytes += bytes;
+  }
+
+  private hasRoom(bytes: number): boolean {
+    const own = this.bytes + bytes;
+    if (this.messages >= MESSAGES_MAX || own > BYTES_MAX) return false;
+    if (this.messages < MESSAGES_SURE && own <= BYTES_SURE) return true;
+    const { bundled } = this.conn.ofproto.backer;
+    return (
+      bundled.messages < ALL_MAX * MESSAGES_MAX && bundled.bytes + bytes <= ALL_MAX * BYTES_MAX
+    );
   }
 
   add(add: BundleAdd, xid: number, frame: Uint8Array): void {
@@ -151,10 +178,8 @@ export class Bundles {
     if (!BUNDLABLE.has(msg.type)) fail('OFPBFC_MSG_UNSUP');
     // What is refused here is no part of the bundle.
     if (msg.type === 'flow_mod') checkFlowModTable(msg);
-    const full = this.messages >= MESSAGES_MAX || this.bytes + add.frame.length > BYTES_MAX;
-    if (full) fail('OFPBFC_MSG_TOO_MANY');
-    this.messages++;
-    this.bytes += add.frame.length;
+    if (!this.hasRoom(add.frame.length)) fail('OFPBFC_MSG_TOO_MANY');
+    this.hold(1, add.frame.length);
     bundle.log.add(add.frame, msg as Bundlable);
     bundle.kind = kindOf(msg as Bundlable, bundle.kind);
     if (msg.type === 'flow_mod') giveMatch(msg.match);

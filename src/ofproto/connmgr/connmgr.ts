@@ -138,7 +138,7 @@ export class Connmgr {
     await this.snoops.open();
   }
 
-  private acceptSnoop(socket: Socket): void {
+  private acceptSnoop(socket: Socket): undefined {
     const controller = chooseController(this.controllers.values());
     if (controller === null) {
       log.warn(`${this.ofproto.name}: no controller connection to snoop`);
@@ -262,7 +262,8 @@ export class Connmgr {
 
   // Connections.
 
-  private accept(socket: Socket, at = ''): void {
+  /** @returns when the peer was last heard */
+  private accept(socket: Socket, at = ''): () => number {
     this.nConns += 1;
     const vconnName = peerName(socket, this.nConns);
     const conn = new OfConn(this.ofproto, socket, {
@@ -279,6 +280,7 @@ export class Connmgr {
     conn.acceptedAt = at;
     configure(conn, this.passive.get(at));
     this.conns.add(conn);
+    return () => (conn.working ? Number.POSITIVE_INFINITY : conn.lastReceivedMs);
   }
 
   get nConnections(): number {

@@ -19,15 +19,22 @@ const log = getLogger('stream_ssl');
 /** Whoever does not finish greeting over TLS in so long is left. */
 const HANDSHAKE_MS = 10_000;
 /** Connections at a time on one socket. */
-const CONNECTIONS_MAX = 64;
+export const CONNECTIONS_MAX = 512;
+
+/**
+ * Serves a connection.
+ * @returns where the server knows: when the peer was last heard, by any clock; Infinity while the
+ *   connection must not be given up
+ */
+export type ServeSocket = (socket: Socket) => (() => number) | undefined;
 
 export class OfListener {
   private server: Server | null = null;
-  private readonly sockets = new Set<Socket>();
+  private readonly sockets = new Map<Socket, () => number>();
 
   constructor(
     readonly target: string,
-    private readonly onSocket: (socket: Socket) => void,
+    private readonly serve: ServeSocket,
     private readonly tls: TlsFiles = {},
   ) {}
 
@@ -80,30 +87,35 @@ export class OfListener {
   }
 
   private accept(socket: Socket): void {
-    if (this.sockets.size >= CONNECTIONS_MAX && !this.evictSilent()) {
-      socket.destroy();
-      return;
-    }
-    this.sockets.add(socket);
+    if (this.sockets.size >= CONNECTIONS_MAX) this.makeRoom();
+    this.sockets.set(socket, () => 0);
     socket.once('close', () => this.sockets.delete(socket));
-    this.onSocket(socket);
+    const heard = this.serve(socket);
+    if (heard !== undefined && this.sockets.has(socket)) this.sockets.set(socket, heard);
   }
 
-  /** Makes room: the oldest connection that never said a word goes. False when all have. */
-  private evictSilent(): boolean {
-    for (const socket of this.sockets) {
-      if (socket.bytesRead > 0) continue;
-      this.sockets.delete(socket);
-      socket.destroy();
-      return true;
+  /**
+   * Gives one connection up for a newcomer: the oldest that never said a word, or the one that has
+   * been silent for longest. Whoever fills the place cannot keep others out.
+   */
+  private makeRoom(): void {
+    let silent: Socket | null = null;
+    let since = Number.POSITIVE_INFINITY;
+    for (const [socket, heard] of this.sockets) {
+      const last = socket.bytesRead === 0 ? Number.NEGATIVE_INFINITY : heard();
+      if (silent !== null && last >= since) continue;
+      silent = socket;
+      since = last;
     }
-    return false;
+    if (silent === null) return;
+    this.sockets.delete(silent);
+    silent.destroy();
   }
 
   close(): void {
     this.server?.close();
     this.server = null;
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets.keys()) socket.destroy();
   }
 }
 

@@ -147,6 +147,7 @@ export class OfConn {
       onEmpty: () => this.monitors.drained(),
       onClose: (reason) => {
         this.flowMods.log();
+        this.bundles.clear();
         this.drained();
         this.options.onClose?.(reason);
       },

@@ -152,6 +152,38 @@ describe.each([OF13, OF14])('bundles of version %i', (version) => {
   });
 });
 
+describe('what bundles of all connections hold', () => {
+  const ADDS = 6000;
+
+  it('is counted, and no more when they are committed, given up or left', async () => {
+    const { bundled } = sw.backer;
+    const clients = [await Client.open(), await Client.open(), await Client.open()];
+    for (const client of clients) {
+      client.flow('add priority=9,in_port=1,actions=output:1');
+      await client.barrier();
+    }
+    expect(bundled.messages).toBe(3);
+    expect(bundled.bytes).toBeGreaterThan(3 * 56);
+    expect(await clients[0].control('commit_request')).toBe('commit_reply');
+    expect(await clients[1].control('discard_request')).toBe('discard_reply');
+    expect(bundled.messages).toBe(1);
+    clients[2].connection.close();
+    await expect.poll(() => bundled).toEqual({ messages: 0, bytes: 0 });
+  });
+
+  it('has an end, but each connection may have a few', async () => {
+    // As if others had bundles without end.
+    sw.backer.bundled.messages = 2_000_000;
+    const client = await Client.open();
+    for (let i = 0; i < ADDS; i++) client.flow('add priority=9,in_port=1,actions=output:1');
+    await client.barrier();
+    expect(new Set(client.errors())).toEqual(new Set(['OFPBFC_MSG_TOO_MANY']));
+    expect(client.errors()).toHaveLength(1000);
+    expect(await client.control('discard_request')).toBe('discard_reply');
+    expect(sw.backer.bundled.messages).toBe(2_000_000);
+  });
+});
+
 describe('what a bundle refuses', () => {
   it.each([
     ['commit_request', 'OFPBFC_BAD_ID'],
