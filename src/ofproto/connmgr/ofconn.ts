@@ -15,6 +15,7 @@ import { errorMessage } from '../../common/errors.js';
 import { getLogger } from '../../common/log.js';
 import { type RateLimitedLogger, rateLimited } from '../../common/log-rate-limit.js';
 import { loadNative, nativeAvailable } from '../../native/binding.js';
+import { ActionMemo } from '../../openflow/codec/action-memo.js';
 import { OfpError } from '../../openflow/errors.js';
 import type { OfMessage } from '../../openflow/messages.js';
 import type { AsyncChange, Role } from '../../openflow/messages-control.js';
@@ -58,6 +59,9 @@ const REASONS_OF13 = 0b111;
 /** Reasons of removal by version: 1.3 knows of groups, 1.4 of meters and eviction. */
 const REMOVED_ALL = 0x3f;
 const REMOVED_DEFAULT: Record<number, number> = { 1: 7, 2: 7, 3: 7, 4: 0xf };
+
+/** Of all connections to the process. */
+const memo = new ActionMemo();
 
 /** Bits by reason: [primary or equal, secondary]. */
 export interface AsyncMasks {
@@ -152,6 +156,7 @@ export class OfConn {
         this.options.onClose?.(reason);
       },
     });
+    this.connection.codec.memo = memo;
     this.connection.codec.onLeftOut = () => leftOut.warn(LEFT_OUT);
   }
 

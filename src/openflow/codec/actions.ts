@@ -19,6 +19,7 @@ import {
   type Encoder,
   openNx,
 } from './action-context.js';
+import type { ActionMemo } from './action-memo.js';
 import { lengthProblem } from './action-names.js';
 import { ENCAP_ENCODERS, ENCAP_ROWS } from './actions-encap.js';
 import { encodeLearn, LEARN_ROWS } from './actions-learn.js';
@@ -240,8 +241,29 @@ function getInstruction(r: Reader, type: number, version: number): OfAction[] {
 
 const INST_LENGTH: Record<number, number> = { 1: 8, 2: 24, 5: 8, 6: 8 };
 
-/** Reads `length` bytes of instructions (1.1 and later) or, in 1.0, actions. */
-export function getInstructions(r: Reader, length: number, version: number): OfAction[] {
+/**
+ * Reads `length` bytes of instructions (1.1 and later) or, in 1.0, actions.
+ * @param memo takes the list from there, frozen, where it is known
+ */
+export function getInstructions(
+  r: Reader,
+  length: number,
+  version: number,
+  memo: ActionMemo | null = null,
+): OfAction[] {
+  if (memo === null || length > r.left) return readInstructions(r, length, version);
+  const at = r.pos;
+  const known = memo.find(r.bytes, at, length, version);
+  if (known !== null) {
+    r.skip(length);
+    return known;
+  }
+  const actions = readInstructions(r, length, version);
+  memo.keep(r.bytes, at, length, version, actions);
+  return actions;
+}
+
+function readInstructions(r: Reader, length: number, version: number): OfAction[] {
   if (version === 1) return getActions(r, length, version, true);
   checkLength(r, length, 'instructions', 'OFPBIC_BAD_LEN');
   const list = r.sub(length, 'OFPBIC_BAD_LEN');

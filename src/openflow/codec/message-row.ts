@@ -3,6 +3,7 @@
  * each protocol version, how long its body is, and its decoder and encoder.
  */
 import type { OfMessage } from '../messages.js';
+import type { ActionMemo } from './action-memo.js';
 import type { Reader, Writer } from './buffer.js';
 
 /** Settings of a connection that change how OpenFlow 1.0 messages read. */
@@ -13,6 +14,8 @@ export interface CodecOptions {
   tableId?: boolean;
   /** Called for each flow that a reply leaves out, since no message is long enough for it. */
   onLeftOut?: () => void;
+  /** Actions of flow-mods are shared, and cannot be changed, where they were decoded before. */
+  memo?: ActionMemo;
 }
 
 export interface MessageContext {

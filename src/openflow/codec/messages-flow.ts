@@ -11,7 +11,7 @@ import { fail } from '../errors.js';
 import type { Match } from '../match.js';
 import type { FlowMod, FlowRemoved } from '../messages.js';
 import { protocolsOfVersion } from '../protocols.js';
-import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
+import { getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
 import { getAnyMatch, putAnyMatch } from './match11.js';
@@ -91,7 +91,7 @@ function finishFlowMod10(raw: RawFlowMod10, r: Reader, ctx: MessageContext): Flo
   if (command === undefined) fail('OFPFMFC_BAD_COMMAND');
   if (command === 'add' && raw.matchCookieMask !== 0n) fail('NXBRC_NXM_INVALID');
   if (ctAddressesMismatch(raw.match)) fail('OFPBAC_MATCH_INCONSISTENT');
-  const actions = getActions(r, r.left, 1, true);
+  const actions = getInstructions(r, r.left, 1, ctx.options.memo);
   const flags = getFlowFlags(raw.rawFlags, 1);
   if ((raw.rawFlags & FLAG.EMERG10) !== 0) {
     fail(
@@ -245,7 +245,7 @@ const FLOW_MOD_11 = row({
     const isDelete = command === 'delete' || command === 'delete_strict';
     if (table === TABLE_ALL && !mayBeAll(command, ctx.version)) fail('OFPFMFC_BAD_TABLE_ID');
     if (ctAddressesMismatch(match)) fail('OFPBAC_MATCH_INCONSISTENT');
-    const actions = getInstructions(r, r.left, ctx.version);
+    const actions = getInstructions(r, r.left, ctx.version, ctx.options.memo);
     const flags = getFlowFlags(rawFlags, ctx.version);
     // Before the flag there was no choice: what is added counts from zero.
     if (ctx.version === 2) flags.resetCounts = command === 'add';
