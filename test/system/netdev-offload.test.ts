@@ -171,6 +171,23 @@ describe('TCP between two hosts, offloads as they are by default', () => {
     expect(() => native.tapOpen({ name: 'name-of-16-bytes', queues: 1 })).toThrow(/ENAMETOOLONG/);
   });
 
+  it('leaves it to the host how much of what it got may wait there', () => {
+    const [fd] = native.tapOpen({ name: 'deep', queues: 1 }).fds;
+    fds.push(fd);
+    sh('ip link add drain type veth peer name drained');
+    sh('tc qdisc add dev drain root tbf rate 8kbit burst 2kb limit 100mb');
+    sh('tc qdisc add dev deep clsact');
+    sh('tc filter add dev deep ingress u32 match u32 0 0 action mirred egress redirect dev drain');
+    for (const name of ['deep', 'drain', 'drained']) sh(`ip link set ${name} up`);
+    const frame = new Uint8Array(1400).fill(0xff, 0, 6);
+    frame.set([2, 0, 0x5e, 0, 0x53, 9, 0x88, 0xb5], 6);
+    worker.stage(frame);
+    let taken = 0;
+    while (taken < 2000 && worker.io.tapWrite(fd, 0, 1) === 1) taken++;
+    expect(taken).toBe(2000);
+    expect(sh('tc -s qdisc show dev drain')).toMatch(/backlog \d+[KM]?b [1-9]\d{2,}p/);
+  });
+
   it('refuses a packet socket on what is not there', () => {
     expect(() => openPacket('absent')).toThrow(/ENODEV/);
   });
