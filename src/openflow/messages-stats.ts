@@ -51,8 +51,24 @@ export interface TableStatsEntry {
   matched: bigint;
   /** OpenFlow 1.1 and 1.2: what a miss does, controller 0, continue 1, drop 2. */
   missConfig?: number;
-  /** OpenFlow 1.1 and 1.2: no other table can be reached from it. */
+  /** OpenFlow 1.1 and 1.2, when sent: no other table can be reached from it. */
   last?: boolean;
+  /** OpenFlow 1.1 and 1.2: what the table can do; when sent, unset: all that this switch can. */
+  abilities?: TableAbilities;
+}
+
+/** Bits by the numbers of fields, actions and instructions in the message's version. */
+export interface TableAbilities {
+  match: bigint;
+  wildcards: bigint;
+  writeActions: number;
+  applyActions: number;
+  instructions: number;
+  /** From here on: OpenFlow 1.2 alone, else 0. */
+  writeSetFields: bigint;
+  applySetFields: bigint;
+  metadataMatch: bigint;
+  metadataWrite: bigint;
 }
 
 export interface TableStatsReply {

@@ -61,6 +61,8 @@ const SHOW = [
   'dump-desc BR',
   '-O OpenFlow13 dump-desc BR',
   'dump-tables BR',
+  '-O OpenFlow11 dump-tables BR',
+  '-O OpenFlow12 dump-tables BR',
   '-O OpenFlow13 dump-tables BR',
   'dump-ports BR',
   'dump-ports BR 2',

@@ -275,8 +275,7 @@ const FLOW_MOD_11 = row({
   encode(w, msg, ctx) {
     const isAdd = msg.command === 'add';
     const mayAdd =
-      isAdd ||
-      (ctx.version === OF11 && msg.command.startsWith('modify') && msg.cookieMask === 0n);
+      isAdd || (ctx.version === OF11 && msg.command.startsWith('modify') && msg.cookieMask === 0n);
     w.u64(mayAdd ? (msg.newCookie ?? msg.cookie) : msg.cookie & msg.cookieMask);
     w.u64(isAdd ? 0n : msg.cookieMask);
     w.u8(msg.table === TABLE_ALL && !mayBeAll(msg.command, ctx.version) ? 0 : msg.table);

@@ -6,7 +6,7 @@
 import { portFrom16, portTo16 } from '../../packet/fields.js';
 import { fail } from '../errors.js';
 import type { FlowStatsEntry, FlowStatsRequest } from '../messages.js';
-import type { FlowStatsReply, TableStatsEntry } from '../messages-stats.js';
+import type { FlowStatsReply, TableAbilities, TableStatsEntry } from '../messages-stats.js';
 import { getActions, getInstructions, putActions, putInstructions } from './actions.js';
 import type { Reader, Writer } from './buffer.js';
 import { getMatch10, matchFits10, putMatch10 } from './match10.js';
@@ -298,10 +298,15 @@ function putTable10(w: Writer, e: TableStatsEntry): void {
   w.u64(e.lookups).u64(e.matched);
 }
 
+const OF11 = 2;
 /** output, set_queue, group, push and pop of tags, fields as 1.1 sets them, time to live. */
 export const ACTIONS_11 = 0x01ffe7ff;
 /** The same with set_field in place of the actions for single fields. */
 export const ACTIONS_12 = 0x03ff8001;
+/** The fields of 1.1; bit 10 stands for the type of the match. */
+const FIELDS_11 = 0xfbffn;
+/** What misses do, in a table's configuration. */
+const TABLE_MISS_MASK = 3;
 /** The fields of 1.2, by their numbers. */
 const FIELDS_12 = 0xfffffffffn;
 /** Of these, eth_type and ip_proto cannot be set. */
@@ -311,28 +316,62 @@ const INSTRUCTIONS = 0x3e;
 const INSTRUCTIONS_LAST = 0x3c;
 const ALL64 = 0xffffffffffffffffn;
 
-/** 1.1 and 1.2 also tell what tables can do; that is carried by table features alone here. */
 function getTable11(r: Reader, ctx: MessageContext): TableStatsEntry {
   const table = r.u8();
   const name = r.skip(7).text(32);
-  r.skip(ctx.version === 2 ? 24 : 64);
+  const abilities = ctx.version === OF11 ? getAbilities11(r) : getAbilities12(r);
+  const missConfig = r.u32() & TABLE_MISS_MASK;
   const [maxEntries, active] = [r.u32(), r.u32()];
   const counts = { maxEntries, active, lookups: r.u64(), matched: r.u64() };
-  return { table, name, wildcards: 0, ...counts };
+  return { table, name, wildcards: 0, ...counts, missConfig, abilities };
+}
+
+function getAbilities11(r: Reader): TableAbilities {
+  const [wildcards, match] = [BigInt(r.u32()), BigInt(r.u32())];
+  const [instructions, writeActions, applyActions] = [r.u32(), r.u32(), r.u32()];
+  const actions = { writeActions, applyActions, writeSetFields: 0n, applySetFields: 0n };
+  return { match, wildcards, ...actions, metadataMatch: 0n, metadataWrite: 0n, instructions };
+}
+
+function getAbilities12(r: Reader): TableAbilities {
+  return {
+    ...{ match: r.u64(), wildcards: r.u64() },
+    ...{ writeActions: r.u32(), applyActions: r.u32() },
+    ...{ writeSetFields: r.u64(), applySetFields: r.u64() },
+    ...{ metadataMatch: r.u64(), metadataWrite: r.u64(), instructions: r.u32() },
+  };
+}
+
+/** All that this switch can. */
+function abilitiesOf(e: TableStatsEntry, version: number): TableAbilities {
+  const [instructions, fields, actions] = [
+    e.last === true ? INSTRUCTIONS_LAST : INSTRUCTIONS,
+    version === OF11 ? FIELDS_11 : FIELDS_12,
+    version === OF11 ? ACTIONS_11 : ACTIONS_12,
+  ];
+  return {
+    ...{ match: fields, wildcards: fields, writeActions: actions, applyActions: actions },
+    ...{ writeSetFields: SETTABLE_12, applySetFields: SETTABLE_12 },
+    ...{ metadataMatch: ALL64, metadataWrite: ALL64, instructions },
+  };
 }
 
 function putTable11(w: Writer, e: TableStatsEntry, ctx: MessageContext): void {
-  const config = e.missConfig ?? 0;
-  const instructions = e.last === true ? INSTRUCTIONS_LAST : INSTRUCTIONS;
+  const a = e.abilities ?? abilitiesOf(e, ctx.version);
   w.u8(e.table).zeros(7).text(e.name, 32);
-  if (ctx.version === 2) {
-    // Wildcards, match, instructions, write_actions, apply_actions, config.
-    w.u32(0x3ff).u32(0x3ff).u32(instructions).u32(ACTIONS_11).u32(ACTIONS_11).u32(config);
+  if (ctx.version === OF11) {
+    w.u32(Number(a.wildcards)).u32(Number(a.match)).u32(a.instructions);
+    w.u32(a.writeActions).u32(a.applyActions);
   } else {
-    w.u64(FIELDS_12).u64(FIELDS_12).u32(ACTIONS_12).u32(ACTIONS_12);
-    w.u64(SETTABLE_12).u64(SETTABLE_12).u64(ALL64).u64(ALL64).u32(instructions).u32(config);
+    w.u64(a.match).u64(a.wildcards).u32(a.writeActions).u32(a.applyActions);
+    w.u64(a.writeSetFields).u64(a.applySetFields).u64(a.metadataMatch).u64(a.metadataWrite);
+    w.u32(a.instructions);
   }
-  w.u32(e.maxEntries).u32(e.active).u64(e.lookups).u64(e.matched);
+  w.u32(e.missConfig ?? 0)
+    .u32(e.maxEntries)
+    .u32(e.active)
+    .u64(e.lookups)
+    .u64(e.matched);
 }
 
 function getTable13(r: Reader): TableStatsEntry {

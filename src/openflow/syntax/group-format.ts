@@ -130,7 +130,7 @@ export function formatGroupStats(reply: GroupStatsReply): string {
 }
 
 /** Names of actions that feature bits stand for, in the order in which they are shown. */
-const ACTIONS_11: [bit: number, name: string][] = [
+export const ACTIONS_11: readonly [bit: number, name: string][] = [
   [0, 'output'],
   [22, 'group'],
   [1, 'set_vlan_vid'],
@@ -155,7 +155,7 @@ const ACTIONS_11: [bit: number, name: string][] = [
   [20, 'pop_mpls'],
   [21, 'set_queue'],
 ];
-const ACTIONS_12: [bit: number, name: string][] = [
+export const ACTIONS_12: readonly [bit: number, name: string][] = [
   [0, 'output'],
   [22, 'group'],
   [25, 'set_field'],

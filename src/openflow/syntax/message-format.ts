@@ -61,10 +61,10 @@ import {
   formatPortStats,
   formatQueueConfig,
   formatQueueStatsReply,
-  formatTableStats,
   queueName,
 } from './port-format.js';
 import { formatTableFeatures } from './table-features-format.js';
+import { formatTableStats } from './table-stats-format.js';
 
 function header(place: MessagePlace, msg: OfMessage | undefined): string {
   const { version, xid } = place;
@@ -362,6 +362,7 @@ function formatBody(msg: OfMessage, version: number, names: Names, verbosity: nu
 }
 
 function formatFeaturesOfTables(msg: OfMessage, version: number): string | null {
+  if (msg.type === 'table_stats_reply') return formatTableStats(msg, version);
   if (msg.type !== 'table_features_request' && msg.type !== 'table_features_reply') return null;
   return formatTableFeatures(msg.entries ?? [], version);
 }
@@ -406,8 +407,6 @@ function formatStats(msg: OfMessage, names: Names, verbosity: number): string {
       return msg.entries.map((e) => `\n ${formatFlowStats(e, names)}`).join('');
     case 'aggregate_stats_reply':
       return ` packet_count=${msg.packets} byte_count=${msg.bytes} flow_count=${msg.flows}`;
-    case 'table_stats_reply':
-      return formatTableStats(msg);
     case 'port_stats_request':
       return ` port_no=${formatPort(msg.port, names.ports)}`;
     case 'port_stats_reply': {

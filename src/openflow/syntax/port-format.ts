@@ -6,12 +6,7 @@ import { portTo16 } from '../../packet/fields.js';
 import { formatEth } from '../../packet/ip-text.js';
 import type { PortDesc, PortMod, PortStatsEntry } from '../messages.js';
 import type { PortConfigQueue, QueueGetConfigReply } from '../messages-control.js';
-import type {
-  QueueStatsEntry,
-  QueueStatsReply,
-  TableStatsEntry,
-  TableStatsReply,
-} from '../messages-stats.js';
+import type { QueueStatsEntry, QueueStatsReply } from '../messages-stats.js';
 import { formatDuration } from './flow-format.js';
 import { formatPort, type NameMap } from './names.js';
 
@@ -155,79 +150,4 @@ export function formatQueueConfig(reply: QueueGetConfigReply, ports: NameMap | n
   if (reply.queues.length === 0) return '';
   const queues = [...reply.queues].sort((a, b) => a.queue - b.queue);
   return ` port=${formatPort(reply.port, ports)}\n${queues.map(formatQueueRates).join('')}`;
-}
-
-/** OpenFlow 1.0 wildcard bits, in the order in which their fields are shown. */
-const MATCH_FIELDS: [bits: number, group: string, name: string][] = [
-  [1 << 0, '', 'in_port'],
-  [1 << 2, 'eth', 'src'],
-  [1 << 3, 'eth', 'dst'],
-  [1 << 4, 'eth', 'type'],
-  [1 << 1, 'vlan', 'vid'],
-  [1 << 20, 'vlan', 'pcp'],
-  [0x3f << 8, 'ip', 'src'],
-  [0x3f << 14, 'ip', 'dst'],
-  [1 << 5, 'nw', 'proto'],
-  [1 << 21, 'nw', 'tos'],
-  [1 << 6, 'tcp', 'src'],
-  [1 << 7, 'tcp', 'dst'],
-];
-
-/** Fields that a 1.0 table matches, those of a kind together: `eth_{src,dst}`. */
-function matchFields(wildcards: number): string {
-  const groups = new Map<string, string[]>();
-  for (const [bits, group, name] of MATCH_FIELDS) {
-    if ((wildcards & bits) === 0) continue;
-    const list = groups.get(group) ?? [];
-    list.push(name);
-    groups.set(group, list);
-  }
-  const text = [...groups].map(([group, names]) => {
-    if (group === '') return names.join(' ');
-    return names.length > 1 ? `${group}_{${names.join(',')}}` : `${group}_${names[0]}`;
-  });
-  return text.join(' ');
-}
-
-const sameStats = (a: TableStatsEntry, b: TableStatsEntry): boolean =>
-  a.active === b.active && a.lookups === b.lookups && a.matched === b.matched;
-const sameFeatures = (a: TableStatsEntry, b: TableStatsEntry): boolean =>
-  a.wildcards === b.wildcards && a.maxEntries === b.maxEntries;
-
-/** `table N: ditto` for tables like the one before them. */
-function ditto(first: number, last: number): string {
-  if (first < 0) return '';
-  if (first === last) return `\n  table ${first}: ditto\n`;
-  return `\n  tables ${first}...${last}: ditto\n`;
-}
-
-export function formatTableStats(reply: TableStatsReply): string {
-  let text = '';
-  let [first, last] = [-1, -1];
-  for (const [i, t] of reply.entries.entries()) {
-    const before = i > 0 ? reply.entries[i - 1] : undefined;
-    const like = before !== undefined && sameFeatures(t, before);
-    const same = before !== undefined && sameStats(t, before);
-    if (like && same && t.name === '') {
-      if (first < 0) first = t.table;
-      last = t.table;
-      continue;
-    }
-    text += ditto(first, last);
-    first = -1;
-    text += `\n  table ${t.table}${t.name === '' ? '' : ` ("${t.name}")`}:`;
-    if (like && same) {
-      text += ' ditto';
-      continue;
-    }
-    text += `\n    active=${t.active}, lookup=${t.lookups}, matched=${t.matched}\n`;
-    const empty = t.maxEntries === 0 && t.wildcards === 0;
-    if (like && !empty) text += '    (same features)\n';
-    if (like) continue;
-    if (t.maxEntries !== 0) text += `    max_entries=${t.maxEntries}\n`;
-    if (t.wildcards === 0) continue;
-    if (before !== undefined && before.wildcards === t.wildcards) text += '    (same matching)\n';
-    else text += `    matching:\n      exact match or wildcard: ${matchFields(t.wildcards)}\n`;
-  }
-  return text + ditto(first, last);
 }

@@ -13,6 +13,7 @@ import { FIELDS, fieldByHeader } from '../../packet/fields.js';
 import { Reader } from '../codec/buffer.js';
 import { OfpError } from '../errors.js';
 import { TABLE_CONFIG, type TableFeaturesEntry } from '../messages-tables.js';
+import { ACTIONS_12 } from './group-format.js';
 import { shortenNames } from './name-list.js';
 
 const PROPERTY = {
@@ -25,7 +26,7 @@ const CLASS_EXPERIMENTER = 0xffff;
 const NO_TABLE = 255;
 
 /** In the order in which they are shown; numbers as in OpenFlow. */
-const INSTRUCTIONS: readonly [number: number, name: string][] = [
+export const INSTRUCTIONS: readonly [number: number, name: string][] = [
   [6, 'meter'],
   [4, 'apply_actions'],
   [5, 'clear_actions'],
@@ -33,21 +34,6 @@ const INSTRUCTIONS: readonly [number: number, name: string][] = [
   [2, 'write_metadata'],
   [1, 'goto_table'],
 ];
-const ACTIONS: readonly [number: number, name: string][] = [
-  [0, 'output'],
-  [22, 'group'],
-  [25, 'set_field'],
-  [18, 'strip_vlan'],
-  [17, 'push_vlan'],
-  [23, 'mod_nw_ttl'],
-  [24, 'dec_ttl'],
-  [15, 'set_mpls_ttl'],
-  [16, 'dec_mpls_ttl'],
-  [19, 'push_mpls'],
-  [20, 'pop_mpls'],
-  [21, 'set_queue'],
-];
-
 /** Places of fields in lists. */
 const ranks = new Map<string, number>();
 for (const field of FIELDS) ranks.set(field.name, field.id);
@@ -84,7 +70,7 @@ function readTypes(data: Uint8Array): number[] {
 }
 
 /** What a table can do with packets that match an entry, or with those that match none. */
-interface Abilities {
+export interface Abilities {
   next: number[];
   instructions: string;
   writeActions: string;
@@ -93,8 +79,12 @@ interface Abilities {
   applyFields: string;
 }
 
-interface TableView {
-  entry: TableFeaturesEntry;
+export interface TableView {
+  entry: Omit<TableFeaturesEntry, 'properties'>;
+  /** What misses do, where that is told. */
+  missConfig: string;
+  /** Counters, where they are told with it. */
+  counts?: string;
   hit: Abilities;
   miss: Abilities;
   match: Set<string>;
@@ -102,13 +92,13 @@ interface TableView {
   wildcard: Set<string>;
 }
 
-const named = (list: readonly [number, string][], types: readonly number[]): string =>
+export const named = (list: readonly [number, string][], types: readonly number[]): string =>
   list
     .filter(([number]) => types.includes(number))
     .map(([, name]) => name)
     .join(' ');
 
-function listed(names: Iterable<string>): string {
+export function listed(names: Iterable<string>): string {
   const sorted = [...names].sort((a, b) => (ranks.get(a) ?? 0) - (ranks.get(b) ?? 0));
   return shortenNames(sorted);
 }
@@ -123,8 +113,8 @@ function view(entry: TableFeaturesEntry): TableView {
     return {
       next: [...of(PROPERTY.NEXT)].sort((a, b) => a - b),
       instructions: named(INSTRUCTIONS, readTypes(of(PROPERTY.INSTRUCTIONS))),
-      writeActions: named(ACTIONS, readTypes(of(PROPERTY.WRITE))),
-      applyActions: named(ACTIONS, readTypes(of(PROPERTY.APPLY))),
+      writeActions: named(ACTIONS_12, readTypes(of(PROPERTY.WRITE))),
+      applyActions: named(ACTIONS_12, readTypes(of(PROPERTY.APPLY))),
       writeFields: listed(readHeaders(of(PROPERTY.WRITE_SETFIELD)).exact),
       applyFields: listed(readHeaders(of(PROPERTY.APPLY_SETFIELD)).exact),
     };
@@ -133,7 +123,8 @@ function view(entry: TableFeaturesEntry): TableView {
   const match = new Set([...exact, ...masked]);
   const wildcards = readHeaders(data(PROPERTY.WILDCARDS) ?? none).exact;
   const wildcard = new Set([...wildcards, ...masked].filter((name) => match.has(name)));
-  return { entry, hit: abilities(0), miss: abilities(MISS), match, mask: masked, wildcard };
+  const sides = { hit: abilities(0), miss: abilities(MISS) };
+  return { entry, missConfig: '', ...sides, match, mask: masked, wildcard };
 }
 
 /** True for equal lists, and for those of neighbours that differ in the later one alone. */
@@ -161,11 +152,22 @@ const sameInstructions = (a: TableView, b: TableView): boolean =>
 
 const sameSet = (a: Set<string>, b: Set<string>): boolean => listed(a) === listed(b);
 
+/** Nothing is told of the table but counters. */
+const isBlank = ({ entry, missConfig, hit, miss, match }: TableView): boolean =>
+  entry.metadataMatch === 0n &&
+  entry.metadataWrite === 0n &&
+  missConfig === '' &&
+  entry.maxEntries === 0 &&
+  isEmpty(hit) &&
+  isEmpty(miss) &&
+  match.size === 0;
+
 function same(a: TableView, b: TableView, supports: number): boolean {
   const [x, y] = [a.entry, b.entry];
   return (
     x.metadataMatch === y.metadataMatch &&
     x.metadataWrite === y.metadataWrite &&
+    a.missConfig === b.missConfig &&
     (x.config & supports) === (y.config & supports) &&
     x.maxEntries === y.maxEntries &&
     sameInstructions(a, b) &&
@@ -237,12 +239,17 @@ export class TableFeaturesPrinter {
   constructor(private readonly version: number) {}
 
   add(entry: TableFeaturesEntry): string {
+    return this.addView(this.viewOf(entry));
+  }
+
+  addView(now: TableView): string {
     const { before } = this;
-    const now = this.viewOf(entry);
+    const { entry } = now;
     const supports = this.version >= OF14 ? TABLE_CONFIG.EVICTION | TABLE_CONFIG.VACANCY_EVENTS : 0;
     const command = entry.command ?? 0;
     let text = before === null && command !== 0 ? `\n  command: ${COMMANDS[command]}` : '';
-    const unchanged = before !== null && same(now, before, supports);
+    const alike = before !== null && same(now, before, supports);
+    const unchanged = alike && now.counts === before.counts;
     this.before = now;
     if (unchanged && entry.name === '') {
       this.ditto = [this.ditto?.[0] ?? entry.table, entry.table];
@@ -250,7 +257,10 @@ export class TableFeaturesPrinter {
     }
     text += this.finish();
     text += `\n  table ${entry.table}${entry.name === '' ? '' : ` ("${entry.name}")`}:`;
-    return text + (unchanged ? ' ditto' : `\n${this.lines(now, before)}`);
+    if (unchanged) return `${text} ditto`;
+    text += `\n${now.counts ?? ''}`;
+    if (alike) return isBlank(now) ? text : `${text}    (same features)\n`;
+    return text + this.lines(now, before);
   }
 
   /** What is still to be said of tables that are like those before. */
@@ -281,7 +291,8 @@ export class TableFeaturesPrinter {
     if (entry.metadataMatch !== 0n || entry.metadataWrite !== 0n) {
       text += `    metadata: match=${hex(entry.metadataMatch)} write=${hex(entry.metadataWrite)}\n`;
     }
-    if (this.version >= OF14) {
+    if (now.missConfig !== '') text += `    config=${now.missConfig}\n`;
+    if (this.version >= OF14 && now.counts === undefined) {
       const can = (bit: number): string => ((entry.config & bit) === 0 ? 'not ' : '');
       text += `    eviction: ${can(TABLE_CONFIG.EVICTION)}supported\n`;
       text += `    vacancy events: ${can(TABLE_CONFIG.VACANCY_EVENTS)}supported\n`;
