@@ -51,7 +51,7 @@ export class OfprotoBacker {
   readonly support: DpSupport;
   settings: UdpifSettings = defaultUdpifSettings();
   /** What controllers have put into bundles that they have not committed. */
-  readonly bundled = { messages: 0, bytes: 0 };
+  readonly bundled = { messages: 0, bytes: 0, entries: 0 };
   private readonly meterIds = new Set<number>();
   private lastSampleId = 0;
   private readonly byOdp = new Map<number, OfPort>();

@@ -22,6 +22,8 @@ import { FrameCursor, FrameLog } from './frame-log.js';
 
 /** A bundle that is never committed must not cost much more than its frames. */
 const ADDITIONS_MAX = 128 * 1024;
+/** Long messages have many actions: ten times the memory as objects, and little to spare. */
+const ADDITION_BYTES_MAX = 256;
 const WORDS_MIN = 256;
 const INTS_PER_WORD = 3;
 
@@ -29,6 +31,9 @@ export class BundleLog {
   private readonly frames = new FrameLog();
   private readonly additions: (Rule | null)[] = [];
   private readonly matches = new MatchLog();
+
+  /** Entries that have been made. */
+  entries = 0;
 
   /** Messages, and the bytes of their frames. */
   get size(): number {
@@ -39,10 +44,17 @@ export class BundleLog {
     return this.frames.bytes;
   }
 
-  /** Keeps a message; its match may be changed, and is not needed afterwards. */
-  add(frame: Uint8Array, msg: Bundlable): void {
+  /**
+   * Keeps a message; its match may be changed, and is not needed afterwards.
+   * @param mayMake whether there is memory for an entry
+   */
+  add(frame: Uint8Array, msg: Bundlable, mayMake: boolean): void {
     this.frames.add(frame);
     if (this.additions.length >= ADDITIONS_MAX) return;
+    if (!mayMake || frame.length > ADDITION_BYTES_MAX) {
+      this.additions.push(null);
+      return;
+    }
     // What options mean is known when it is committed.
     const made = msg.type === 'flow_mod' && msg.command === 'add' && !msg.match.tunMetadata;
     this.additions.push(made ? this.made(ruleOf(msg, 0)) : null);
@@ -51,6 +63,7 @@ export class BundleLog {
   private made(rule: Rule): Rule {
     normalizeMatch(rule.match);
     this.matches.add(rule.match);
+    this.entries += 1;
     rule.hold(null);
     return rule;
   }

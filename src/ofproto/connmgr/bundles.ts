@@ -41,6 +41,8 @@ const ALL_MAX = 2;
 /** Each connection may have as much, whatever others hold. */
 const BYTES_SURE = 1024 * 1024;
 const MESSAGES_SURE = 5000;
+/** Entries that are made before a commit asks for them, in bundles of all connections. */
+const ENTRIES_ALL_MAX = 256 * 1024;
 /** A bundle to which nothing was added for so long is given up, unless configured otherwise. */
 export const BUNDLE_IDLE_MS = 10_000;
 
@@ -131,7 +133,7 @@ export class Bundles {
 
   private drop(bundle: Bundle): void {
     this.bundles.delete(bundle.id);
-    this.hold(-bundle.log.size, -bundle.log.bytes);
+    this.hold(-bundle.log.size, -bundle.log.bytes, -bundle.log.entries);
   }
 
   /** Drops all: the connection has ended. */
@@ -139,12 +141,13 @@ export class Bundles {
     for (const bundle of [...this.bundles.values()]) this.drop(bundle);
   }
 
-  private hold(messages: number, bytes: number): void {
+  private hold(messages: number, bytes: number, entries: number): void {
     const { bundled } = this.conn.ofproto.backer;
     this.messages += messages;
     this.bytes += bytes;
     bundled.messages += messages;
     bundled.bytes += bytes;
+    bundled.entries += entries;
   }
 
   private hasRoom(bytes: number): boolean {
@@ -179,8 +182,11 @@ export class Bundles {
     // What is refused here is no part of the bundle.
     if (msg.type === 'flow_mod') checkFlowModTable(msg);
     if (!this.hasRoom(add.frame.length)) fail('OFPBFC_MSG_TOO_MANY');
-    this.hold(1, add.frame.length);
-    bundle.log.add(add.frame, msg as Bundlable);
+    const { log } = bundle;
+    const before = log.entries;
+    const { bundled } = this.conn.ofproto.backer;
+    log.add(add.frame, msg as Bundlable, bundled.entries < ENTRIES_ALL_MAX);
+    this.hold(1, add.frame.length, log.entries - before);
     bundle.kind = kindOf(msg as Bundlable, bundle.kind);
     if (msg.type === 'flow_mod') giveMatch(msg.match);
   }

@@ -113,7 +113,7 @@ function flowModInTurns(conn: OfConn, msg: FlowMod, frame: Uint8Array): Promise<
     return null;
   }
   const log = new BundleLog();
-  log.add(frame, msg);
+  log.add(frame, msg, true);
   const bundle = { log, codec: conn.connection.codec, kind: { groups: false, atOnce: false } };
   const handlers = { execute: executeBundled, prepare: preparePacketOut };
   const failed = new BundleCommit(conn, handlers, bundle).run();

@@ -164,11 +164,31 @@ describe('what bundles of all connections hold', () => {
     }
     expect(bundled.messages).toBe(3);
     expect(bundled.bytes).toBeGreaterThan(3 * 56);
+    expect(bundled.entries).toBe(3);
     expect(await clients[0].control('commit_request')).toBe('commit_reply');
     expect(await clients[1].control('discard_request')).toBe('discard_reply');
     expect(bundled.messages).toBe(1);
     clients[2].connection.close();
-    await expect.poll(() => bundled).toEqual({ messages: 0, bytes: 0 });
+    await expect.poll(() => bundled).toEqual({ messages: 0, bytes: 0, entries: 0 });
+  });
+
+  it('makes no entries of long messages, nor without end, and commits both', async () => {
+    const { bundled } = sw.backer;
+    const client = await Client.open();
+    const long = Array.from({ length: 100 }, () => 'output:1').join();
+    client.flow(`add priority=9,in_port=1,actions=${long}`);
+    await client.barrier();
+    expect(bundled.messages).toBe(1);
+    expect(bundled.entries).toBe(0);
+    bundled.entries = 1_000_000;
+    client.flow('add priority=8,in_port=1,actions=output:1');
+    await client.barrier();
+    expect(bundled).toMatchObject({ messages: 2, entries: 1_000_000 });
+    expect(await client.control('commit_request')).toBe('commit_reply');
+    expect(await client.flows()).toEqual([
+      'priority=8,in_port=1 actions=output:1',
+      `priority=9,in_port=1 actions=${long}`,
+    ]);
   });
 
   it('has an end, but each connection may have a few', async () => {
