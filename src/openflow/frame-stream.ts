@@ -124,6 +124,8 @@ export class FrameStream {
       this.skips--;
       return 0;
     }
+    // The peer may wait for what is held over.
+    this.flush();
     const got = calls.streamRecv(fd, pool, this.poolUsed, WAIT_US);
     if (got > 0) {
       this.skipsNext = 1;

@@ -182,6 +182,16 @@ describe('reading', () => {
     expect(gaps.slice(0, 14)).toEqual([0, 1, 2, 4, 0, 1, 2, 4, 8, 16, 32, 64, 64, 64]);
   });
 
+  it('hands over what is held before it waits', async () => {
+    const stream = new FrameStream(near, loadNative());
+    near.resume();
+    stream.hold();
+    stream.write(bytes(1, 2));
+    expect(stream.readMore()).toBeNull();
+    expect(stream.waitingBytes).toBe(0);
+    expect([...(await read(far, 2))]).toEqual([1, 2]);
+  });
+
   it('finds what comes while it waits', async () => {
     const native = loadNative();
     const stream = new FrameStream(near, {
