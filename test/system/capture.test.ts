@@ -46,12 +46,13 @@ async function capture(...argv: string[]): Promise<BackgroundProcess> {
 
 describe('tapswitch tcpdump', () => {
   it('shows what passes a port, filtered, and leaves nothing behind', async () => {
-    const child = await capture('p1', '-n', '-c', '4', 'icmp');
+    const child = await capture('p1', '-n', '-c', '6', 'icmp');
     expect(await mirrors()).toBe('mip1');
+    // On a busy machine several requests may come before a reply.
     expect(await h1.ping('10.0.0.2', 3)).toBe(3);
     await child.finished(10_000);
-    expect(child.text.match(/ICMP echo request/g)).toHaveLength(2);
-    expect(child.text.match(/ICMP echo reply/g)).toHaveLength(2);
+    expect(child.text.match(/ICMP echo request/g)).toHaveLength(3);
+    expect(child.text.match(/ICMP echo reply/g)).toHaveLength(3);
     expect(await mirrors()).toBe('');
     expect(await sw.vsctl('list-ports', 'br1')).toBe('p1\np2\n');
   }, 60_000);
