@@ -163,6 +163,12 @@ function monitorExternalIds(_command: ParsedCommand, spec: MonitorSpec): void {
   spec.columns('Bridge', 'external_ids').columns('Port', 'external_ids');
 }
 
+/** Sets of collectors go with their bridge: each would keep its row, and so its name, alive. */
+function monitorCollectorSets(_command: ParsedCommand, spec: MonitorSpec): void {
+  monitorConfig(spec);
+  spec.columns('Flow_Sample_Collector_Set', 'bridge');
+}
+
 const base = { options: [], writes: false, prerequisites: monitorConfigFor } as const;
 const oneBridge = { ...base, minArgs: 1, maxArgs: 1, arguments: 'BRIDGE' } as const;
 
@@ -186,7 +192,14 @@ export const BRIDGE_COMMANDS: readonly CommandSyntax[] = [
     writes: true,
     run: addBridge,
   },
-  { ...oneBridge, name: 'del-br', options: ['--if-exists'], writes: true, run: deleteBridge },
+  {
+    ...oneBridge,
+    name: 'del-br',
+    options: ['--if-exists'],
+    writes: true,
+    prerequisites: monitorCollectorSets,
+    run: deleteBridge,
+  },
   {
     ...base,
     name: 'list-br',

@@ -73,6 +73,19 @@ describe('vsctl', () => {
     expect(await vsctl(`${line} -- list-br`)).toEqual({ status: 0, out: 'q\n', err: '' });
   });
 
+  it('deletes a bridge with its sets of collectors, so that its name is free again', async () => {
+    const withSet = (bridge: string, ...ids: number[]) => {
+      const sets = ids.map((id) => `-- create Flow_Sample_Collector_Set bridge=@b id=${id}`);
+      return vsctl(`add-br ${bridge} -- --id=@b get Bridge ${bridge} ${sets.join(' ')}`);
+    };
+    expect(await withSet('br0', 1, 2)).toMatchObject({ status: 0, err: '' });
+    expect(await withSet('br1', 3)).toMatchObject({ status: 0, err: '' });
+    expect((await vsctl('del-br br0')).status).toBe(0);
+    const sets = await vsctl('--bare --columns=id list Flow_Sample_Collector_Set');
+    expect(sets.out).toBe('3\n');
+    expect(await vsctl('add-br br0')).toEqual({ status: 0, out: '', err: '' });
+  });
+
   it('warns of rows that will not stay', async () => {
     const { status, err } = await vsctl('--id=@m create Mirror name=m');
     expect(status).toBe(0);
