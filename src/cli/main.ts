@@ -46,8 +46,8 @@ export async function run(
   const io = makeIo('tapswitch');
   try {
     // Late: commands need nothing of it.
-    const { runTop } = await loadPart('the help', () => import('./top-level.js'));
-    return await runTop(wrongCommand(argv) ?? argv, io);
+    const { runTopLevel } = await loadPart('the help', () => import('./top-level.js'));
+    return await runTopLevel(wrongCommand(argv) ?? argv, io);
   } catch (error) {
     printError(io, error);
     return 1;

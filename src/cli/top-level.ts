@@ -9,7 +9,7 @@ import type { CliIo } from './io.js';
 import { tapswitchVersion } from './version.js';
 
 /** Help, version, and what is wrong with a command line that names no command. */
-export async function runTop(argv: string[], io: CliIo): Promise<number> {
+export async function runTopLevel(argv: string[], io: CliIo): Promise<number> {
   let status = 0;
   const top = new Command('tapswitch')
     .description('An OpenFlow switch on real interfaces, with the tools of Open vSwitch.')

@@ -45,7 +45,7 @@ export function colorFlow(line: string): string {
 
 /** Statistics and match: names, their values as they are. */
 function colorHead(text: string): string {
-  return text.replace(/([A-Za-z_]\w*(?:\[[^\]]*\])?)(=?)(?=[^,\s]*)/g, (whole, name, sign, at) => {
+  return text.replace(/([A-Za-z_]\w*(?:\[[^\]]*\])?)(=?)/g, (whole, name, sign, at) => {
     if (!/(?:^|[\s,])$/.test(text.slice(0, at))) return whole;
     if (sign === '=') return paint(SPECIAL.test(name) ? 'special' : 'param', whole);
     return PROTOCOLS.test(name) ? paint('value', whole) : whole;

@@ -15,7 +15,20 @@ import {
 } from '../../ofproto/index.js';
 import { OFPP } from '../../openflow/actions.js';
 import type { DaemonContext, Service } from '../daemon/life.js';
-import type { OpenflowdFlags } from './index.js';
+
+export interface StandaloneSettings {
+  bridge: string;
+  controllers: string[];
+  /** Network devices, numbered from 1 in this order. */
+  ports: string[];
+  /** null: made of the bridge's own address. */
+  datapathId: bigint | null;
+  failMode: 'standalone' | 'secure';
+  /** Empty: all. */
+  versions: number[];
+  maxBackoffMs: number;
+  inactivityProbeMs: number;
+}
 
 export class StandaloneBridge implements Service {
   readonly ready = Promise.resolve();
@@ -26,7 +39,7 @@ export class StandaloneBridge implements Service {
   private ofproto: Ofproto | null = null;
 
   constructor(
-    private readonly flags: OpenflowdFlags,
+    private readonly flags: StandaloneSettings,
     private readonly context: DaemonContext,
   ) {
     const { clock, loop } = context;

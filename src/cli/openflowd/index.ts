@@ -23,22 +23,12 @@ import { type CliIo, printError } from '../io.js';
 import { loadPart } from '../load-part.js';
 import { parseVersions } from '../openflow-versions.js';
 import { versionText } from '../version.js';
+import type { StandaloneSettings } from './bridge.js';
 
 const PROGRAM = 'ovs-openflowd';
 
-export interface OpenflowdFlags {
+interface OpenflowdFlags extends StandaloneSettings {
   daemon: DaemonFlags;
-  bridge: string;
-  controllers: string[];
-  /** Network devices, numbered from 1 in this order. */
-  ports: string[];
-  /** null: made of the bridge's own address. */
-  datapathId: bigint | null;
-  failMode: 'standalone' | 'secure';
-  /** Empty: all. */
-  versions: number[];
-  maxBackoffMs: number;
-  inactivityProbeMs: number;
 }
 
 const OPTIONS: readonly OptionSpec[] = [
