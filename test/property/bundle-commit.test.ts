@@ -137,7 +137,8 @@ class Subject {
     let kind = { groups: false, atOnce: false };
     for (const msg of msgs) {
       const frame = this.frame(msg);
-      log.add(frame, decodeMessage(OF14, frame).msg as FlowMod);
+      // Some entries are made at once, others when the bundle is committed.
+      log.add(frame, decodeMessage(OF14, frame).msg as FlowMod, this.xid % 4 > 0);
       kind = kindOf(msg as FlowMod, kind);
     }
     const handlers = { execute: executeBundled, prepare: preparePacketOut };

@@ -106,6 +106,18 @@ describe('bundles', () => {
     }
   });
 
+  it('have a cache that was cut off written anew', () => {
+    mkdirSync(join(folder, 'scripts'));
+    const script = join(folder, 'scripts/build-cache.mjs');
+    copyFileSync(join(root, 'scripts/build-cache.mjs'), script);
+    writeFileSync(join(bundles, 'switch.cache'), 'gar');
+    execFileSync(process.execPath, [script, '--if-stale'], { stdio: 'ignore' });
+    expect(cacheOf('switch').toString('latin1')).toContain(`{"node":"${process.version}"`);
+    const before = cacheOf('switch');
+    execFileSync(process.execPath, [script, '--if-stale'], { stdio: 'ignore' });
+    expect(cacheOf('switch').equals(before)).toBe(true);
+  });
+
   it('are passed over when modules are newer, or when there are none', () => {
     const info = join(folder, 'dist/.tsbuildinfo');
     writeFileSync(info, '');
