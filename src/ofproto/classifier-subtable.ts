@@ -59,15 +59,19 @@ function lowestBitLength(bits: number): number {
   return Math.clz32(bits & -bits) + 1;
 }
 
+/** Of a table without masks. */
+const NO_HASHES = new Int32Array(0);
+const NO_LOOKUPS = new Uint32Array(0);
+
 /**
  * Hashes of the early stages in the lookup that is under way: subtables with the same mask up to a
  * stage, which most of a table are, share them.
  */
 export class StageHashes {
   private readonly ids = new Map<string, number>();
-  private hashes = new Int32Array(0);
+  private hashes = NO_HASHES;
   /** The lookup that each is of. */
-  private lookups = new Uint32Array(0);
+  private lookups = NO_LOOKUPS;
   private lookup = 0;
 
   /** The number of a mask's words up to a stage. */

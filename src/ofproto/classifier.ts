@@ -35,6 +35,9 @@ export type { ClassifierRule, Conjunction } from './rule-store.js';
 /** Numbers of stages that are kept: as many as there can be, and twice that to spare. */
 const STAGES_PER_MASK = 6;
 const STAGES_SPARE = 16;
+/** Of an empty table: a switch has hundreds. */
+const NO_PRIORITIES = new Int32Array(0);
+const NO_PREFIXES = new Uint8Array(0);
 
 /** A set of rules, looked up by flow, by exact match, and by what a loose match covers. */
 export class Classifier<R extends ClassifierRule> {
@@ -42,8 +45,8 @@ export class Classifier<R extends ClassifierRule> {
   private subtables: Subtable<R>[] = [];
   private inOrder = true;
   /** Of each of them, side by side: what a lookup asks first. */
-  private maxPriorities = new Int32Array(0);
-  private prefixes = new Uint8Array(0);
+  private maxPriorities = NO_PRIORITIES;
+  private prefixes = NO_PREFIXES;
   private readonly byMask = new Map<string, Subtable<R>>();
   private recent: Subtable<R> | undefined;
   private count = 0;

@@ -29,7 +29,8 @@ export function mayHaveTrie(field: string): boolean {
 interface Slot {
   readonly word: number;
   readonly nWords: number;
-  readonly trie: AddressTrie;
+  /** None until a rule has such a prefix: a switch has 255 tables, most of them empty. */
+  trie: AddressTrie | null;
   /** Of the lookup that is under way. */
   done: boolean;
   bits: number;
@@ -61,7 +62,7 @@ export class TrieSet {
       const place = TRIE_FIELDS[field];
       if (place === undefined) return [];
       const [word, nWords] = place;
-      return [{ word, nWords, trie: new AddressTrie(nWords), done: false, bits: 0, marked: false }];
+      return [{ word, nWords, trie: null, done: false, bits: 0, marked: false }];
     });
   }
 
@@ -76,8 +77,10 @@ export class TrieSet {
    */
   add(flow: FlowWords, prefixes: readonly number[]): void {
     for (let i = 0; i < prefixes.length; i++) {
-      const { word, trie } = this.slots[i];
-      if (prefixes[i] > 0) trie.add(flow, word, prefixes[i]);
+      const slot = this.slots[i];
+      if (prefixes[i] === 0) continue;
+      slot.trie ??= new AddressTrie(slot.nWords);
+      slot.trie.add(flow, slot.word, prefixes[i]);
     }
   }
 
@@ -85,7 +88,7 @@ export class TrieSet {
   remove(flow: FlowWords, prefixes: readonly number[]): void {
     for (let i = 0; i < prefixes.length; i++) {
       const { word, trie } = this.slots[i];
-      if (prefixes[i] > 0) trie.remove(flow, word, prefixes[i]);
+      if (prefixes[i] > 0) trie?.remove(flow, word, prefixes[i]);
     }
   }
 
@@ -110,7 +113,7 @@ export class TrieSet {
     for (let i = 0; i < this.slots.length; i++) {
       const length = prefixes[at + i];
       const slot = this.slots[i];
-      if (length === 0 || !slot.done || slot.trie.has(length)) continue;
+      if (length === 0 || !slot.done || !slot.trie || slot.trie.has(length)) continue;
       if (isMarked(wc, slot)) return true;
     }
     return false;
@@ -123,13 +126,14 @@ export class TrieSet {
   rulesOut(prefixes: readonly number[], flow: FlowWords, wc: FlowWords): boolean {
     for (let i = 0; i < prefixes.length; i++) {
       const length = prefixes[i];
-      if (length === 0) continue;
       const slot = this.slots[i];
+      const { trie } = slot;
+      if (length === 0 || trie === null) continue;
       if (!slot.done) {
-        slot.bits = slot.trie.lookup(flow, slot.word);
+        slot.bits = trie.lookup(flow, slot.word);
         slot.done = true;
       }
-      if (slot.trie.has(length)) continue;
+      if (trie.has(length)) continue;
       if (slot.bits <= length || isMarked(wc, slot)) {
         mark(wc, slot);
         return true;

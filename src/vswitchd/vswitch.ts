@@ -29,6 +29,7 @@ import {
 } from './read-config.js';
 import { mapInt } from './row-values.js';
 import { isConfigChange, StatusWriter } from './status.js';
+import { Turns } from './turns.js';
 import { UnusedSettings } from './unused-settings.js';
 
 const log = getLogger('bridge');
@@ -70,6 +71,8 @@ export class Vswitch implements BridgeHost {
   private readonly status: StatusWriter;
   private readonly unused = new UnusedSettings((message) => log.info(message));
   private configDirty = true;
+  /** What is left to do for the configuration that was read last. */
+  private readonly turns: Turns;
   private readonly affected = new AffectedBridges();
   private statisticsDueMs = NEVER;
   private linkStatusDueMs = NEVER;
@@ -91,6 +94,7 @@ export class Vswitch implements BridgeHost {
   private listening: Promise<void>[] = [];
 
   constructor(private readonly deps: VswitchDeps) {
+    this.turns = new Turns(deps.clock);
     this.status = new StatusWriter(
       deps.idl,
       () => ({
@@ -124,7 +128,8 @@ export class Vswitch implements BridgeHost {
   linkAppeared(name: string): void {
     for (const bridge of this.bridges.values()) {
       const iface = bridge.ifaces.get(name);
-      if (iface && !iface.device) this.configDirty = true;
+      // Without an error it is one that is being made right now.
+      if (iface && !iface.device && iface.error !== null) this.configDirty = true;
     }
     if (this.configDirty) this.deps.wake();
   }
@@ -153,6 +158,13 @@ export class Vswitch implements BridgeHost {
     if (this.configDirty) {
       this.configDirty = false;
       this.reconfigure();
+    }
+    if (!this.turns.done) {
+      this.turns.run();
+      if (!this.turns.done) {
+        this.deps.wake();
+        return;
+      }
     }
     if (this.mtuDirty) {
       this.mtuDirty = false;
@@ -227,12 +239,10 @@ export class Vswitch implements BridgeHost {
     const config = readConfig(this.deps.idl, warn, this.unchangedBridges());
     if (!config) {
       // A database in which nothing was set up yet: that is all there is to do.
+      this.turns.begin([]);
       this.tellReady();
       return;
     }
-    this.affected.clear();
-    // Agents of sFlow are numbered over all bridges.
-    if (config.bridges.some(({ exports }) => exports.sflow)) this.affected.noteEverything();
     this.statsIntervalMs = mapInt(
       config.otherConfig,
       'stats-update-interval',
@@ -245,11 +255,26 @@ export class Vswitch implements BridgeHost {
     }
     const { otherConfig } = config;
     this.datapathSettings = readDatapathSettings(otherConfig, warn);
-    this.removeUnwanted(config);
-    for (const name of config.invalidNames) this.failures.set(name, INVALID_NAME);
-    this.tls = config.tls ?? this.deps.tls ?? {};
-    for (const { ofproto } of this.bridges.values()) ofproto.connmgr.setTls(this.tls);
-    for (const bridge of config.bridges) this.applyBridge(bridge);
+    this.turns.begin([
+      ...this.removals(config),
+      () => {
+        for (const name of config.invalidNames) this.failures.set(name, INVALID_NAME);
+        this.tls = config.tls ?? this.deps.tls ?? {};
+        for (const { ofproto } of this.bridges.values()) ofproto.connmgr.setTls(this.tls);
+      },
+      ...config.bridges.map((bridge) => () => this.applyBridge(bridge)),
+      () => this.bridgesApplied(config),
+    ]);
+  }
+
+  /** All bridges are as they should be. */
+  private bridgesApplied(config: SwitchConfig): void {
+    // What has come meanwhile is read next.
+    if (!this.configDirty) this.affected.clear();
+    // Agents of sFlow are numbered over all bridges.
+    if (config.bridges.some(({ exports }) => exports.sflow)) this.affected.noteEverything();
+    const warn = (message: string): void => this.warnOnce(message);
+    const { otherConfig } = config;
     this.deps.registry.setUdpifSettings(readUdpifSettings(otherConfig, warn));
     const bundleIdleSec = mapInt(otherConfig, 'bundle-idle-timeout', BUNDLE_IDLE_SEC, warn);
     for (const { ofproto } of this.bridges.values()) {
@@ -274,18 +299,24 @@ export class Vswitch implements BridgeHost {
     return (uuid) => known.get(uuid) ?? null;
   }
 
-  private removeUnwanted(config: SwitchConfig): void {
+  /** What takes bridges away, and ports from others. */
+  private removals(config: SwitchConfig): (() => void)[] {
     const wanted = new Map(config.bridges.map((bridge) => [bridge.name, bridge]));
     for (const name of this.failures.keys()) if (!wanted.has(name)) this.failures.delete(name);
-    for (const bridge of [...this.bridges.values()]) {
+    const pieces: (() => void)[] = [];
+    for (const bridge of this.bridges.values()) {
       const next = wanted.get(bridge.name);
       if (next && bridge.isSettled(next)) continue;
-      if (next && next.datapathType === bridge.config.datapathType) bridge.removeUnwanted(next);
-      else {
-        this.closeBridge(bridge);
-        this.bridges.delete(bridge.name);
-      }
+      const stays = next && next.datapathType === bridge.config.datapathType;
+      pieces.push(() => {
+        if (stays) bridge.removeUnwanted(next);
+        else {
+          this.closeBridge(bridge);
+          this.bridges.delete(bridge.name);
+        }
+      });
     }
+    return pieces;
   }
 
   private applyBridge(config: BridgeConfig): void {
