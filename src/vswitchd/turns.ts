@@ -4,7 +4,7 @@
  *
  *     begin([close a, close b, open c, ... , tell]) ─> run ─ a, b ─> others ─> run ─ c ... ─> empty
  *
- * Begun anew before it is done, what is left is forgotten: who begins finds out what there is to do.
+ * Begun anew before it is done, what is left is forgotten: who begins knows what there is to do.
  */
 import type { Clock } from '../common/clock.js';
 
