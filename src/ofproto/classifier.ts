@@ -49,6 +49,9 @@ export class Classifier<R extends ClassifierRule> {
   private prefixes = NO_PREFIXES;
   private readonly byMask = new Map<string, Subtable<R>>();
   private recent: Subtable<R> | undefined;
+  /** What placeOf has found for a rule, if it is inserted next. */
+  private placed: Subtable<R> | undefined;
+  private placedRule: R | null = null;
   private count = 0;
   private readonly shared: Shared;
   private prefixFields = DEFAULT_PREFIX_FIELDS.join();
@@ -66,17 +69,17 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Says who sees a rule that is inside. */
   mark(rule: R, mark: Mark): void {
-    const store = this.subtableOf((rule.home ?? rule.match).mask)?.store;
-    if (store === undefined || rule.slot === undefined) return;
-    this.marked[store.markAt(rule.slot)] -= 1;
+    const { home, slot } = rule;
+    if (home === null || home === undefined || slot === undefined) return;
+    this.marked[home.markAt(slot)] -= 1;
     this.marked[mark] += 1;
-    store.setMark(rule.slot, mark);
+    home.setMark(slot, mark);
   }
 
   markOf(rule: R): Mark {
     const { home, slot } = rule;
     if (home === null || home === undefined || slot === undefined) return SETTLED;
-    return this.subtableOf(home.mask)?.store.markAt(slot) ?? SETTLED;
+    return home.markAt(slot);
   }
 
   /** Rules with marks are like all others now. */
@@ -194,13 +197,22 @@ export class Classifier<R extends ClassifierRule> {
     return this.subtableOf(match.mask)?.exact(match, priority) ?? null;
   }
 
+  /** The rule whose place this one, which is to be inserted next, takes; or null. */
+  placeOf(rule: R): R | null {
+    const subtable = this.subtableOf(rule.match.mask);
+    this.placed = subtable;
+    this.placedRule = rule;
+    return subtable?.exact(rule.match, rule.priority) ?? null;
+  }
+
   /**
    * Adds a rule; one with the same match and priority must have been removed before. Its mask
    * becomes the one that all rules of that mask share.
    */
   insert(rule: R): void {
     const { match } = rule;
-    let subtable = this.subtableOf(match.mask);
+    let subtable = this.placedRule === rule ? this.placed : this.subtableOf(match.mask);
+    this.placedRule = null;
     if (subtable === undefined) {
       this.forgetStages();
       subtable = new Subtable<R>(match.mask.slice(), this.shared);
@@ -224,6 +236,7 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Removes a rule. @returns false when it was not inside */
   remove(rule: R): boolean {
+    this.placedRule = null;
     const subtable = this.subtableOf((rule.home ?? rule.match).mask);
     if (subtable === undefined) return false;
     const before = subtable.maxPriority;
@@ -248,6 +261,7 @@ export class Classifier<R extends ClassifierRule> {
 
   /** Removes every rule at once. What they match is still known to them. */
   clear(): void {
+    this.placedRule = null;
     this.subtables = [];
     this.inOrder = false;
     this.byMask.clear();

@@ -175,7 +175,7 @@ export function addRule(ofproto: Ofproto, rule: Rule): void {
   const { match, priority, tableId, flags } = rule;
   checkActions(rule.actions, { table: tableId, ofproto });
   const table = ofproto.tables[tableId];
-  const old = table.cls.find(match, priority);
+  const old = table.cls.placeOf(rule);
   // An equal one is replaced, whatever else overlaps: as Open vSwitch does.
   const checks = flags.checkOverlap && old === null;
   if (checks && table.cls.overlapping(match, priority) !== null) fail('OFPFMFC_OVERLAP');

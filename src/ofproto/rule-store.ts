@@ -47,6 +47,8 @@ export interface MatchStore {
   matchAt(slot: number): Match;
   /** False: a bundle that is being committed brings it, or takes it away (table-view.ts). */
   sees(slot: number): boolean;
+  markAt(slot: number): Mark;
+  setMark(slot: number, mark: Mark): void;
 }
 
 const SLOTS_MIN = 4;

@@ -21,76 +21,81 @@ function range(first: number, n: number): number[] {
   return Array.from({ length: n }, (_, i) => first + i);
 }
 
-interface Allowed {
-  addresses: boolean;
-  ports: boolean;
-  proto: boolean;
-  ip: boolean;
-  sha: boolean;
-  tha: boolean;
-  ipv6: boolean;
-  target: boolean;
-  mpls: boolean;
-}
+/** Groups of fields that a match may ask of: one bit each. */
+const ADDRESS = 1;
+const PORT = 2;
+const PROTO = 4;
+const IP = 8;
+const SHA = 16;
+const THA = 32;
+const IP6 = 64;
+const ND_TARGET = 128;
+const LABELS = 256;
 
-function allowed(flow: L.FlowWords): Allowed {
-  const a: Allowed = {
-    addresses: false,
-    ports: false,
-    proto: false,
-    ip: false,
-    sha: false,
-    tha: false,
-    ipv6: false,
-    target: false,
-    mpls: false,
-  };
+/** What a packet of the match's types has. */
+function allowed(flow: L.FlowWords): number {
   const dlType = flow[L.W_DL_TYPE] >>> 16;
   const proto = flow[L.W_NW] >>> 24;
   const transport = proto === IPPROTO.TCP || proto === IPPROTO.UDP || proto === IPPROTO.SCTP;
-  if (dlType === L.ETH_TYPE_IP) {
-    a.proto = a.ip = a.addresses = true;
-    a.ports = transport || proto === IPPROTO.ICMP;
-  } else if (dlType === L.ETH_TYPE_IPV6) {
-    a.proto = a.ip = a.ipv6 = true;
-    a.ports = transport || proto === IPPROTO.ICMPV6;
-    const type = proto === IPPROTO.ICMPV6 ? flow[L.W_TP] >>> 16 : 0;
-    a.target = type === 135 || type === 136;
-    a.sha = type === 135;
-    a.tha = type === 136;
-  } else if (dlType === L.ETH_TYPE_ARP || dlType === L.ETH_TYPE_RARP) {
-    a.proto = a.addresses = a.sha = a.tha = true;
-  } else if (dlType === L.ETH_TYPE_MPLS || dlType === L.ETH_TYPE_MPLS_MCAST) a.mpls = true;
-  // The words of its fields.
-  else if (dlType === L.ETH_TYPE_NSH) a.target = a.sha = a.tha = true;
-  return a;
+  switch (dlType) {
+    case L.ETH_TYPE_IP: {
+      const ports = transport || proto === IPPROTO.ICMP;
+      return PROTO | IP | ADDRESS | (ports ? PORT : 0);
+    }
+    case L.ETH_TYPE_IPV6: {
+      const ports = transport || proto === IPPROTO.ICMPV6;
+      const type = proto === IPPROTO.ICMPV6 ? flow[L.W_TP] >>> 16 : 0;
+      const nd = type === 135 ? ND_TARGET | SHA : type === 136 ? ND_TARGET | THA : 0;
+      return PROTO | IP | IP6 | (ports ? PORT : 0) | nd;
+    }
+    case L.ETH_TYPE_ARP:
+    case L.ETH_TYPE_RARP:
+      return PROTO | ADDRESS | SHA | THA;
+    case L.ETH_TYPE_MPLS:
+    case L.ETH_TYPE_MPLS_MCAST:
+      return LABELS;
+    // The words of its fields.
+    case L.ETH_TYPE_NSH:
+      return ND_TARGET | SHA | THA;
+    default:
+      return 0;
+  }
 }
 
-/** Drops, in place, what the match's types do not have. Returns whether anything was dropped. */
-export function normalizeMatch(match: Match): boolean {
-  const { flow, mask } = match;
-  const a = allowed(flow);
+function clear({ flow, mask }: Match, word: number, bits: number): boolean {
+  if ((mask[word] & bits) === 0) return false;
+  mask[word] &= ~bits;
+  flow[word] &= ~bits;
+  return true;
+}
+
+function clearAll(match: Match, words: readonly number[]): boolean {
   let changed = false;
-  const clear = (word: number, bits = -1): void => {
-    if ((mask[word] & bits) === 0) return;
-    mask[word] &= ~bits;
-    flow[word] &= ~bits;
-    changed = true;
-  };
-  if (!a.addresses) for (const w of ADDRESSES) clear(w);
-  if (!a.ports) for (const w of PORTS) clear(w);
-  if (!a.proto) clear(L.W_NW, 0xff << 24);
-  if (!a.ip) clear(L.W_NW, 0xffff00);
-  if (!a.sha) {
-    clear(L.W_ARP_SHA);
-    clear(L.W_ARP_SHA_THA, 0xffff << 16);
+  for (let i = 0; i < words.length; i++) changed = clear(match, words[i], -1) || changed;
+  return changed;
+}
+
+/**
+ * Drops, in place, what the match's types do not have. Returns whether anything was dropped. Every
+ * flow-mod passes here: nothing is allocated.
+ */
+export function normalizeMatch(match: Match): boolean {
+  const has = allowed(match.flow);
+  let changed = false;
+  if ((has & ADDRESS) === 0) changed = clearAll(match, ADDRESSES) || changed;
+  if ((has & PORT) === 0) changed = clearAll(match, PORTS) || changed;
+  if ((has & PROTO) === 0) changed = clear(match, L.W_NW, 0xff << 24) || changed;
+  if ((has & IP) === 0) changed = clear(match, L.W_NW, 0xffff00) || changed;
+  if ((has & SHA) === 0) {
+    changed = clear(match, L.W_ARP_SHA, -1) || changed;
+    changed = clear(match, L.W_ARP_SHA_THA, 0xffff << 16) || changed;
   }
-  if (!a.tha) {
-    clear(L.W_ARP_SHA_THA, 0xffff);
-    clear(L.W_ARP_THA);
+  if ((has & THA) === 0) {
+    changed = clear(match, L.W_ARP_SHA_THA, 0xffff) || changed;
+    changed = clear(match, L.W_ARP_THA, -1) || changed;
   }
-  if (!a.ipv6) for (const w of IPV6) clear(w);
-  if (!a.target) for (const w of TARGET) clear(w);
-  if (!a.mpls) for (const w of MPLS) clear(w);
+  if ((has & IP6) === 0) changed = clearAll(match, IPV6) || changed;
+  if ((has & ND_TARGET) === 0) changed = clearAll(match, TARGET) || changed;
+  if ((has & LABELS) === 0) changed = clearAll(match, MPLS) || changed;
   return changed;
 }

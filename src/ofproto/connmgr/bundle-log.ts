@@ -24,7 +24,9 @@ import { FrameCursor, FrameLog } from './frame-log.js';
 const ADDITIONS_MAX = 128 * 1024;
 /** Long messages have many actions: ten times the memory as objects, and little to spare. */
 const ADDITION_BYTES_MAX = 256;
-const WORDS_MIN = 256;
+/** Matches lie in pieces of so many numbers; the first ones are smaller. */
+const PIECE_INTS_MIN = 512;
+const PIECE_INTS_MAX = 1 << 16;
 const INTS_PER_WORD = 3;
 
 export class BundleLog {
@@ -110,51 +112,66 @@ export class BundleReader {
 
 /** Matches, taken in the order in which they were added. */
 class MatchLog {
-  private words = new Int32Array(WORDS_MIN);
+  private readonly pieces: Int32Array[] = [];
+  /** The last piece, and how much of it is used. */
+  private piece = new Int32Array(0);
   private used = 0;
+  /** Where the next match is that is taken. */
+  private index = 0;
   private taken = 0;
-  /** What the match that was taken last has is from here on. */
-  private lent = 0;
   private readonly match = matchAny();
+  /** The words that the match has which was taken last. */
+  private readonly lent = new Uint8Array(FLOW_WORDS);
+  private nLent = 0;
 
   add({ flow, mask }: Match): void {
-    if (this.words.length - this.used <= INTS_PER_WORD * FLOW_WORDS) this.widen();
-    const { words } = this;
-    const start = this.used;
-    let at = start + 1;
+    if (this.piece.length - this.used <= INTS_PER_WORD * FLOW_WORDS) this.addPiece();
+    const { piece, used } = this;
+    let at = used + 1;
     for (let word = 0; word < FLOW_WORDS; word++) {
       const bits = mask[word];
       if (bits === 0) continue;
-      words[at] = word;
-      words[at + 1] = bits;
-      words[at + 2] = flow[word];
+      piece[at] = word;
+      piece[at + 1] = bits;
+      piece[at + 2] = flow[word];
       at += INTS_PER_WORD;
     }
-    words[start] = at;
+    piece[used] = at;
     this.used = at;
   }
 
-  take(): Match {
-    const { words, taken, match } = this;
-    const { flow, mask } = match;
-    for (let at = this.lent + 1; at < taken; at += INTS_PER_WORD) {
-      mask[words[at]] = 0;
-      flow[words[at]] = 0;
-    }
-    const end = words[taken];
-    for (let at = taken + 1; at < end; at += INTS_PER_WORD) {
-      mask[words[at]] = words[at + 1];
-      flow[words[at]] = words[at + 2];
-    }
-    this.lent = taken;
-    this.taken = end;
-    return match;
+  private addPiece(): void {
+    const length = Math.min(Math.max(2 * this.piece.length, PIECE_INTS_MIN), PIECE_INTS_MAX);
+    // Nothing begins behind the last match of a piece.
+    if (this.pieces.length > 0) this.piece[this.used] = 0;
+    this.piece = new Int32Array(length);
+    this.pieces.push(this.piece);
+    this.used = 0;
   }
 
-  private widen(): void {
-    // What is not used yet takes no memory: the kernel gives pages when they are written.
-    const wider = new Int32Array(2 * this.words.length + INTS_PER_WORD * FLOW_WORDS + 1);
-    wider.set(this.words);
-    this.words = wider;
+  take(): Match {
+    const { match, lent } = this;
+    const { flow, mask } = match;
+    for (let i = 0; i < this.nLent; i++) {
+      mask[lent[i]] = 0;
+      flow[lent[i]] = 0;
+    }
+    let piece = this.pieces[this.index];
+    if (this.taken === piece.length || piece[this.taken] === 0) {
+      this.index += 1;
+      this.taken = 0;
+      piece = this.pieces[this.index];
+    }
+    const end = piece[this.taken];
+    let n = 0;
+    for (let at = this.taken + 1; at < end; at += INTS_PER_WORD, n++) {
+      const word = piece[at];
+      lent[n] = word;
+      mask[word] = piece[at + 1];
+      flow[word] = piece[at + 2];
+    }
+    this.nLent = n;
+    this.taken = end;
+    return match;
   }
 }
