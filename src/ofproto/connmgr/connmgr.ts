@@ -225,7 +225,8 @@ export class Connmgr {
 
   private listen(target: string): void {
     if (this.listeners.has(target)) return;
-    const listener = new OfListener(target, (socket) => this.accept(socket, target), this.tls);
+    const serve = (socket: Socket) => this.accept(socket, target);
+    const listener = new OfListener(target, serve, this.tls, this.ofproto.clock);
     this.listeners.set(target, listener);
     listener.open().catch((error: unknown) => {
       log.warn(`${this.ofproto.name}: cannot listen on ${target}: ${errorMessage(error)}`);

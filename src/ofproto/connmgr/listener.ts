@@ -4,7 +4,9 @@
 import { unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import type { Clock } from '../../common/clock.js';
 import { getLogger } from '../../common/log.js';
+import { type RateLimitedLogger, rateLimited } from '../../common/log-rate-limit.js';
 import {
   requireFiles,
   secureContextOptions,
@@ -30,13 +32,18 @@ export type ServeSocket = (socket: Socket) => (() => number) | undefined;
 
 export class OfListener {
   private server: Server | null = null;
+  private readonly warnings: Pick<RateLimitedLogger, 'warn'>;
   private readonly sockets = new Map<Socket, () => number>();
 
   constructor(
     readonly target: string,
     private readonly serve: ServeSocket,
     private readonly tls: TlsFiles = {},
-  ) {}
+    /** Limits what strangers can write into the log, where there is one. */
+    clock: Clock | null = null,
+  ) {
+    this.warnings = clock === null ? log : rateLimited(log, clock, { burst: 25, perMinute: 10 });
+  }
 
   /** Resolves when connections are taken. Rejects with what the system says, or E_TLS. */
   async open(): Promise<void> {
@@ -80,7 +87,7 @@ export class OfListener {
     server.maxConnections = 2 * CONNECTIONS_MAX;
     server.on('secureConnection', (socket) => this.accept(socket));
     server.on('tlsClientError', (error, socket) => {
-      log.warn(`${this.target}: SSL_accept: ${tlsErrorText(error)}`);
+      this.warnings.warn(`${this.target}: SSL_accept: ${tlsErrorText(error)}`);
       socket.destroy();
     });
     return server;
