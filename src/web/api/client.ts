@@ -131,6 +131,8 @@ interface Watch {
 
 /** Waits between connections double from the first to the second. */
 const BACKOFF_MS = { min: 250, max: 8000 };
+/** Topics asked for in one message: the server takes no long ones. */
+const SUBSCRIBE_MAX = 16;
 
 export class ConsoleClient {
   private readonly base: string;
@@ -271,8 +273,11 @@ export class ConsoleClient {
     this.waitMs = BACKOFF_MS.min;
     this.options.onConnection?.(true);
     const { token } = this.options;
-    const subscribe = [...this.watches].map(([id, { topic, params }]) => ({ id, topic, params }));
-    this.say({ ...(token === undefined ? {} : { token }), subscribe });
+    if (token !== undefined) this.say({ token });
+    const all = [...this.watches].map(([id, { topic, params }]) => ({ id, topic, params }));
+    for (let i = 0; i < all.length; i += SUBSCRIBE_MAX) {
+      this.say({ subscribe: all.slice(i, i + SUBSCRIBE_MAX) });
+    }
   }
 
   private closed(socket: Socket): void {

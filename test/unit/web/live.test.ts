@@ -1,10 +1,11 @@
 /** Topics over the WebSocket: one reading for all, refusals, and clients that are too slow. */
 import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { WarpClock } from '../../../src/common/clock.js';
 import type { Topic } from '../../../src/web/api/index.js';
-import { pathOf } from '../../../src/web/api/index.js';
+import { ClientMessage, ConsoleClient, pathOf } from '../../../src/web/api/index.js';
 import { CLOSE_TOO_SLOW, Live, LiveClient } from '../../../src/web/live.js';
 import type { Subject } from '../../../src/web/subject/subject.js';
 import type { Resource } from '../../../src/web/topics/resource.js';
@@ -111,6 +112,31 @@ describe('a slow client', () => {
     expect(socket.closed).toBe(CLOSE_TOO_SLOW);
     expect(socket.readyState).toBe(3);
   });
+});
+
+it('a client that watches much says so in messages that the server takes', () => {
+  const said: { token?: string; subscribe?: { id: number }[] }[] = [];
+  let open = (): void => {};
+  class Socket {
+    set onopen(opened: () => void) {
+      open = opened;
+    }
+    send(text: string): void {
+      said.push(JSON.parse(text));
+    }
+    close(): void {}
+  }
+  const client = new ConsoleClient('http://127.0.0.1:1', { token: 'x', WebSocket: Socket });
+  const bridge = 'b'.repeat(200);
+  for (let i = 0; i < 70; i++) client.watch('flows', { bridge, limit: i }, () => {});
+  open();
+  for (const message of said) {
+    expect(Value.Check(ClientMessage, message)).toBe(true);
+    expect(JSON.stringify(message).length).toBeLessThan(16 * 1024);
+  }
+  expect(said[0].token).toBe('x');
+  expect(said.flatMap(({ subscribe }) => subscribe ?? [])).toHaveLength(70);
+  client.close();
 });
 
 describe("the client's paths", () => {
