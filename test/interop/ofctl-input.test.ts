@@ -121,7 +121,7 @@ const ELSEWHERE = new Set([
   'parse-flow',
   // Describes itself, each program in its own words.
   'help',
-  // Waits for a controller: test/unit/ofproto/snoop.test.ts.
+  // Waits for a controller: ofctl-monitor.test.ts.
   'snoop',
 ]);
 
