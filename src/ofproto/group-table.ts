@@ -153,15 +153,24 @@ function spread(buckets: readonly GroupBucket[], valuesMax: number): GroupBucket
 /** The bridge that the groups are of. */
 interface GroupBridge {
   readonly clock: Clock;
+  /** A bundle that is being committed, and whether something of it runs. */
+  readonly draft: { readonly running: boolean } | null;
   /** What packets meet has changed. */
   tablesChanged(): void;
   deleteRulesWithGroup(group: number): void;
 }
 
 export class GroupTable {
-  private readonly groups = new Map<number, Group>();
+  /** What packets meet. */
+  private inForce = new Map<number, Group>();
+  /** What a bundle makes of it, once it changes any; seen from inside it alone. */
+  private drafted: Map<number, Group> | null = null;
 
   constructor(private readonly ofproto: GroupBridge) {}
+
+  private get groups(): Map<number, Group> {
+    return this.drafted !== null && this.ofproto.draft?.running ? this.drafted : this.inForce;
+  }
 
   get(id: number): Group | null {
     return this.groups.get(id) ?? null;
@@ -179,6 +188,7 @@ export class GroupTable {
 
   /** Executes a group-mod. @throws OfpError; nothing has changed then */
   execute(mod: GroupMod): void {
+    if (this.ofproto.draft?.running) this.drafted ??= new Map(this.inForce);
     switch (mod.command) {
       case 'add':
         this.add(mod);
@@ -202,15 +212,15 @@ export class GroupTable {
     this.ofproto.tablesChanged();
   }
 
-  /** A copy of the groups, to go back to when a bundle fails. */
-  snapshot(): ReadonlyMap<number, Group> {
-    return new Map(this.groups);
+  /** From now on packets meet the groups as the bundle made them. */
+  publish(): void {
+    if (this.drafted !== null) this.inForce = this.drafted;
+    this.drafted = null;
   }
 
-  restore(snapshot: ReadonlyMap<number, Group>): void {
-    this.groups.clear();
-    for (const [id, group] of snapshot) this.groups.set(id, group);
-    this.ofproto.tablesChanged();
+  /** What the bundle made of them is not to be. */
+  forget(): void {
+    this.drafted = null;
   }
 
   private add(mod: GroupMod): void {

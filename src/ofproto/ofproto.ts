@@ -13,7 +13,6 @@ import type { Clock } from '../common/clock.js';
 import { NEVER } from '../common/clock.js';
 import { TapswitchError } from '../common/errors.js';
 import { OFPP, type OfAction } from '../openflow/actions.js';
-import { fail } from '../openflow/errors.js';
 import { matchAny } from '../openflow/match.js';
 import type { FlowMod, FlowStatsRequest, PortMod } from '../openflow/messages.js';
 import type { IpfixStatsEntry } from '../openflow/messages-stats.js';
@@ -38,7 +37,7 @@ import {
 } from './mac-learning.js';
 import { OfMeters } from './meters.js';
 import { Mirrors } from './mirror.js';
-import { OFPPC, OFPPS, OfPort } from './port.js';
+import { checkedPort, OFPPC, OFPPS, OfPort } from './port.js';
 import { NO_FLAGS, Rule } from './rule.js';
 import { type BridgeExporters, ipfixEntries, NO_EXPORTERS } from './sampling.js';
 import type {
@@ -218,9 +217,7 @@ export class Ofproto {
    * @throws OfpError
    */
   portMod(mod: PortMod, source: OfConn | null = null): void {
-    const port = this.portByNo(mod.portNo) ?? fail('OFPPMFC_BAD_PORT');
-    const address = port.device.etherAddr();
-    if (!mod.hwAddr.every((byte, i) => byte === address[i])) fail('OFPPMFC_BAD_HW_ADDR');
+    const port = checkedPort(this, mod);
     const config = (port.config & ~mod.mask) | (mod.config & mod.mask);
     if (config === port.config) return;
     if (((config ^ port.config) & OFPPC.PORT_DOWN) !== 0) {

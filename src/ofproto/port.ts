@@ -3,6 +3,8 @@
  *
  * Not for: configured ports, which may have several members (bundle.ts), or the device itself.
  */
+import { fail } from '../openflow/errors.js';
+import type { PortMod } from '../openflow/messages.js';
 import type { Bundle } from './bundle.js';
 import type { Ofproto } from './ofproto.js';
 import type { PortDevice } from './settings.js';
@@ -68,4 +70,12 @@ export class OfPort {
     const peer = this.ofproto.backer.patchPort(peerName);
     return peer !== null && peer.device.patchPeer === this.name ? peer : null;
   }
+}
+
+/** The port that a port-mod is about. @throws OfpError */
+export function checkedPort(ofproto: Ofproto, mod: PortMod): OfPort {
+  const port = ofproto.portByNo(mod.portNo) ?? fail('OFPPMFC_BAD_PORT');
+  const address = port.device.etherAddr();
+  if (!mod.hwAddr.every((byte, i) => byte === address[i])) fail('OFPPMFC_BAD_HW_ADDR');
+  return port;
 }

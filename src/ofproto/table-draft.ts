@@ -25,7 +25,7 @@ const LEARNINGS_MAX = 10_000;
 export class TableDraft implements TableChanges {
   /** Resolves when the tables are free again. */
   readonly done: Promise<void>;
-  /** Groups are changed as well, and those at once. */
+  /** Groups are changed as well: who asks for them waits. */
   groupsChange = false;
   private readonly coming: Rule[] = [];
   private readonly going: Rule[] = [];
@@ -129,6 +129,7 @@ export class TableDraft implements TableChanges {
     this.ofproto.backer.pushStats();
     this.published = true;
     this.ofproto.view.shows = COMING;
+    this.ofproto.groups.publish();
     this.ofproto.backer.tablesChanged();
   }
 
@@ -181,6 +182,7 @@ export class TableDraft implements TableChanges {
   giveUp(): void {
     const { ofproto } = this;
     ofproto.draft = null;
+    ofproto.groups.forget();
     ofproto.timeouts.paused = false;
     ofproto.backer.wake();
     this.resolveDone();

@@ -10,14 +10,16 @@ import { describe, expect, it } from 'vitest';
 import { BundleCommit, kindOf } from '../../src/ofproto/connmgr/bundle-commit.js';
 import { BundleLog } from '../../src/ofproto/connmgr/bundle-log.js';
 import { FlowModReport } from '../../src/ofproto/connmgr/flow-mod-report.js';
-import { executeBundled, preparePacketOut } from '../../src/ofproto/connmgr/handlers.js';
+import { executeBundled, prepareBundled } from '../../src/ofproto/connmgr/handlers.js';
 import type { OfConn } from '../../src/ofproto/connmgr/ofconn.js';
 import { flowEntry } from '../../src/ofproto/connmgr/stats-handlers.js';
 import type { Ofproto } from '../../src/ofproto/ofproto.js';
+import { OFPPC } from '../../src/ofproto/port.js';
 import type { Rule } from '../../src/ofproto/rule.js';
 import { decodeMessage, encodeMessage } from '../../src/openflow/codec/index.js';
 import { OfpError } from '../../src/openflow/errors.js';
 import type { FlowMod, OfMessage } from '../../src/openflow/messages.js';
+import { OFPG } from '../../src/openflow/messages-groups.js';
 import { formatFlowStats } from '../../src/openflow/syntax/flow-format.js';
 import { parseFlow } from '../../src/openflow/syntax/flow-parse.js';
 import { parseGroupMod } from '../../src/openflow/syntax/group-parse.js';
@@ -72,8 +74,6 @@ const arbDelete = fc
     const command = strict ? ('delete_strict' as const) : ('delete' as const);
     return { command, text: `${where}${chosen}${by}${match}` };
   });
-const arbMod = fc.oneof({ weight: 4, arbitrary: arbAdd }, arbModify, arbDelete);
-
 interface Mod {
   command: FlowMod['command'];
   text: string;
@@ -81,8 +81,32 @@ interface Mod {
 
 const flowMod = ({ command, text }: Mod): FlowMod => parseFlow(text, command, NO_NAMES).flow;
 
-const groupMod = (command: 'add' | 'modify', port: number): OfMessage =>
-  parseGroupMod(`group_id=7,type=all,bucket=output:${port}`, command, NO_NAMES).msg;
+type GroupCommand = 'add' | 'modify' | 'add_or_mod' | 'delete';
+
+const groupMod = (command: GroupCommand, port: number): OfMessage => {
+  const buckets = command === 'delete' ? '' : `,type=all,bucket=output:${port}`;
+  return parseGroupMod(`group_id=7${buckets}`, command, NO_NAMES).msg;
+};
+
+/** Of the port that was made first. */
+const portMod = (config: number): OfMessage => {
+  const hwAddr = Uint8Array.of(0xaa, 0x55, 0, 0, 0, 1);
+  return { type: 'port_mod', portNo: 1, hwAddr, config, mask: OFPPC.NO_FWD, advertise: 0 };
+};
+
+const arbGroupMod = fc
+  .record({
+    command: fc.constantFrom<GroupCommand[]>('modify', 'add_or_mod', 'delete'),
+    port: fc.integer({ min: 1, max: 2 }),
+  })
+  .map(({ command, port }) => groupMod(command, port));
+const arbMessage: fc.Arbitrary<OfMessage> = fc.oneof(
+  { weight: 8, arbitrary: arbAdd.map(flowMod) },
+  { weight: 2, arbitrary: arbModify.map(flowMod) },
+  { weight: 2, arbitrary: arbDelete.map(flowMod) },
+  { weight: 1, arbitrary: arbGroupMod },
+  { weight: 1, arbitrary: fc.constantFrom(0, OFPPC.NO_FWD).map(portMod) },
+);
 
 const REFUSED: Mod = { command: 'add', text: 'priority=1,actions=group:99' };
 
@@ -123,7 +147,8 @@ class Subject {
     try {
       for (const msg of msgs) {
         const { msg: decoded } = decodeMessage(OF14, this.frame(msg));
-        executeBundled(this.conn, decoded as FlowMod, 1);
+        if (decoded?.type === 'port_mod') prepareBundled(this.conn, decoded)();
+        else executeBundled(this.conn, decoded as FlowMod, 1);
       }
       return true;
     } catch (error) {
@@ -134,14 +159,14 @@ class Subject {
 
   commit(msgs: readonly OfMessage[], stepsPerTurn: number) {
     const log = new BundleLog();
-    let kind = { groups: false, atOnce: false };
+    let kind = { groups: false };
     for (const msg of msgs) {
       const frame = this.frame(msg);
       // Some entries are made at once, others when the bundle is committed.
       log.add(frame, decodeMessage(OF14, frame).msg as FlowMod, this.xid % 4 > 0);
       kind = kindOf(msg as FlowMod, kind);
     }
-    const handlers = { execute: executeBundled, prepare: preparePacketOut };
+    const handlers = { execute: executeBundled, prepare: prepareBundled };
     const bundle = { log, codec: {}, kind };
     return new BundleCommit(this.conn, handlers, bundle, stepsPerTurn).run();
   }
@@ -152,8 +177,14 @@ class Subject {
 
   /** All that there is, in no particular order: what a bundle changes moves to the end. */
   state(): string[] {
+    const groups = this.br.groups.select(OFPG.ALL).map(({ id, buckets, createdMs }) => {
+      const actions = buckets.map((bucket) => JSON.stringify(bucket.actions));
+      return `group ${id} ${createdMs} ${actions.join()}`;
+    });
+    const ports = this.br.ports().map((port) => `port ${port.ofPort} ${port.config}`);
     return this.rules()
       .map((rule) => `${this.describe(rule)} ${rule.usedMs} ${rule.removed}`)
+      .concat(groups, ports)
       .sort();
   }
 
@@ -185,7 +216,7 @@ class Subject {
 
 const arbCase = fc.record({
   before: fc.array(arbAdd, { maxLength: 12 }),
-  bundle: fc.array(arbMod, { minLength: 1, maxLength: 14 }),
+  bundle: fc.array(arbMessage, { minLength: 1, maxLength: 14 }),
   refusedAt: fc.option(fc.nat(14)),
   stepsPerTurn: fc.integer({ min: 1, max: 4 }),
   limit: fc.option(fc.integer({ min: 4, max: 8 })),
@@ -235,7 +266,7 @@ describe('a bundle that is committed over many turns', () => {
           for (const subject of [one, all]) subject.told.splice(0);
           one.sw.clock.advance(1000);
           all.sw.clock.advance(1000);
-          const mods = bundle.map(flowMod);
+          const mods = structuredClone(bundle);
           if (refusedAt !== null) mods.splice(refusedAt, 0, flowMod(REFUSED));
           const [was, seen] = [all.state(), all.seen()];
           const ok = one.each(mods);
@@ -264,7 +295,7 @@ describe('a bundle that is committed over many turns', () => {
             next.sw.clock.advance(1000);
           }
           for (const subject of [next, all]) {
-            for (const msg of bundle.map(flowMod)) subject.each([msg]);
+            for (const msg of structuredClone(bundle)) subject.each([msg]);
             subject.sw.advance(20_000);
           }
           expect(all.state()).toEqual(next.state());

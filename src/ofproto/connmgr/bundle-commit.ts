@@ -8,9 +8,9 @@
  *                             v
  *                           what was replaced is taken out, then the answer
  *
- * Others are served between the turns; who would change the tables waits (waiting.ts). Changes of
- * groups that are there already, and of ports, have no draft: a bundle with any of these is
- * committed in one turn.
+ * Others are served between the turns; who would change the tables waits (waiting.ts). Groups have a
+ * draft of their own (group-table.ts); ports are looked at when their message's turn comes, and
+ * changed when everything else is in force.
  *
  * Not for: collecting the messages (bundles.ts).
  */
@@ -22,7 +22,6 @@ import type { FlowMod, PacketOut, PortMod } from '../../openflow/messages.js';
 import type { GroupMod } from '../../openflow/messages-groups.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
 import { addRule, draftFlowMod } from '../flow-mod.js';
-import type { Group } from '../group-table.js';
 import type { Ofproto } from '../ofproto.js';
 import type { Rule } from '../rule.js';
 import { TableDraft } from '../table-draft.js';
@@ -48,24 +47,22 @@ export interface Failure {
 
 export interface BundleHandlers {
   /** Carries out one message of a bundle, as if it had come alone. Throws OfpError. */
-  execute(conn: OfConn, msg: Exclude<Bundlable, PacketOut>, xid: number): Forwarded | null;
-  /** Finds out what becomes of a packet now; it goes when the result is called. Throws OfpError. */
-  prepare(conn: OfConn, msg: PacketOut): () => void;
+  execute(conn: OfConn, msg: FlowMod | GroupMod, xid: number): Forwarded | null;
+  /**
+   * Finds out what becomes of a packet, or a port, now; that happens when the result is called.
+   * Throws OfpError.
+   */
+  prepare(conn: OfConn, msg: PacketOut | PortMod): () => void;
 }
 
 /** What is known of a bundle's messages before they are carried out. */
 export interface BundleKind {
-  /** It adds groups. */
+  /** It changes groups. */
   groups: boolean;
-  /** It changes what has no draft. */
-  atOnce: boolean;
 }
 
-/** A group that is not there yet is met by nobody: it may be added early. */
 export function kindOf(msg: Bundlable, kind: BundleKind): BundleKind {
-  if (msg.type === 'flow_mod' || msg.type === 'packet_out') return kind;
-  const adds = msg.type === 'group_mod' && msg.command === 'add';
-  return { groups: kind.groups || msg.type === 'group_mod', atOnce: kind.atOnce || !adds };
+  return msg.type === 'group_mod' ? { groups: true } : kind;
 }
 
 export class BundleCommit {
@@ -76,8 +73,7 @@ export class BundleCommit {
   private failure: Failure | null = null;
   /** Events of what may yet be undone; null once it stays. */
   private held: HeldEvents | null = [];
-  private readonly undo: (() => void)[] = [];
-  private groupsBefore: ReadonlyMap<number, Group> | null = null;
+  private readonly ports: (() => void)[] = [];
   private readonly packets: (() => void)[] = [];
   private readonly forwarded: Forwarded[] = [];
 
@@ -96,7 +92,6 @@ export class BundleCommit {
 
   /** @returns what was refused, or null; at once where one turn is enough */
   run(): Failure | null | Promise<Failure | null> {
-    if (this.bundle.kind.atOnce) this.finish();
     return this.turn() ? this.failure : this.rest();
   }
 
@@ -153,8 +148,6 @@ export class BundleCommit {
       happened = true;
     } finally {
       if (!happened) {
-        for (const step of this.undo.reverse()) step();
-        if (this.groupsBefore !== null) ofproto.groups.restore(this.groupsBefore);
         notices.letGo('forget');
         yield* draft.undo();
       }
@@ -167,6 +160,7 @@ export class BundleCommit {
   private publish(): void {
     const { connmgr } = this.ofproto;
     this.draft.publish();
+    for (const change of this.ports) change();
     connmgr.hold(null);
     connmgr.releaseEvents(this.held ?? []);
     this.held = null;
@@ -211,7 +205,7 @@ export class BundleCommit {
   }
 
   private *execute(msg: Bundlable, xid: number): Generator<void> {
-    const { conn, handlers, ofproto } = this;
+    const { conn, handlers } = this;
     if (msg.type === 'packet_out') {
       this.packets.push(handlers.prepare(conn, msg));
       return;
@@ -220,8 +214,10 @@ export class BundleCommit {
       yield* this.flowMod(msg, xid);
       return;
     }
-    if (msg.type === 'port_mod') this.undo.push(this.portUndo(msg));
-    else if (msg.type === 'group_mod') this.groupsBefore ??= ofproto.groups.snapshot();
+    if (msg.type === 'port_mod') {
+      this.ports.push(handlers.prepare(conn, msg));
+      return;
+    }
     const done = handlers.execute(conn, msg, xid);
     if (done !== null) this.forwarded.push(done);
     if (msg.type === 'flow_mod') giveMatch(msg.match);
@@ -235,13 +231,5 @@ export class BundleCommit {
     const steps = draftFlowMod(ofproto, msg);
     while (notices.during({ conn, xid }, () => steps.next().done) !== true) yield;
     if (conn.flowMods.count(msg.command)) ofproto.backer.wake();
-  }
-
-  private portUndo(mod: PortMod): () => void {
-    const { ofproto } = this;
-    const config = ofproto.portByNo(mod.portNo)?.config;
-    return () => {
-      if (config !== undefined) ofproto.portMod({ ...mod, config, mask: mod.mask });
-    };
   }
 }

@@ -111,7 +111,7 @@ export class Bundles {
     const usedMs = this.conn.ofproto.clock.now();
     const opened = { id, flags, closed: false, openFrame: frame.slice(), openXid: xid, usedMs };
     const codec = { ...this.conn.connection.codec };
-    const kind = { groups: false, atOnce: false };
+    const kind = { groups: false };
     const bundle: Bundle = { ...opened, codec, log: new BundleLog(), kind };
     this.bundles.set(id, bundle);
     return bundle;

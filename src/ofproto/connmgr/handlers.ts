@@ -19,7 +19,7 @@ import { checkActions } from '../action-check.js';
 import { clearsAll, concernsMany } from '../flow-mod.js';
 import { giveFlow } from '../flow-pool.js';
 import { TBL_INTERNAL } from '../flow-table.js';
-import { OFPPC } from '../port.js';
+import { checkedPort, OFPPC } from '../port.js';
 import { tableMod } from '../table-config.js';
 import { pushStats } from '../xlate/cache.js';
 import { translate } from '../xlate/translate.js';
@@ -114,8 +114,8 @@ function flowModInTurns(conn: OfConn, msg: FlowMod, frame: Uint8Array): Promise<
   }
   const log = new BundleLog();
   log.add(frame, msg, true);
-  const bundle = { log, codec: conn.connection.codec, kind: { groups: false, atOnce: false } };
-  const handlers = { execute: executeBundled, prepare: preparePacketOut };
+  const bundle = { log, codec: conn.connection.codec, kind: { groups: false } };
+  const handlers = { execute: executeBundled, prepare: prepareBundled };
   const failed = new BundleCommit(conn, handlers, bundle).run();
   const done = (failure: Failure | null): void => {
     if (failure !== null) fail(failure.error);
@@ -155,7 +155,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
       return null;
     case 'port_mod':
       rejectSecondary(conn);
-      executeBundled(conn, msg, xid);
+      preparePortMod(conn, msg)();
       return null;
     case 'packet_out':
       rejectSecondary(conn);
@@ -234,7 +234,7 @@ function handleControl(conn: OfConn, msg: OfMessage, xid: number): Promise<void>
  */
 export function executeBundled(
   conn: OfConn,
-  msg: FlowMod | PortMod | GroupMod,
+  msg: FlowMod | GroupMod,
   xid: number,
 ): Forwarded | null {
   const { ofproto } = conn;
@@ -248,10 +248,6 @@ export function executeBundled(
       if (conn.flowMods.count(msg.command)) ofproto.backer.wake();
       return null;
     }
-    case 'port_mod':
-      if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
-      ofproto.portMod(msg, conn);
-      return null;
     case 'group_mod':
       return groupMod(connmgr.groups, msg, xid);
   }
@@ -311,11 +307,23 @@ function role(conn: OfConn, msg: RoleMessage): OfMessage {
   return { type: 'role_reply', role: conn.role, generationId: connmgr.generationId };
 }
 
+/** Finds out whether a port may be changed so. @returns what changes it */
+function preparePortMod(conn: OfConn, msg: PortMod): () => void {
+  if ((msg.mask & ~CONFIG_BITS) !== 0) fail('OFPPMFC_BAD_CONFIG');
+  checkedPort(conn.ofproto, msg);
+  return () => conn.ofproto.portMod(msg, conn);
+}
+
+/** What is found out now and happens later. */
+export function prepareBundled(conn: OfConn, msg: PacketOut | PortMod): () => void {
+  return msg.type === 'port_mod' ? preparePortMod(conn, msg) : preparePacketOut(conn, msg);
+}
+
 /**
  * Finds out what a controller's packet meets: its own actions, or the tables.
  * @returns what sends it
  */
-export function preparePacketOut(conn: OfConn, msg: PacketOut): () => void {
+function preparePacketOut(conn: OfConn, msg: PacketOut): () => void {
   const { ofproto } = conn;
   if (msg.bufferId !== 0xffffffff) fail('OFPBRC_BUFFER_UNKNOWN');
   if (msg.data.length < ETH_HEADER_BYTES) {

@@ -25,7 +25,7 @@ import type { AsyncSettings } from '../settings.js';
 import { Bundles } from './bundles.js';
 import { FlowModReport } from './flow-mod-report.js';
 import { FlowMonitors } from './flow-monitors.js';
-import { executeBundled, handleMessage, preparePacketOut } from './handlers.js';
+import { executeBundled, handleMessage, prepareBundled } from './handlers.js';
 import { InactivityProbe } from './inactivity-probe.js';
 import { MultipartRequests } from './multipart.js';
 import { PacketInLimit } from './packet-in-limit.js';
@@ -108,7 +108,7 @@ export class OfConn {
   lastReceivedMs: number;
   /** Asks a peer that connected by itself whether it is still there. */
   readonly probe = new InactivityProbe(this);
-  readonly bundles = new Bundles(this, { execute: executeBundled, prepare: preparePacketOut });
+  readonly bundles = new Bundles(this, { execute: executeBundled, prepare: prepareBundled });
   readonly monitors = new FlowMonitors(this);
   readonly multipart = new MultipartRequests(this);
   readonly flowMods: FlowModReport;
