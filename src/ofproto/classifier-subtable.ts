@@ -292,8 +292,11 @@ export class Subtable<R extends ClassifierRule> {
     yield* store.matching((slot) => store.agrees(slot, target, shared));
   }
 
-  /** A rule of that priority that some packet could match together with `match`, or null. */
-  overlapping(match: Match, priority: number): R | null {
+  /**
+   * A rule of that priority that some packet could match together with `match`, or null.
+   * @param suits looks at the tunnel options that rules ask for; `match` has none then
+   */
+  overlapping(match: Match, priority: number, suits?: (rule: R) => boolean): R | null {
     if (!this.priorities.has(priority)) return null;
     const { store } = this;
     // Where the match has all bits of the mask, equal words are the only way.
@@ -302,7 +305,7 @@ export class Subtable<R extends ClassifierRule> {
     for (let slot = 0; slot < store.rules.length; slot++) {
       const rule = store.rules[slot];
       if (rule?.priority !== priority || !store.agrees(slot, match, shared)) continue;
-      if (store.sees(slot)) return rule;
+      if (store.sees(slot) && suits?.(rule) !== false) return rule;
     }
     return null;
   }

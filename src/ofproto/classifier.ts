@@ -17,7 +17,7 @@
  * Not for: what rules mean (rule.ts), or the datapath's caches.
  */
 import { type Match, withoutTunMetadata } from '../openflow/match.js';
-import { tunMetadataCovers } from '../openflow/tun-options.js';
+import { tunMetadataCovers, tunMetadataMeet } from '../openflow/tun-options.js';
 import {
   FLOW_WORDS,
   type FlowWords,
@@ -332,9 +332,12 @@ export class Classifier<R extends ClassifierRule> {
   /** A rule of the same priority that some packet could match together with `match`, or null. */
   overlapping(match: Match, priority: number): R | null {
     if (!this.inOrder) this.order();
+    const { tunMetadata } = match;
+    const rest = tunMetadata === undefined ? match : withoutTunMetadata(match);
+    const suits = (rule: R): boolean => tunMetadataMeet(tunMetadata, rule.match.tunMetadata);
     for (const subtable of this.subtables) {
       if (subtable.maxPriority < priority) break;
-      const rule = subtable.overlapping(match, priority);
+      const rule = subtable.overlapping(rest, priority, tunMetadata && suits);
       if (rule !== null) return rule;
     }
     return null;

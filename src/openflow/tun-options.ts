@@ -72,17 +72,36 @@ export function widened(bytes: Uint8Array, length: number, pad: number): Uint8Ar
   return out;
 }
 
+/** Two options of one number, made equally long: their values, and the bits that each asks for. */
+function aligned(one: TunOption, other: TunOption): [Uint8Array, Uint8Array][] {
+  const n = Math.max(one.value.length, other.value.length);
+  return [one, other].map(({ value, mask, masked }) => [
+    widened(value, n, 0),
+    widened(mask, n, masked ? 0 : 0xff),
+  ]);
+}
+
 /** True when whatever satisfies `inner` satisfies `outer`. */
 export function tunMetadataCovers(outer: TunMetadata, inner: TunMetadata | undefined): boolean {
   if (inner === undefined) return false;
   return outer.options.every((wide) => {
     const narrow = inner.options.find(({ index }) => index === wide.index);
     if (narrow === undefined) return false;
-    const n = Math.max(wide.value.length, narrow.value.length);
-    const bits = (option: TunOption): Uint8Array =>
-      widened(option.mask, n, option.masked ? 0 : 0xff);
-    const [a, b] = [widened(wide.value, n, 0), widened(narrow.value, n, 0)];
-    const [need, have] = [bits(wide), bits(narrow)];
+    const [[a, need], [b, have]] = aligned(wide, narrow);
     return need.every((bit, i) => (bit & ~have[i]) === 0 && ((a[i] ^ b[i]) & bit) === 0);
+  });
+}
+
+/** True when something may satisfy both. */
+export function tunMetadataMeet(
+  one: TunMetadata | undefined,
+  other: TunMetadata | undefined,
+): boolean {
+  if (one === undefined || other === undefined) return true;
+  return one.options.every((option) => {
+    const same = other.options.find(({ index }) => index === option.index);
+    if (same === undefined) return true;
+    const [[a, needA], [b, needB]] = aligned(option, same);
+    return a.every((byte, i) => ((byte ^ b[i]) & needA[i] & needB[i]) === 0);
   });
 }

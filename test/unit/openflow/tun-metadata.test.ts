@@ -103,3 +103,22 @@ it('a table knows the lengths, refuses options it does not have, and keeps those
   table.mod(request('clear'), () => false);
   expect(table.reply().mappings).toEqual([]);
 });
+
+it.each([
+  ['tun_metadata0=1', 'tun_metadata0=2', false],
+  ['tun_metadata0=1', 'tun_metadata1=2', true],
+  ['tun_metadata0=1', 'tun_metadata0=1,tun_metadata1=7', true],
+  ['tun_metadata0=1', 'tun_metadata0=3/0x2', false],
+  ['tun_metadata0=1', 'tun_metadata0=3/0x1', true],
+  ['tun_metadata0=1', 'tun_metadata0', true],
+  ['tun_metadata0=1', 'reg0=1', true],
+  ['reg0=1', 'tun_metadata0=1', true],
+  ['tun_metadata0=1,reg0=1', 'tun_metadata0,reg0=2', false],
+  ['tun_metadata0=1,reg0=1', 'reg0=1', true],
+  ['tun_metadata0=1,reg0=1', 'reg0=2', false],
+])('%s and %s can be met by one packet: %s', (one, other, meet) => {
+  const cls = new Classifier<{ match: Match; priority: number }>();
+  const rule = { match: fitted(one), priority: 1 };
+  cls.insert(rule);
+  expect(cls.overlapping(fitted(other), 1)).toBe(meet ? rule : null);
+});
