@@ -9,8 +9,8 @@
  *                           what was replaced is taken out, then the answer
  *
  * Others are served between the turns; who would change the tables waits (waiting.ts). Groups have
- * a draft of their own (group-table.ts); ports are looked at when their turn comes, and changed when
- * everything else is in force.
+ * a draft of their own (group-table.ts); ports are looked at in their turn, and changed when all
+ * else is in force.
  *
  * Not for: collecting the messages (bundles.ts).
  */
