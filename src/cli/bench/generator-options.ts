@@ -5,6 +5,8 @@ export interface GeneratorOptions extends TrafficOptions {
   /** Path of the sender's namespace, e.g. /run/netns/x. */
   namespacePath: string;
   ifname: string;
+  /** A TAP's descriptor that frames are written to, as a virtual machine's program does; or -1. */
+  tapFd: number;
   cpu: number;
   /** Different UDP source ports (and, beyond 50,000, source addresses). */
   flows: number;

@@ -62,16 +62,7 @@ class Generator {
     lengths[this.count] = probe.length - VNET_HDR_LEN;
     this.probe = new DataView(arena, probeAt + probe.length - 16, 16);
     this.io = new native.PacketIo({ arena, offsets, lengths, ready: new Int32Array(1) });
-    this.fd = native.packetOpen({
-      ifname: options.ifname,
-      slots: 16,
-      slotBytes: 2048,
-      reserve: 0,
-      rcvBufBytes: 65_536,
-      sndBufBytes: 4 << 20,
-      // The short way does not cut segments.
-      qdiscBypass: false,
-    }).fd;
+    this.fd = options.tapFd >= 0 ? options.tapFd : openSocket(options, native);
     this.counters = new Float64Array(options.counters);
     this.stop = new Int32Array(options.stop);
   }
@@ -98,7 +89,7 @@ class Generator {
       if (this.counters[G_FRAMES] === 0 && sent > 0) parentPort?.postMessage('sending');
       this.counters[G_FRAMES] = sent;
     }
-    this.native.close(this.fd);
+    if (this.options.tapFd < 0) this.native.close(this.fd);
     this.io.close();
   }
 
@@ -110,7 +101,7 @@ class Generator {
       wanted += this.framesOf[this.at + n];
       n += 1;
     }
-    const taken = this.io.send(this.fd, this.at, n);
+    const taken = this.send(this.at, n);
     if (taken < 0) {
       if (taken !== -EAGAIN && taken !== -ENOBUFS) throw new Error(`sending failed: ${-taken}`);
       this.counters[G_REFUSED] += 1;
@@ -123,12 +114,31 @@ class Generator {
     return sent;
   }
 
+  private send(at: number, count: number): number {
+    const { io, fd } = this;
+    return this.options.tapFd >= 0 ? io.tapWrite(fd, at, count) : io.send(fd, at, count);
+  }
+
   private sendProbe(): void {
     const number = this.counters[G_PROBES];
     this.probe.setUint32(0, number);
     this.probe.setFloat64(8, this.native.realtimeUs());
-    if (this.io.send(this.fd, this.count, 1) === 1) this.counters[G_PROBES] = number + 1;
+    if (this.send(this.count, 1) === 1) this.counters[G_PROBES] = number + 1;
   }
+}
+
+function openSocket({ ifname }: GeneratorOptions, native: NativeBinding): number {
+  const { fd } = native.packetOpen({
+    ifname,
+    slots: 16,
+    slotBytes: 2048,
+    reserve: 0,
+    rcvBufBytes: 65_536,
+    sndBufBytes: 4 << 20,
+    // The short way does not cut segments.
+    qdiscBypass: false,
+  });
+  return fd;
 }
 
 function align(bytes: number): number {

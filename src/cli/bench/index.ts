@@ -24,7 +24,7 @@ import {
   tcpGbitPerSecond,
 } from './measures.js';
 import { MEMORY_COLUMNS, measureMemory } from './memory.js';
-import { TAPS } from './network.js';
+import { hasHosts } from './network.js';
 import { type BenchOptions, parseBenchOptions } from './options.js';
 import { measureRfc2544, RFC2544_COLUMNS } from './rfc2544.js';
 import { measureStart, START_COLUMNS } from './start-time.js';
@@ -174,9 +174,13 @@ class BenchRun {
 
   /** In the order of tableColumns. */
   private async tableRow(subject: Subject): Promise<number[]> {
-    const hosts = TAPS[this.options.topology] === 0;
+    const hosts = hasHosts(this.options.topology);
     const rtt = hosts ? await roundTripUs(subject) : Number.NaN;
     const packets = await packetsPerSecond(subject, this.measure);
+    // Only a guest would see when a frame reaches it, and there is no dead end like its TAP.
+    if (subject.network.guestFds.length > 0) {
+      return [rtt, packets / 1e6, Number.NaN, Number.NaN, Number.NaN];
+    }
     return [
       rtt,
       packets / 1e6,

@@ -8,6 +8,8 @@
  *     bond: p1 [br1] { a0 == b0, a1 == b1 } [br2] p2          two wires more, in namespace -s
  *     tap:  the generator sends on p1, a TAP of the switch    no namespace -a, no TCP, no ping
  *     taps: the sink is a TAP, too, p2                        no namespace -b either
+ *     guest, guests: the same with TAPs of ours, as those of virtual machines: the generator writes
+ *     to p1's descriptor what a guest sends; what leaves by p2 ends there
  *
  * The generator's bursts become frames before they reach the switch. A TAP's host side hands them
  * to programs at its egress whole: there the generator sends on a bridge above it.
@@ -18,6 +20,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { loadNative } from '../../native/binding.js';
 import { command } from './commands.js';
+import type { GuestOptions } from './guest-worker.js';
 import type { SinkOptions } from './sink-worker.js';
 
 export const SOURCE_IP = '10.99.0.1';
@@ -38,11 +41,26 @@ export const WIRES = [
 /** A page, of which the first 8 bytes count. */
 const COUNTER_BYTES = 4096;
 
-export const TOPOLOGIES = ['veth', 'bond', 'tap', 'taps'] as const;
+export const TOPOLOGIES = ['veth', 'bond', 'tap', 'taps', 'guest', 'guests'] as const;
 export type Topology = (typeof TOPOLOGIES)[number];
 
 /** How many of PORTS are TAPs that the switch makes. */
-export const TAPS: Readonly<Record<Topology, number>> = { veth: 0, bond: 0, tap: 1, taps: 2 };
+export const TAPS: Readonly<Record<Topology, number>> = {
+  ...{ veth: 0, bond: 0, tap: 1, taps: 2, guest: 0, guests: 0 },
+};
+/** How many are TAPs of virtual machines. */
+const GUESTS: Readonly<Record<Topology, number>> = {
+  ...TAPS,
+  tap: 0,
+  taps: 0,
+  guest: 1,
+  guests: 2,
+};
+
+/** Whether there are hosts behind both ends, to ping each other. */
+export function hasHosts(topology: Topology): boolean {
+  return TAPS[topology] + GUESTS[topology] === 0;
+}
 
 let made = 0;
 
@@ -59,11 +77,15 @@ export class BenchNetwork {
   /** Frames that arrived at the sink, where a program counts them. */
   private counter: DataView | null = null;
 
+  /** Descriptors of the virtual machines' TAPs, in the order of PORTS. */
+  guestFds: readonly number[] = [];
+
   private constructor(
     prefix: string,
     readonly topology: Topology,
   ) {
-    const [sourceTap, sinkTap] = [TAPS[topology] > 0, TAPS[topology] > 1];
+    const taps = TAPS[topology] + GUESTS[topology];
+    const [sourceTap, sinkTap] = [taps > 0, taps > 1];
     this.source = `${prefix}-${sourceTap ? 's' : 'a'}`;
     this.sourceDevice = sourceTap ? PORTS[0] : 'eth0';
     this.sink = `${prefix}-${sinkTap ? 's' : 'b'}`;
@@ -95,8 +117,9 @@ export class BenchNetwork {
       [source, PORTS[0], SOURCE_IP],
       [sink, PORTS[1], SINK_IP],
     ];
-    // TAPs are made by the switch.
-    ends.splice(0, TAPS[this.topology]);
+    // TAPs are made by the switch, or below.
+    const taps = TAPS[this.topology] + GUESTS[this.topology];
+    ends.splice(0, taps);
     for (const [namespace, port, address] of ends) {
       const peer = ['peer', 'name', 'eth0', 'netns', namespace];
       await command(['ip', '-n', switchNamespace, 'link', 'add', port, 'type', 'veth', ...peer]);
@@ -106,10 +129,22 @@ export class BenchNetwork {
       await command(['ip', '-n', switchNamespace, 'link', 'set', port, 'up']);
     }
     if (this.topology === 'bond') await this.addWires();
-    if (TAPS[this.topology] === 0) await this.cutBursts(this.sourceDevice);
-    if (TAPS[this.topology] === 2 || !(await this.countAtSink())) return;
+    if (GUESTS[this.topology] > 0) await this.addGuests();
+    if (hasHosts(this.topology)) await this.cutBursts(this.sourceDevice);
+    if (TAPS[this.topology] === 2 || !(await this.countAtSink()) || taps === 2) return;
     // Where the sink's stack sees nothing of the load, it gets the address that the load goes to.
     await command(['ip', '-n', this.sink, 'link', 'set', this.sinkDevice, 'address', SINK_MAC]);
+  }
+
+  private async addGuests(): Promise<void> {
+    const names = PORTS.slice(0, GUESTS[this.topology]);
+    const options: GuestOptions = { namespacePath: `/run/netns/${this.switchNamespace}`, names };
+    const url = new URL('./guest-worker.js', import.meta.url);
+    const [fds] = await once(new Worker(url, { workerData: options }), 'message');
+    this.guestFds = fds;
+    for (const name of names) {
+      await command(['ip', '-n', this.switchNamespace, 'link', 'set', name, 'up']);
+    }
   }
 
   /** Has a program count the load at the sink, and end it there; false: it cannot be. */
@@ -126,6 +161,7 @@ export class BenchNetwork {
       namespacePath: `/run/netns/${this.sink}`,
       ifindex,
       mapFd: this.counterFd,
+      egress: GUESTS[this.topology] === 2,
     };
     const url = new URL('./sink-worker.js', import.meta.url);
     this.sinkWorker = new Worker(url, { workerData: options });
@@ -193,6 +229,8 @@ export class BenchNetwork {
     this.sinkWorker = null;
     if (this.counterFd >= 0) loadNative().close(this.counterFd);
     this.counterFd = -1;
+    for (const fd of this.guestFds) loadNative().close(fd);
+    this.guestFds = [];
     for (const name of new Set([this.source, this.sink, this.switchNamespace])) {
       await command(['ip', 'netns', 'del', name]).catch(() => undefined);
     }

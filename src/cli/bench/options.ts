@@ -77,7 +77,10 @@ export function parseBenchOptions(argv: string[], io: CliIo): BenchOptions | num
     .option('--seconds <n>', 'length of each measurement', whole(1, 600), 3)
     .addOption(new Option('--suite <name>', 'what to measure').choices(SUITES).default('table'))
     .addOption(
-      new Option('--topology <name>', 'veth ports, two bridges with a bond, a TAP, two TAPs')
+      new Option(
+        '--topology <name>',
+        'veth ports, two bridges with a bond, a TAP, two TAPs, TAPs of guests',
+      )
         .choices(TOPOLOGIES)
         .default('veth'),
     )

@@ -23,6 +23,8 @@ export interface SinkOptions {
   ifindex: number;
   /** A BPF array whose first 8 bytes count the frames. */
   mapFd: number;
+  /** What is sent by the interface, in place of what it receives. */
+  egress: boolean;
 }
 
 const UDP = 17;
@@ -37,7 +39,7 @@ const VERSIONS = [
 ];
 
 /** r6: the frame, r7: bytes before a payload. */
-function countingProgram(mapFd: number): Uint8Array {
+function countingProgram({ mapFd, egress }: SinkOptions): Uint8Array {
   const asm = new Assembler();
   asm.mov(6, reg(1));
   asm.mov(2, 0);
@@ -65,7 +67,8 @@ function countingProgram(mapFd: number): Uint8Array {
   framesOf(asm);
   asm.mapValue(3, mapFd, 0);
   asm.atomicAdd(3, 0, 1);
-  asm.mov(0, TC_SHOT);
+  // A sender would take what is dropped on its way out for an error: it ends in a full queue.
+  asm.mov(0, egress ? TC_UNSPEC : TC_SHOT);
   asm.exit();
   return asm.assemble();
 }
@@ -83,12 +86,13 @@ function framesOf(asm: Assembler): void {
   asm.label('one');
 }
 
-function attach({ namespacePath, ifindex, mapFd }: SinkOptions): string {
+function attach(options: SinkOptions): string {
+  const { namespacePath, ifindex, egress } = options;
   const native = loadNative();
   native.setns(namespacePath);
   try {
-    const program = native.bpfProgLoad('sched_cls', countingProgram(mapFd));
-    native.bpfTcxAttach(program, ifindex, false);
+    const program = native.bpfProgLoad('sched_cls', countingProgram(options));
+    native.bpfTcxAttach(program, ifindex, egress);
     return 'ready';
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

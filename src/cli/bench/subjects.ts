@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { background, command, endProcess, installed, sleep, until } from './commands.js';
 import {
   BenchNetwork,
+  hasHosts,
   inNamespace,
   PORTS,
   SINK_IP,
@@ -80,7 +81,7 @@ function ours(name: string, title: string, settings: readonly string[]): Subject
 const afxdp: SubjectKind = {
   name: 'tapswitch-afxdp',
   title: 'tapswitch, AF_XDP',
-  missing: (topology) => (TAPS[topology] > 0 ? 'AF_XDP has no TAP' : undefined),
+  missing: (topology) => (hasHosts(topology) ? undefined : 'AF_XDP has no TAP'),
   start: (place) => startTapswitch(place, [], undefined, [], afxdpPorts(place)),
   again: async (place) => daemonOf(place, []),
 };
@@ -175,7 +176,7 @@ function openVswitch(name: string, title: string, mode: OvsMode): SubjectKind {
     name,
     title,
     missing: (topology) => {
-      if (TAPS[topology] > 0 && mode === 'afxdp') return 'AF_XDP has no TAP';
+      if (!hasHosts(topology) && mode === 'afxdp') return 'AF_XDP has no TAP';
       return installed('ovs-vswitchd') ? undefined : 'ovs-vswitchd is not installed';
     },
     async start(place) {
@@ -236,7 +237,7 @@ async function startOpenVswitch(
   if (mode === 'afxdp') await vsctl('--no-wait', 'set', 'Open_vSwitch', '.', mask);
   const extra = mode === 'afxdp' ? afxdpPorts(place) : [];
   await vsctl(...bridges(place, ['datapath_type=netdev']), ...extra);
-  if (mode === 'tso' || mode === 'default' || TAPS[network.topology] > 0) return;
+  if (mode === 'tso' || mode === 'default' || !hasHosts(network.topology)) return;
   // Without the setting it forwards frames with unfinished checksums as they are: TCP gets nowhere
   // until the hosts give up their offloads, as its documentation asks for.
   for (const namespace of [network.source, network.sink]) {
@@ -389,7 +390,7 @@ export class Subject {
   }
 
   private async forwards(): Promise<void> {
-    if (TAPS[this.network.topology] === 0) {
+    if (hasHosts(this.network.topology)) {
       const ping = ['ping', '-n', '-c', '1', '-W', '1', SINK_IP];
       await until(`${this.kind.title} to forward a ping`, () =>
         inNamespace(this.network.source, ping),

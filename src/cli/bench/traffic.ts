@@ -4,10 +4,12 @@
  *     generator thread ── source's interface ── switch ── sink's interface ── probe thread
  *     (first CPU)                                          counters of the kernel
  */
+import { writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { TapswitchError } from '../../common/errors.js';
+import { VNET_HDR_LEN } from '../../native/binding.js';
 import { sleep } from './commands.js';
 import {
   G_FRAMES,
@@ -78,8 +80,12 @@ export class Generator {
   static async start(subject: Subject, setup: TrafficSetup, load: Load): Promise<Generator> {
     const stop = new SharedArrayBuffer(4);
     const counters = new SharedArrayBuffer(8 * N_GENERATOR_COUNTERS);
+    const { guestFds } = subject.network;
+    const tapFd = load.device === undefined ? (guestFds[0] ?? -1) : -1;
     const options: GeneratorOptions = {
-      ...trafficOf(setup),
+      // A guest's frames are written one by one.
+      ...trafficOf(tapFd >= 0 ? { ...setup, burst: 1 } : setup),
+      tapFd,
       namespacePath: `/run/netns/${subject.network.source}`,
       ifname: load.device ?? subject.network.sourceDevice,
       cpu: GENERATOR_CPU,
@@ -150,6 +156,11 @@ export async function announceSink({ network }: Subject, { vlan }: TrafficSetup)
   // Not a broadcast: a bond takes those by its active member alone.
   const addresses = `${SOURCE_MAC}${SINK_MAC}`.replaceAll(':', '');
   const frame = `${addresses}${tag}88b5`.padEnd(128, '0');
+  const guest = network.guestFds[1];
+  if (guest !== undefined) {
+    writeSync(guest, Buffer.concat([Buffer.alloc(VNET_HDR_LEN), Buffer.from(frame, 'hex')]));
+    return;
+  }
   const script = [
     'import socket',
     's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)',
