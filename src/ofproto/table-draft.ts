@@ -142,7 +142,10 @@ export class TableDraft implements TableChanges {
       tables[rule.tableId].drop(rule);
       if (i % RULES_PER_STEP === RULES_PER_STEP - 1) yield;
     }
-    for (const [rule, why] of this.passing) connmgr.sendFlowRemoved(rule, why);
+    for (const [i, [rule, why]] of this.passing.entries()) {
+      connmgr.sendFlowRemoved(rule, why);
+      if (i % RULES_PER_STEP === RULES_PER_STEP - 1) yield;
+    }
     this.end();
   }
 
