@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Authority } from '../support/certificates.js';
 import { type BackgroundProcess, eventually, run } from '../support/command.js';
 import { type Host, Lab } from '../support/lab.js';
 import { python, tapswitchBin } from '../support/switch.js';
@@ -114,6 +115,26 @@ describe('our controller and a switch without database', () => {
     },
     40_000,
   );
+
+  it('over TLS, by a port of the bridge itself', async () => {
+    const files = await mkdtemp(join(tmpdir(), 'tapswitch-openflowd-'));
+    lab.onClose('keys', () => rm(files, { recursive: true, force: true }));
+    const authority = await Authority.make(files, 'ca');
+    const keys = async (name: string): Promise<string[]> => {
+      const { key, certificate } = await authority.issue(name);
+      return ['-p', key, '-c', certificate, '-C', authority.certificate];
+    };
+    first.namespace.start([tapswitchBin, 'controller', ...(await keys('ctl')), 'pssl:6653']);
+    start(
+      ...['openflowd', 'br0', `ssl:${FIRST}:6653`, '--ports=p1,p2', '--fail=secure', '--in-band'],
+      ...(await keys('switch')),
+    );
+    await eventually('the bridge', () => lab.namespace.hasLink('br0'));
+    await lab.namespace.ip('addr', 'add', '10.1.1.9/24', 'dev', 'br0');
+    await lab.namespace.ip('link', 'set', 'br0', 'up');
+    const reached = async (): Promise<boolean> => (await first.ping(SECOND, 1)) === 1;
+    await eventually('hosts to reach each other', reached, 20_000);
+  }, 40_000);
 
   it('without a controller it switches by itself, and secure ones do not', async () => {
     const open = start('openflowd', 'br0', '--ports=p1,p2');

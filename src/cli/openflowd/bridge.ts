@@ -4,9 +4,10 @@
  *     NetdevRegistry ─ devices ─┐
  *     Dpif ─ OfprotoBacker ─ Ofproto ─ BRIDGE.mgmt, controllers
  */
+import type { TlsFiles } from '../../common/tls.js';
 import { createDpif } from '../../datapath/index.js';
 import { loadNative } from '../../native/binding.js';
-import { NetdevRegistry } from '../../netdev/index.js';
+import { NetdevRegistry, nextHop } from '../../netdev/index.js';
 import {
   defaultBundleSettings,
   Ofproto,
@@ -28,6 +29,10 @@ export interface StandaloneSettings {
   versions: number[];
   maxBackoffMs: number;
   inactivityProbeMs: number;
+  /** Controllers are reached through the bridge's ports, whatever its tables say. */
+  inBand: boolean;
+  /** Keys for controllers over TLS. */
+  tls: TlsFiles;
 }
 
 export class StandaloneBridge implements Service {
@@ -68,11 +73,14 @@ export class StandaloneBridge implements Service {
     add(flags.bridge, local, OFPP.LOCAL);
     for (const [i, name] of flags.ports.entries())
       add(name, this.netdevs.open(name, 'system'), i + 1);
+    ofproto.connmgr.setTls(flags.tls);
+    ofproto.connmgr.inBand.nextHop = nextHop;
+    const connectionMode = flags.inBand ? 'in-band' : 'out-of-band';
+    const { maxBackoffMs, inactivityProbeMs } = flags;
     ofproto.setControllers(
-      flags.controllers.map((target) => ({
-        ...{ target, connectionMode: 'out-of-band', maxBackoffMs: flags.maxBackoffMs },
-        inactivityProbeMs: flags.inactivityProbeMs,
-      })),
+      flags.controllers.map((target) => {
+        return { target, connectionMode, maxBackoffMs, inactivityProbeMs };
+      }),
     );
     this.removals.push(loop.add(this.netdevs), loop.add(this.registry));
     for (const { name, usage, minArgs, maxArgs, run } of ofprotoCommands(this.registry)) {

@@ -7,8 +7,9 @@
  * BRIDGE.mgmt in the run directory takes ofctl's connections. Nothing is kept: what the daemon
  * made goes when it ends. Not for: bonds, VLANs, several bridges (start, vswitchd).
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { registerLogModules } from '../../common/log-modules.js';
+import type { TlsFiles } from '../../common/tls.js';
 import { type DaemonContext, runDaemon, type Service } from '../daemon/life.js';
 import {
   applyDaemonOption,
@@ -38,6 +39,11 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'protocols', short: 'O', arg: 'required' },
   { name: 'max-backoff', arg: 'required' },
   { name: 'inactivity-probe', arg: 'required' },
+  { name: 'in-band', arg: 'none' },
+  { name: 'private-key', short: 'p', arg: 'required' },
+  { name: 'certificate', short: 'c', arg: 'required' },
+  { name: 'ca-cert', short: 'C', arg: 'required' },
+  { name: 'bootstrap-ca-cert', arg: 'required' },
   ...DAEMON_OPTIONS,
 ];
 const NAME_BYTES_MAX = 15;
@@ -76,9 +82,25 @@ function setOption(flags: OpenflowdFlags, name: string, value: string): boolean 
     case 'inactivity-probe':
       flags.inactivityProbeMs = seconds(name, value);
       return true;
+    case 'in-band':
+      flags.inBand = true;
+      return true;
     default:
-      return false;
+      return setKey(flags, name, value);
   }
+}
+
+/** Names of files are taken from where the command was given. */
+function setKey(flags: OpenflowdFlags, name: string, value: string): boolean {
+  const file = resolve(value);
+  const keys: Readonly<Record<string, TlsFiles>> = {
+    'private-key': { privateKey: file },
+    certificate: { certificate: file },
+    'ca-cert': { caCert: file, bootstrap: false },
+    'bootstrap-ca-cert': { caCert: file, bootstrap: true },
+  };
+  flags.tls = { ...flags.tls, ...keys[name] };
+  return name in keys;
 }
 
 function parse(argv: string[], env: NodeJS.ProcessEnv): Request {
@@ -86,7 +108,7 @@ function parse(argv: string[], env: NodeJS.ProcessEnv): Request {
   const flags: OpenflowdFlags = {
     ...{ daemon: defaultFlags(PROGRAM, env), bridge: '', controllers: [], ports: [] },
     ...{ datapathId: null, failMode: 'standalone', versions: [] },
-    ...{ maxBackoffMs: 8000, inactivityProbeMs: 5000 },
+    ...{ maxBackoffMs: 8000, inactivityProbeMs: 5000, inBand: false, tls: {} },
   };
   for (const option of options) {
     const { name } = option;
@@ -141,8 +163,8 @@ export async function runOpenflowd(argv: string[], io: CliIo): Promise<number> {
 function usage({ programName, env }: CliIo): string {
   return `${programName}: an OpenFlow switch without database
 usage: ${programName} [OPTIONS] BRIDGE [CONTROLLER...]
-where each CONTROLLER is tcp:HOST[:PORT] or unix:FILE, or to wait for one ptcp:[PORT][:IP] or
-punix:FILE.
+where each CONTROLLER is tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:FILE, or to wait for one
+ptcp:[PORT][:IP], pssl:[PORT][:IP] or punix:FILE.
 Without controllers the bridge switches by itself.
 
   --ports=PORT[,PORT...]  network devices to be ports 1, 2, ...
@@ -152,5 +174,12 @@ Without controllers the bridge switches by itself.
   -O, --protocols=LIST    OpenFlow versions to speak (default: all)
   --max-backoff=SECS      longest wait between attempts to connect (default: 8)
   --inactivity-probe=SECS silence after which a controller is asked for an echo (default: 5)
+  --in-band               controllers are behind the bridge's own ports
+
+Keys for ssl: and pssl: controllers:
+  -p, --private-key=FILE  file with private key
+  -c, --certificate=FILE  file with certificate for private key
+  -C, --ca-cert=FILE      file with peer CA certificate
+  --bootstrap-ca-cert=FILE  the same, written on the first connection
 ${daemonOptionsUsage(defaultFlags(PROGRAM, env))}`;
 }
