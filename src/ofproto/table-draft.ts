@@ -65,6 +65,8 @@ export class TableDraft implements TableChanges {
       this.running = false;
       for (const table of tables) table.draft = null;
       if (!this.published) view.shows = GOING;
+      // Only now: what is learned is no part of the bundle.
+      if (this.ofproto.draft !== this) this.learn();
     }
   }
 
@@ -178,7 +180,10 @@ export class TableDraft implements TableChanges {
     ofproto.view.shows = GOING;
     this.published = false;
     this.giveUp();
-    for (const learning of this.learnings) learnAgain(learning);
+  }
+
+  private learn(): void {
+    for (const learning of this.learnings.splice(0)) learnAgain(learning);
   }
 
   /** The tables are nobody's any more, whatever is in them: their bridge is closed. */
