@@ -6,7 +6,7 @@
  * so leaving is never wrong; that they do take plain frames is a test of its own.
  */
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DropReason } from '../../src/datapath/drop-reasons.js';
 import { KernelCache } from '../../src/datapath/kernel-cache/kernel-cache.js';
 import {
@@ -236,8 +236,12 @@ describe('a flow on its way to the kernel', () => {
     // What the filter notes is for the same CPU.
     const cpus = native.getAffinity();
     native.setAffinity(cpus.slice(0, 1));
+    onTestFinished(() => native.setAffinity(cpus));
     const filter = native.bpfProgLoad('socket_filter', filterProgram(cache.mapFd, QUEUE));
     const ingress = native.bpfProgLoad('sched_cls', ingressProgram(cache.mapFd));
+    onTestFinished(() => {
+      for (const fd of [filter, ingress]) native.close(fd);
+    });
     const WHOLE = 0xffffffff;
     // A socket's filter is run without the frame's first 14 bytes.
     const run = () =>
@@ -254,8 +258,6 @@ describe('a flow on its way to the kernel', () => {
     words[done] = 1;
     expect(cache.order.settled(IFINDEX, false)).toBe(true);
     expect([run(), state()]).toEqual([0, ENTRY_ACTIVE]);
-    for (const fd of [filter, ingress]) native.close(fd);
-    native.setAffinity(cpus);
   });
 
   it('drops what nobody may have, until it begins', () => {
