@@ -98,8 +98,9 @@ export class Controller {
     // What it sent may not have been read yet: a bundle is being committed.
     if (conn.working && this.ofproto.draft !== null) conn.lastReceivedMs = now;
     const silentMs = now - conn.lastReceivedMs;
-    if (this.state === 'IDLE' && silentMs < this.probeMs) this.enter('ACTIVE');
-    else if (this.state === 'ACTIVE' && silentMs >= this.probeMs) {
+    // An answer counts however late it is looked for.
+    if (this.state === 'IDLE' && conn.lastReceivedMs >= this.stateSinceMs) this.enter('ACTIVE');
+    if (this.state === 'ACTIVE' && silentMs >= this.probeMs) {
       this.enter('IDLE');
       conn.sendAsync({ type: 'echo_request', data: new Uint8Array(0) });
     } else if (this.state === 'IDLE' && now >= this.stateSinceMs + this.probeMs) {

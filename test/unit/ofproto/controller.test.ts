@@ -197,6 +197,22 @@ describe('controllers', () => {
     await until(() => br.connmgr.nHidden === 1);
   });
 
+  it('stays while it answers, even if nobody looks until the time is over', async () => {
+    br.setControllers([settings(await serve('a', [1]))]);
+    await until(() => connected(1));
+    for (let probes = 1; probes <= 3; probes++) {
+      const received = sessions[0].counts.received;
+      sw.advance(5000);
+      for (let i = 0; i < 100 && sessions[0].counts.received === received; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      // For the answer to come back; nothing but the time makes the switch look at it.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(br.controllerStatus()).toMatchObject([{ connected: true, state: 'IDLE' }]);
+    }
+    expect(sessions.length).toBe(1);
+  });
+
   it('is told of ports that come, go and change', async () => {
     br.setControllers([settings(await serve('a', [1]))]);
     await until(() => connected(1));
