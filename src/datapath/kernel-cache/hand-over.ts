@@ -125,26 +125,28 @@ export class HandOver {
     const framesCame = (state & ~ENTRY_STATES) !== handing.frames;
     handing.frames = state & ~ENTRY_STATES;
     handing.turns += 1;
-    if (handing.stage === ENTRY_HELD) return this.move(slot, handing, ENTRY_AWAITS);
+    if (handing.stage === ENTRY_HELD) {
+      this.move(slot, handing, ENTRY_AWAITS);
+      return false;
+    }
     if (cache.activate(slot)) return true;
     if (handing.stage === ENTRY_SHEDS) {
-      return this.sentSince(handing) && !this.move(slot, handing, ENTRY_ACTIVE);
+      const sent = this.sentSince(handing);
+      if (sent) this.move(slot, handing, ENTRY_ACTIVE);
+      return sent;
     }
     const { busy = 0, busyMax = BUSY_TURNS } = this.views.get(handing.portNo) ?? {};
     if (!framesCame && busy === 0) handing.turns = 0;
     const late = handing.turns > AWAIT_TURNS;
-    if (framesCame ? busy >= busyMax || late : busy > 0 && late) {
-      return this.move(slot, handing, ENTRY_SHEDS);
-    }
+    const sheds = framesCame ? busy >= busyMax || late : busy > 0 && late;
+    if (sheds) this.move(slot, handing, ENTRY_SHEDS);
     return false;
   }
 
-  /** @returns false */
-  private move(slot: number, handing: Handing, stage: number): boolean {
+  private move(slot: number, handing: Handing, stage: number): void {
     this.cache.setState(slot, stage);
     handing.stage = stage;
     handing.turns = 0;
-    return false;
   }
 
   /** Whether all that was in the port's queues when the flow began to shed has been sent. */
