@@ -10,6 +10,7 @@
         "src/ethtool.cc",
         "src/netlink.cc",
         "src/packet_io.cc",
+        "src/packet_ring.cc",
         "src/packet_socket.cc",
         "src/process.cc",
         "src/stream.cc",

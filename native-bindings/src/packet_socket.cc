@@ -1,8 +1,8 @@
 // Packet sockets (packet(7)): opening one with its receive ring, and its counters.
 //
 // The order of options is the kernel's: the virtio header and the reserve are fixed once a ring
-// exists, and a socket joins a fanout group only when bound. Binding comes last, so that no frame
-// of another interface ever gets into the ring.
+// exists (packet_ring.cc), and a socket joins a fanout group only when bound. Binding comes last,
+// so that no frame of another interface ever gets into the ring.
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -11,15 +11,12 @@
 #include <sys/socket.h>
 
 #include <cstring>
-#include <numeric>
 
 #include "addon.h"
 #include "args.h"
+#include "packet_ring.h"
 #include "system_error.h"
 
-#ifndef PACKET_IGNORE_OUTGOING
-#define PACKET_IGNORE_OUTGOING 23
-#endif
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
@@ -65,25 +62,6 @@ void SetBuffer(Napi::Env env, int fd, int force_option, int plain_option, int by
   }
 }
 
-// Blocks hold whole slots and whole pages, so that slots are contiguous in the mapping. Larger
-// blocks mean fewer, but harder, allocations for the kernel.
-void SetRing(Napi::Env env, int fd, uint32_t slots, uint32_t slot_bytes) {
-  constexpr uint64_t kBlockBytesWanted = 32768;
-  uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  uint64_t total = uint64_t{slots} * slot_bytes;
-  uint64_t block = std::lcm(page, uint64_t{slot_bytes});
-  if (slot_bytes % TPACKET_ALIGNMENT != 0 || total % block != 0 || total > (uint64_t{1} << 30)) {
-    throw Napi::RangeError::New(env, "the ring's slots must fill whole pages, at most 1 GiB");
-  }
-  while (block * 2 <= kBlockBytesWanted && total % (block * 2) == 0) block *= 2;
-  struct tpacket_req request = {};
-  request.tp_block_size = static_cast<uint32_t>(block);
-  request.tp_block_nr = static_cast<uint32_t>(total / block);
-  request.tp_frame_size = slot_bytes;
-  request.tp_frame_nr = slots;
-  Check(env, setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request), "setsockopt");
-}
-
 void JoinPromiscuous(Napi::Env env, int fd, int ifindex) {
   struct packet_mreq request = {};
   request.mr_ifindex = ifindex;
@@ -113,23 +91,27 @@ void BindInFanout(Napi::Env env, int fd, int ifindex, int fanout_id) {
   SetInt(env, fd, SOL_PACKET, PACKET_FANOUT, fanout_id | (mode << 16));
 }
 
+RingShape ShapeOf(const OpenOptions& options) {
+  return {options.slots, options.slot_bytes, options.reserve};
+}
+
 Napi::Value PacketOpen(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   OpenOptions options = ReadOptions(ObjectArg(info, 0, "options"));
-  // Protocol 0: deaf until bound.
-  OwnedFd fd(Check(env, socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+  RingShape shape = ShapeOf(options);
+  if (!IsRingShape(shape)) {
+    throw Napi::RangeError::New(env, "the ring's slots must fill whole pages, at most 1 GiB");
+  }
+  const char* syscall;
+  int ring = OpenRing(shape, &syscall);
+  if (ring < 0) throw SystemError(env, errno, syscall);
+  OwnedFd fd(ring);
   int ifindex = static_cast<int>(if_nametoindex(options.ifname.c_str()));
   if (ifindex == 0) throw SystemError(env, errno, "if_nametoindex");
 
-  SetInt(env, fd.Get(), SOL_PACKET, PACKET_VERSION, TPACKET_V2);
-  SetInt(env, fd.Get(), SOL_PACKET, PACKET_VNET_HDR, 1);
-  SetInt(env, fd.Get(), SOL_PACKET, PACKET_RESERVE, options.reserve);
-  SetInt(env, fd.Get(), SOL_PACKET, PACKET_COPY_THRESH, 1);
-  SetInt(env, fd.Get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (options.qdisc_bypass) SetInt(env, fd.Get(), SOL_PACKET, PACKET_QDISC_BYPASS, 1);
   SetBuffer(env, fd.Get(), SO_RCVBUFFORCE, SO_RCVBUF, options.rcv_buf_bytes);
   SetBuffer(env, fd.Get(), SO_SNDBUFFORCE, SO_SNDBUF, options.snd_buf_bytes);
-  SetRing(env, fd.Get(), options.slots, options.slot_bytes);
   JoinPromiscuous(env, fd.Get(), ifindex);
   if (options.fanout_id < 0) {
     Bind(env, fd.Get(), ifindex);
@@ -142,6 +124,16 @@ Napi::Value PacketOpen(const Napi::CallbackInfo& info) {
   result.Set("ringBytes", static_cast<double>(uint64_t{options.slots} * options.slot_bytes));
   result.Set("fd", fd.Release());
   return result;
+}
+
+void PacketExpect(const Napi::CallbackInfo& info) {
+  Napi::Object options = ObjectArg(info, 0, "options");
+  RingShape shape;
+  shape.slots = IntProperty(options, "slots", 2, 1 << 20);
+  shape.slot_bytes = IntProperty(options, "slotBytes", 128, 1 << 20);
+  shape.reserve = IntProperty(options, "reserve", 0, 4096);
+  uint64_t count = SizeArg(info, 1, "count");
+  ExpectRings(shape, IsRingShape(shape) ? static_cast<uint32_t>(count) : 0);
 }
 
 void SetReceiveBuffer(const Napi::CallbackInfo& info) {
@@ -177,6 +169,7 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
 
 void InitPacketSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("packetOpen", Napi::Function::New(env, PacketOpen, "packetOpen"));
+  exports.Set("packetExpect", Napi::Function::New(env, PacketExpect, "packetExpect"));
   exports.Set("setReceiveBuffer", Napi::Function::New(env, SetReceiveBuffer, "setReceiveBuffer"));
   exports.Set("packetStatistics", Napi::Function::New(env, PacketStatistics, "packetStatistics"));
   exports.Set("close", Napi::Function::New(env, Close, "close"));

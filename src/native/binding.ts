@@ -150,6 +150,15 @@ export interface NativeBinding extends QueueBinding, XdpBinding {
   ringUnmap(arena: ArrayBuffer, offset: number, bytes: number): void;
 
   packetOpen(options: PacketOpenOptions): PacketSocket;
+  /**
+   * Packet sockets with rings like this will be opened soon: threads make `count` of them ahead,
+   * some at a time, since the kernel takes 10 ms and more for each, most of it waiting. Sockets that
+   * were expected and not opened are closed at the next call; count 0 expects none.
+   */
+  packetExpect(
+    options: Pick<PacketOpenOptions, 'slots' | 'slotBytes' | 'reserve'>,
+    count: number,
+  ): void;
   /** How many bytes may wait on a socket (SO_RCVBUFFORCE), the kernel's structures included. */
   setReceiveBuffer(fd: number, bytes: number): void;
   /** PACKET_STATISTICS since the last call. */

@@ -19,7 +19,7 @@ import { PatchNetdev } from './patch-netdev.js';
 import { QueueBudget } from './queue-budget.js';
 import { randomMac } from './random-mac.js';
 import { LinkMonitor } from './rtnetlink.js';
-import { type PacketQueueSizes, SystemNetdev } from './system-netdev.js';
+import { DEFAULT_QUEUE_SIZES, type PacketQueueSizes, SystemNetdev } from './system-netdev.js';
 import { TapNetdev } from './tap-netdev.js';
 
 export type NetdevOptions = Readonly<Record<string, string>>;
@@ -49,6 +49,7 @@ export class NetdevRegistry {
   private context: LinuxContext | null = null;
   private readonly wires: DummyWires;
   private dummies = 0;
+  private expecting = false;
 
   constructor(private readonly options: NetdevRegistryOptions) {
     this.wires = new DummyWires(options.wake);
@@ -105,6 +106,17 @@ export class NetdevRegistry {
       if (event === 'closed' && this.opened.get(name) === netdev) this.opened.delete(name);
     });
     return netdev;
+  }
+
+  /** So many of the machine's interfaces will be opened next; 0: that is over. */
+  expect(count: number): void {
+    const sizes = this.options.queueSizes ?? DEFAULT_QUEUE_SIZES;
+    const { disableSystem, dummy } = this.options;
+    if (disableSystem || dummy === 'all' || dummy === 'system') return;
+    if (count === 0 && !this.expecting) return;
+    this.expecting = count > 0;
+    const { native, budget } = this.linux();
+    native.packetExpect({ ...sizes, slots: budget.ringSlots(sizes.slots) }, count);
   }
 
   /** The open device of that name, or null. */

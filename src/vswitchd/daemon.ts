@@ -85,6 +85,7 @@ function assemble(options: DaemonOptions, database: EmbeddedDatabase | null): Ru
         const type = overridden(options) ? 'dummy' : datapathType;
         return openDevice(netdevs, iface, type, () => vswitch);
       },
+      expectDevices: (count) => netdevs.expect(count),
       nextHop: overridden(options) ? () => ({ error: 'Operation not supported' }) : nextHop,
       tls: tlsFiles(options.ssl),
       runDir: options.runDir,

@@ -51,6 +51,8 @@ export interface VswitchDeps {
   openDpif(type: string, settings: DatapathSettings): Dpif;
   /** Opens a device for an interface. @throws TapswitchError */
   openDevice(iface: IfaceConfig, datapathType: string): Netdev;
+  /** So many of the machine's interfaces will be opened next. */
+  expectDevices(count: number): void;
   /** How the machine reaches an address, of bridges that have the machine behind them. */
   nextHop(ip: string): NextHop;
   /** Keys for controllers where the database names none: those of the command line. */
@@ -255,6 +257,7 @@ export class Vswitch implements BridgeHost {
     }
     const { otherConfig } = config;
     this.datapathSettings = readDatapathSettings(otherConfig, warn);
+    this.deps.expectDevices(this.newInterfaces(config));
     this.turns.begin([
       ...this.removals(config),
       () => {
@@ -267,8 +270,21 @@ export class Vswitch implements BridgeHost {
     ]);
   }
 
+  /** How many of the machine's interfaces there are to open. */
+  private newInterfaces({ bridges }: SwitchConfig): number {
+    let count = 0;
+    for (const { name, datapathType, ports } of bridges) {
+      const opened = this.bridges.get(name)?.ifaces;
+      for (const iface of datapathType === 'dummy' ? [] : ports.flatMap((port) => port.ifaces)) {
+        if (iface.type === 'system' && !opened?.get(iface.name)?.device) count += 1;
+      }
+    }
+    return count;
+  }
+
   /** All bridges are as they should be. */
   private bridgesApplied(config: SwitchConfig): void {
+    this.deps.expectDevices(0);
     // What has come meanwhile is read next.
     if (!this.configDirty) this.affected.clear();
     // Agents of sFlow are numbered over all bridges.

@@ -1,11 +1,14 @@
 /** Packet sockets on veth: frames of all sizes and tags, what the host sees, memory. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadNative, type PacketSocket } from '../../src/native/binding.js';
+import { eventually } from '../support/command.js';
 import {
   ethernet,
   openPacket,
+  SLOT_BYTES,
+  SLOTS,
   sh,
   TestNamespace,
   type TestRing,
@@ -296,6 +299,57 @@ describe('memory', () => {
     } finally {
       sh('ip link del vm0');
     }
+  });
+});
+
+describe('packet sockets that are expected', () => {
+  const shape = { slots: SLOTS, slotBytes: SLOT_BYTES, reserve: 64 };
+  const open = () => readdirSync('/proc/self/fd').length;
+
+  beforeEach(() => {
+    sh('ip link add ahead0 type veth peer name ahead1');
+    for (const name of ['ahead0', 'ahead1']) sh(`ip link set ${name} up`);
+  });
+
+  afterEach(() => {
+    sh('ip link del ahead0');
+  });
+
+  it('are made ahead, work as others, and are closed when nobody opens them', async () => {
+    const before = open();
+    native.packetExpect(shape, 4);
+    // Threads make them: nothing but time brings them about.
+    await eventually('all of them', () => open() === before + 4);
+    const [a, b] = [openPacket('ahead0'), openPacket('ahead1')];
+    expect(open()).toBe(before + 4);
+    const worker = new TestWorker();
+    const ring = worker.addRing(b);
+    expect(worker.send(a.fd, ethernet(60))).toBe(1);
+    expect(ring.next()?.frame.equals(ethernet(60))).toBe(true);
+    native.packetExpect(shape, 0);
+    for (const { fd } of [a, b]) native.close(fd);
+    worker.io.close();
+    const [c] = [openPacket('ahead0')];
+    native.close(c.fd);
+    await eventually('all to be closed', () => open() <= before);
+  });
+
+  it('are not taken for a ring of another shape', () => {
+    native.packetExpect({ ...shape, slots: SLOTS * 2 }, 1);
+    const socket = openPacket('ahead0');
+    expect(socket.ringBytes).toBe(SLOTS * SLOT_BYTES);
+    native.packetExpect(shape, 0);
+    native.close(socket.fd);
+  });
+
+  it('are as many as there are ports to come, some at a time', async () => {
+    const before = open();
+    native.packetExpect(shape, 20);
+    const sockets = Array.from({ length: 20 }, () => openPacket('ahead0'));
+    await eventually('no more to come', () => open() === before + 20);
+    native.packetExpect(shape, 0);
+    expect(open()).toBe(before + 20);
+    for (const { fd } of sockets) native.close(fd);
   });
 });
 
