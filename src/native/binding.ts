@@ -152,7 +152,7 @@ export interface NativeBinding extends QueueBinding, XdpBinding {
   packetOpen(options: PacketOpenOptions): PacketSocket;
   /**
    * Packet sockets with rings like this will be opened soon: threads make `count` of them ahead,
-   * some at a time, since the kernel takes 10 ms and more for each, most of it waiting. Sockets that
+   * some at a time, since the kernel takes 10 ms and more for each, most of it waiting. Those that
    * were expected and not opened are closed at the next call; count 0 expects none.
    */
   packetExpect(
