@@ -16,7 +16,7 @@ import {
   W_VLAN0,
   W_VLAN1,
 } from '../../packet/flow-layout.js';
-import type { Bundle } from '../bundle.js';
+import type { VlanMode } from '../settings.js';
 
 /** One tag; vid, pcp and tpid 0 where there is none. pcp is in place (bits 13..15). */
 export interface Tag {
@@ -69,8 +69,18 @@ export function putTags(flow: FlowWords, tags: Tags, always: boolean): void {
   flow.fill(0, W_VLAN0 + level, W_VLAN0 + 2);
 }
 
+/** What a bundle does with tags. */
+interface VlanBundle {
+  readonly name: string;
+  readonly vlanMode: VlanMode;
+  readonly vlan: number;
+  readonly qinqEthType: number;
+  trunksVlan(vid: number): boolean;
+  allowsCvlan(vid: number): boolean;
+}
+
 /** Why a packet with this outer VID (0: untagged) may not come in by the bundle, or null. */
-export function inputVidProblem(bundle: Bundle, vid: number): string | null {
+export function inputVidProblem(bundle: VlanBundle, vid: number): string | null {
   switch (bundle.vlanMode) {
     case 'access':
       if (vid === 0) return null;
@@ -97,7 +107,7 @@ export function inputVidProblem(bundle: Bundle, vid: number): string | null {
 }
 
 /** The bridge's view of a packet that came in by `bundle`. */
-export function inputTranslate(bundle: Bundle, tags: Tags): Tags {
+export function inputTranslate(bundle: VlanBundle, tags: Tags): Tags {
   const native = (): Tag => ({
     tpid: tags[0].tpid || ETH_TYPE_VLAN_8021Q,
     vid: bundle.vlan,
@@ -121,7 +131,7 @@ export function inputTranslate(bundle: Bundle, tags: Tags): Tags {
 }
 
 /** The tags that a packet leaves `bundle` with. */
-export function outputTranslate(bundle: Bundle, tags: Tags): Tags {
+export function outputTranslate(bundle: VlanBundle, tags: Tags): Tags {
   const popped = (): Tags => [{ ...tags[1] }, noTag()];
   switch (bundle.vlanMode) {
     case 'access':
@@ -137,7 +147,7 @@ export function outputTranslate(bundle: Bundle, tags: Tags): Tags {
 }
 
 /** Whether floods in the packet's VLAN reach `bundle`. */
-export function includesVlan(bundle: Bundle, tags: Tags): boolean {
+export function includesVlan(bundle: VlanBundle, tags: Tags): boolean {
   switch (bundle.vlanMode) {
     case 'access':
       return tags[0].vid === bundle.vlan && tags[1].vid === 0;
