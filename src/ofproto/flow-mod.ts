@@ -36,14 +36,24 @@ export interface RuleFilter {
   outGroup: number;
 }
 
+/** In a message: no packet. */
+export const NO_BUFFER = 0xffffffff;
+
 /**
  * Executes a flow-mod.
  * @throws OfpError; the tables are unchanged then
  */
 export function executeFlowMod(ofproto: Ofproto, mod: FlowMod): void {
   checkFlowModTable(mod);
+  checkBuffer(mod);
   ofproto.finishDraft();
   ofproto.connmgr.notices.during(null, () => changeTables(ofproto, mod));
+}
+
+/** Packets are never kept for a flow-mod to send: what names one names nothing. */
+function checkBuffer({ bufferId, command }: FlowMod): void {
+  if (bufferId === NO_BUFFER || command === 'delete' || command === 'delete_strict') return;
+  fail('OFPBRC_BUFFER_UNKNOWN');
 }
 
 /**
@@ -53,6 +63,7 @@ export function executeFlowMod(ofproto: Ofproto, mod: FlowMod): void {
  */
 export function* draftFlowMod(ofproto: Ofproto, mod: FlowMod): Generator<void> {
   checkFlowModTable(mod);
+  checkBuffer(mod);
   if (mod.command === 'delete') yield* draftDelete(ofproto, mod);
   else if (mod.command === 'modify') yield* draftModify(ofproto, mod);
   else changeTables(ofproto, mod);

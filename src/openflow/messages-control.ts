@@ -66,6 +66,8 @@ export interface RoleMessage {
   role: Role;
   /** Absent in Nicira's form. */
   generationId?: bigint;
+  /** Nicira's form, which is the only one before OpenFlow 1.2. */
+  nx?: true;
 }
 
 /**

@@ -15,7 +15,7 @@
 import { type Match, matchAny } from '../../openflow/match.js';
 import { normalizeMatch } from '../../openflow/normalize.js';
 import { FLOW_WORDS } from '../../packet/flow-layout.js';
-import { ruleOf } from '../flow-mod.js';
+import { NO_BUFFER, ruleOf } from '../flow-mod.js';
 import type { Rule } from '../rule.js';
 import type { Bundlable } from './bundle-commit.js';
 import { FrameCursor, FrameLog } from './frame-log.js';
@@ -58,7 +58,8 @@ export class BundleLog {
       return;
     }
     // What options mean is known when it is committed.
-    const made = msg.type === 'flow_mod' && msg.command === 'add' && !msg.match.tunMetadata;
+    const plain = msg.type === 'flow_mod' && msg.command === 'add' && msg.bufferId === NO_BUFFER;
+    const made = plain && !msg.match.tunMetadata;
     this.additions.push(made ? this.made(ruleOf(msg, 0)) : null);
   }
 

@@ -304,6 +304,8 @@ function role(conn: OfConn, msg: RoleMessage): OfMessage {
     if (msg.role === 'primary' && conn.role !== 'primary') connmgr.demoteOthers(conn);
   }
   if (msg.role !== 'nochange') conn.role = msg.role;
+  // The answer has the request's form.
+  if (msg.nx) return { type: 'role_reply', role: conn.role, nx: true };
   return { type: 'role_reply', role: conn.role, generationId: connmgr.generationId };
 }
 

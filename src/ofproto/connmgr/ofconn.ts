@@ -52,6 +52,9 @@ const QUEUE_MAX = 64;
 const OF13 = 4;
 const OF14 = 5;
 /** Bit of the reason 'action', which 1.4 divides further: action_set, group, packet_out. */
+/** Numbers of messages that switches send: answers, packet-in, flow-removed and the like. */
+const FROM_SWITCH_OF10 = [6, 8, 10, 11, 12, 17, 19, 21];
+const FROM_SWITCH_OF11 = [6, 8, 10, 11, 12, 19, 21, 23, 25, 27, 30, 31, 32];
 const REASON_ACTION = 1 << 1;
 const REASONS_ACTION14 = 0b111010;
 /** Of these, what OpenFlow 1.3 has. */
@@ -147,6 +150,7 @@ export class OfConn {
         this.readOrWait();
       },
       onMessage: (msg, xid, frame) => this.enqueue({ msg, xid, frame }),
+      onBadFrame: (_error, xid, frame) => this.refuseAnswer(xid, frame),
       onDrain: () => this.drained(),
       onEmpty: () => this.monitors.drained(),
       onClose: (reason) => {
@@ -158,6 +162,15 @@ export class OfConn {
     });
     this.connection.codec.memo = memo;
     this.connection.codec.onLeftOut = () => leftOut.warn(LEFT_OUT);
+  }
+
+  /** What only switches say is not looked at more closely. */
+  private refuseAnswer(xid: number, frame: Uint8Array): boolean {
+    const { version } = this.connection;
+    const types = version === 1 ? FROM_SWITCH_OF10 : FROM_SWITCH_OF11;
+    if (frame[0] !== version || !types.includes(frame[1])) return false;
+    this.connection.sendError('OFPBRC_BAD_TYPE', xid, frame);
+    return true;
   }
 
   /** A request of it is being carried out, others wait for that. */

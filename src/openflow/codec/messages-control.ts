@@ -108,6 +108,7 @@ function roleRows(type: 'role_request' | 'role_reply', number: number, nx: numbe
         r.skip(4);
         return { type, role, generationId: r.u64() };
       },
+      serves: (msg) => msg.nx !== true,
       encode(w, msg) {
         w.u32(ROLES.indexOf(msg.role)).zeros(4);
         w.u64(msg.generationId ?? 0xffffffffffffffffn);
@@ -123,8 +124,9 @@ function roleRows(type: 'role_request' | 'role_reply', number: number, nx: numbe
       decode(r) {
         const role = NX_ROLES[r.u32()];
         if (role === undefined) fail('OFPRRFC_BAD_ROLE');
-        return { type, role };
+        return { type, role, nx: true };
       },
+      serves: (msg, ctx) => msg.nx === true || ctx.version < 3,
       encode: (w, msg) => void w.u32(Math.max(0, NX_ROLES.indexOf(msg.role))),
     }),
   ];
@@ -171,6 +173,8 @@ function configRow(type: 'get_config_reply' | 'set_config', number: number): Mes
     body: 4,
     decode(r, ctx) {
       const flags = r.u16();
+      const known = ctx.version < 4 ? 7 : 3;
+      if (type === 'set_config' && (flags & ~known) !== 0) fail('OFPSCFC_BAD_FLAGS');
       const invalidTtl = ctx.version < 4 && (flags & 4) !== 0;
       return {
         type,
@@ -279,7 +283,10 @@ export const CONTROL_ROWS: readonly MessageRow[] = [
     number: 20,
     ...ALL,
     body: 8,
-    decode: (r) => ({ type: 'nx_set_controller_id', id: r.skip(6).u16() }),
+    decode(r) {
+      r.zeros(6, 'NXBRC_MUST_BE_ZERO');
+      return { type: 'nx_set_controller_id', id: r.u16() };
+    },
     encode: (w, msg) => void w.zeros(6).u16(msg.id),
   }),
 ];

@@ -67,6 +67,48 @@ it('does not let the table of the switch itself be configured', async () => {
   expect(await refusal(5, mod)).toBe('OFPTMFC_EPERM');
 });
 
+/** The error that answers bytes of one's own. */
+async function refusalOf(version: number, body: string): Promise<string | undefined> {
+  const errors: OfMessage[] = [];
+  const peer = new OfConnection(connect(join(dir, 'br0.mgmt')), {
+    versions: [version],
+    onMessage: (msg) => errors.push(msg),
+  });
+  peers.push(peer);
+  await peer.whenOpen();
+  const length = (body.length / 2 + 7).toString(16).padStart(4, '0');
+  const [type, rest] = [body.slice(0, 2), body.slice(2)];
+  peer.sendFrame(Buffer.from(`0${version}${type}${length}00001234${rest}`, 'hex'));
+  await peer.request({ type: 'barrier_request' });
+  return errors.flatMap((msg) => (msg.type === 'error' ? [msg.error] : []))[0];
+}
+
+it.each([
+  ['what only switches say, whatever is in it', 4, '06ff', 'OFPBRC_BAD_TYPE'],
+  ['flags of set_config that there are none of', 4, '0900040080', 'OFPSCFC_BAD_FLAGS'],
+  ['flags of set_config, before 1.3', 3, '0900080080', 'OFPSCFC_BAD_FLAGS'],
+  ['a flag that OpenFlow 1.2 has', 3, '0900040080', undefined],
+  ['padding that is not zero', 4, '040000232000000014000000000100000a', 'NXBRC_MUST_BE_ZERO'],
+  ['padding that is', 4, '040000232000000014000000000000000a', undefined],
+])('refuses %s', async (_, version, body, error) => {
+  expect(await refusalOf(version, body)).toBe(error);
+});
+
+it('has no packet in a buffer for a flow-mod', async () => {
+  const { flow } = parseFlow('in_port=1,actions=drop', 'add', NO_NAMES);
+  expect(await refusal(4, { ...flow, bufferId: 5 })).toBe('OFPBRC_BUFFER_UNKNOWN');
+  const { flow: gone } = parseFlow('in_port=1', 'delete', NO_NAMES);
+  expect(await refusal(4, { ...gone, bufferId: 5 })).toBeUndefined();
+});
+
+it("answers a request for a role in the request's form", async () => {
+  const asked = { type: 'role_request', role: 'primary' } as const;
+  expect(await ask(4, { ...asked, nx: true })).toEqual({
+    ...{ type: 'role_reply', role: 'primary', nx: true },
+  });
+  expect(await ask(4, { ...asked, generationId: 3n })).toMatchObject({ generationId: 3n });
+});
+
 describe('flow-mods of OpenFlow 1.1', () => {
   const flow = (text: string, command: FlowMod['command']): FlowMod =>
     parseFlow(text, command, NO_NAMES).flow;
