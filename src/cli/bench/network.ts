@@ -18,6 +18,7 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { TapswitchError } from '../../common/errors.js';
 import { loadNative } from '../../native/binding.js';
 import { command } from './commands.js';
 import type { GuestOptions } from './guest-worker.js';
@@ -131,7 +132,14 @@ export class BenchNetwork {
     if (this.topology === 'bond') await this.addWires();
     if (GUESTS[this.topology] > 0) await this.addGuests();
     if (hasHosts(this.topology)) await this.cutBursts(this.sourceDevice);
-    if (TAPS[this.topology] === 2 || !(await this.countAtSink()) || taps === 2) return;
+    if (TAPS[this.topology] === 2) return;
+    const counts = await this.countAtSink();
+    if (taps === 2 && !counts) {
+      const message =
+        'what a virtual machine gets is counted by an eBPF program, which cannot be here';
+      throw new TapswitchError('E_BENCH_MACHINE', message, 'it needs Linux 6.6 and CAP_BPF');
+    }
+    if (taps === 2 || !counts) return;
     // Where the sink's stack sees nothing of the load, it gets the address that the load goes to.
     await command(['ip', '-n', this.sink, 'link', 'set', this.sinkDevice, 'address', SINK_MAC]);
   }
