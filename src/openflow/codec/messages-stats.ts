@@ -46,6 +46,7 @@ function flowRequestRows(number: number, nxNumber: number, aggregate: boolean): 
         const length = r.u16();
         const table = r.u8();
         const m = getNxMatch(r.skip(3), length, true);
+        if (r.left > 0) fail('OFPBRC_BAD_LEN');
         return { type, nx: true, aggregate, table, outPort, outGroup: NO_GROUP, ...m };
       },
       encode(w, msg) {

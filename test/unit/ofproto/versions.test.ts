@@ -88,6 +88,12 @@ it.each([
   ['flags of set_config that there are none of', 4, '0900040080', 'OFPSCFC_BAD_FLAGS'],
   ['flags of set_config, before 1.3', 3, '0900080080', 'OFPSCFC_BAD_FLAGS'],
   ['a flag that OpenFlow 1.2 has', 3, '0900040080', undefined],
+  [
+    'bytes behind a match of NXM',
+    1,
+    `10ffff00000000232000000000000000000000000000000000${'00'.repeat(8)}`,
+    'OFPBRC_BAD_LEN',
+  ],
   ['padding that is not zero', 4, '040000232000000014000000000100000a', 'NXBRC_MUST_BE_ZERO'],
   ['padding that is', 4, '040000232000000014000000000000000a', undefined],
 ])('refuses %s', async (_, version, body, error) => {
