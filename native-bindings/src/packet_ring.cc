@@ -17,9 +17,12 @@
 #include <cerrno>
 #include <deque>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <numeric>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -123,9 +126,19 @@ void ExpectRings(const RingShape& shape, uint32_t count) {
     not_begun = count;
     BeginMore();
   }
-  for (std::future<int>& each : left) {
-    int fd = each.get();
-    if (fd >= 0) close(fd);
+  if (left.empty()) return;
+  auto kept = std::make_shared<std::deque<std::future<int>>>(std::move(left));
+  auto close_all = [kept] {
+    for (std::future<int>& each : *kept) {
+      int fd = each.get();
+      if (fd >= 0) close(fd);
+    }
+  };
+  // Some may not be there yet: nobody is to wait for them.
+  try {
+    std::thread(close_all).detach();
+  } catch (const std::system_error&) {
+    close_all();
   }
 }
 

@@ -26,7 +26,7 @@ bool IsRingShape(const RingShape& shape);
 int OpenRing(const RingShape& shape, const char** syscall);
 
 // `count` sockets of this shape will be wanted soon: makes them in threads, some at a time. Those
-// that were expected before and not taken are closed. Never waits for the kernel, except to close.
+// that were expected before and not taken are closed. Waits for nothing.
 void ExpectRings(const RingShape& shape, uint32_t count);
 
 }  // namespace tapswitch

@@ -276,7 +276,9 @@ export class Vswitch implements BridgeHost {
     for (const { name, datapathType, ports } of bridges) {
       const opened = this.bridges.get(name)?.ifaces;
       for (const iface of datapathType === 'dummy' ? [] : ports.flatMap((port) => port.ifaces)) {
-        if (iface.type === 'system' && !opened?.get(iface.name)?.device) count += 1;
+        const state = opened?.get(iface.name);
+        // What could not be opened is most often not there.
+        if (iface.type === 'system' && !state?.device && !state?.error) count += 1;
       }
     }
     return count;

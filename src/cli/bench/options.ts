@@ -35,7 +35,7 @@ const IMIX_BURST = 4;
 
 const NAMES = SUBJECTS.map(({ name }) => name);
 /** Without what is measured for a question of its own. */
-const USUAL = NAMES.filter((name) => !/^tapswitch-(export|poll|steer)$/.test(name));
+const USUAL = NAMES.filter((name) => !/^tapswitch-(export|poll|afxdp-poll|steer)$/.test(name));
 
 function whole(min: number, max: number): (text: string) => number {
   return (text) => {

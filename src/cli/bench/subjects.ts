@@ -78,13 +78,15 @@ function ours(name: string, title: string, settings: readonly string[]): Subject
 }
 
 /** This switch on AF_XDP ports. */
-const afxdp: SubjectKind = {
-  name: 'tapswitch-afxdp',
-  title: 'tapswitch, AF_XDP',
-  missing: (topology) => (hasHosts(topology) ? undefined : 'AF_XDP has no TAP'),
-  start: (place) => startTapswitch(place, [], undefined, [], afxdpPorts(place)),
-  again: async (place) => daemonOf(place, []),
-};
+function afxdp(name: string, title: string, settings: readonly string[]): SubjectKind {
+  return {
+    name,
+    title,
+    missing: (topology) => (TAPS[topology] > 0 ? 'AF_XDP has no TAP' : undefined),
+    start: (place) => startTapswitch(place, [], undefined, settings, afxdpPorts(place)),
+    again: async (place) => daemonOf(place, []),
+  };
+}
 
 /** Exporting to collectors that are not there: what it costs the packets that pass. */
 const exporting: SubjectKind = {
@@ -304,7 +306,8 @@ export const SUBJECTS: readonly SubjectKind[] = [
   ours('tapswitch-steer', 'tapswitch, kernel-cpu-mask of all CPUs', [
     `other_config:kernel-cpu-mask=${((1n << BigInt(cpus().length)) - 1n).toString(16)}`,
   ]),
-  afxdp,
+  afxdp('tapswitch-afxdp', 'tapswitch, AF_XDP', []),
+  afxdp('tapswitch-afxdp-poll', 'tapswitch, AF_XDP, busy-polling', ['other_config:pmd-maxsleep=0']),
   exporting,
   bridge,
   openVswitch('ovs-default', 'Open vSwitch netdev, default offloads', 'default'),
