@@ -166,17 +166,10 @@ const EXTENSIONS = [
 ];
 
 /**
- * Where the switches differ and the commands alone are compared: Open vSwitch's dummy ports have a
- * queue each, as no other device has unless it is told to; ours has other limits of meters, which
- * can remark; and Open vSwitch's table features since 1.4 leave out that tables can evict.
+ * Where the switches differ and the commands alone are compared: ours has other limits of meters,
+ * which can remark; and Open vSwitch's table features since 1.4 leave out that tables can evict.
  */
-export const SWITCHES_DIFFER = new RegExp(
-  [
-    'OpenFlow1[0345] queue-(stats|get-config) BR( 1)?$',
-    'OpenFlow1[345] meter-features',
-    'OpenFlow1[45] dump-table-features',
-  ].join('|'),
-);
+export const SWITCHES_DIFFER = /OpenFlow1[345] meter-features|OpenFlow1[45] dump-table-features/;
 
 export const VERSION_STEPS: readonly string[] = [
   ...DESCRIPTIONS,

@@ -426,3 +426,10 @@ export function normalise({ status, stdout, stderr }: Finished): Finished {
       .replace(/^\d{4}-\d\d-\d\dT[\d:]+Z\|\d+\|\w+\|WARN\|.*\n/gm, '');
   return { status, stdout: sortEntries(same(stdout)), stderr: same(stderr) };
 }
+
+/** Of two switches: each lists its ports' queues in an order of its own. */
+export function sortQueues(finished: Finished): Finished {
+  const lines = finished.stdout.split('\n');
+  if (lines.some((line) => /^ {2}port \S+ queue /.test(line))) lines.sort();
+  return { ...finished, stdout: lines.join('\n') };
+}

@@ -16,7 +16,8 @@ export class OvsPeer {
     private readonly processes: BackgroundProcess[],
   ) {}
 
-  private get env(): NodeJS.ProcessEnv {
+  /** OVS_RUNDIR and the like point at this switch. */
+  get env(): NodeJS.ProcessEnv {
     return environment(this.directory);
   }
 

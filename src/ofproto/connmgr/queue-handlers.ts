@@ -20,6 +20,9 @@ function portsOf(ofproto: Ofproto, port: number): OfPort[] {
   return [ofproto.portByNo(port) ?? fail('OFPQOFC_BAD_PORT')];
 }
 
+/** Devices that never have a queue that was asked for; others have not got it. */
+const WITHOUT_QUEUES = new Set(['dummy', 'patch']);
+
 const queuesOf = (port: OfPort): readonly number[] =>
   port.device.queueIds?.() ?? classesOf(port).map(({ queueId }) => queueId);
 
@@ -68,13 +71,17 @@ export function queueConfig(ofproto: Ofproto, port: number): OfMessage {
   return { type: 'queue_get_config_reply', port, queues };
 }
 
-/** @throws OfpError OFPQOFC_BAD_PORT, OFPQOFC_BAD_QUEUE */
+/** @throws OfpError OFPQOFC_BAD_PORT, OFPQOFC_BAD_QUEUE; or NXQOFC_QUEUE_ERROR */
 export function queueDescs(ofproto: Ofproto, { port, queue }: QueueDescRequest): OfMessage {
-  const entries = portsOf(ofproto, port).flatMap((each) =>
+  const ports = portsOf(ofproto, port);
+  const entries = ports.flatMap((each) =>
     queuesOf(each)
       .filter((id) => queue === QUEUE_ALL || queue === id)
       .map((id) => ({ port: each.ofPort, queue: id })),
   );
-  if (entries.length === 0 && queue !== QUEUE_ALL) fail('OFPQOFC_BAD_QUEUE');
+  if (entries.length === 0 && queue !== QUEUE_ALL) {
+    const mayHave = ports.length === 1 && !WITHOUT_QUEUES.has(ports[0].device.type);
+    fail(mayHave ? 'NXQOFC_QUEUE_ERROR' : 'OFPQOFC_BAD_QUEUE');
+  }
   return { type: 'queue_desc_reply', entries };
 }

@@ -60,10 +60,13 @@ function queueRows(request: number, reply: number, min: number, max: number): Me
       min,
       max,
       body: wide ? 8 : 4,
-      decode: (r) => ({
-        type: 'queue_get_config_request',
-        port: wide ? r.u32() : portFrom16(r.u16()),
-      }),
+      decode(r) {
+        const port = wide ? getPort32(r) : portFrom16(r.u16());
+        // 1.0 has no word for all ports; the switch's own has no queues that it tells of.
+        const all = wide && port === OFPP.NONE;
+        if (!all && port >= OFPP.MAX) fail('OFPQOFC_BAD_PORT');
+        return { type: 'queue_get_config_request', port };
+      },
       encode(w, msg) {
         if (wide) w.u32(msg.port).zeros(4);
         else w.u16(portTo16(msg.port)).zeros(2);

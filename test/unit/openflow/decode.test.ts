@@ -29,6 +29,11 @@ describe('headers', () => {
     ['0104000c 00000001 12345678', 'OFPBRC_BAD_VENDOR'],
     ['01040010 00000001 00002320 00007777', 'OFPBRC_BAD_SUBTYPE'],
     ['0105000c 00000001 00000000', 'OFPBRC_BAD_LEN'],
+    ['0114000c 00000001 fffe0000', 'OFPQOFC_BAD_PORT'],
+    ['0114000c 00000001 ffff0000', 'OFPQOFC_BAD_PORT'],
+    ['04160010 00000001 fffffffe 00000000', 'OFPQOFC_BAD_PORT'],
+    ['04160010 00000001 00012345 00000000', 'OFPBAC_BAD_OUT_PORT'],
+    ['04160010 00000001 ffffffff 00000000', undefined],
   ])('%s is %s', (text, error) => {
     expect(decodeMessage(0, frame(text)).error).toBe(error);
   });
