@@ -46,10 +46,15 @@ function outOfFiles(error: unknown): TapswitchError | null {
   const { code, cause } = (error ?? {}) as NodeJS.ErrnoException;
   const causeCode = (cause as NodeJS.ErrnoException | undefined)?.code;
   if (!NO_MORE_FILES.has(code) && !NO_MORE_FILES.has(causeCode)) return null;
+  return tooFewFiles(errorMessage(error), error);
+}
+
+/** @param why the system's words, or the limit */
+export function tooFewFiles(why: string, cause?: unknown): TapswitchError {
   return new TapswitchError(
     'E_TOO_FEW_FILES',
-    `this process may not open enough files (${errorMessage(error)})`,
+    `this process may not open enough files (${why})`,
     "allow more: 'ulimit -n 65536' in the shell, LimitNOFILE=65536 in a unit of systemd",
-    { cause: error },
+    { cause },
   );
 }

@@ -7,6 +7,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { errorMessage, TapswitchError } from '../../common/errors.js';
 import { loadNative } from '../../native/binding.js';
+import { tooFewFiles } from '../io.js';
 
 /** Capability numbers: linux/capability.h. */
 const REQUIRED_CAPABILITIES = [
@@ -14,12 +15,17 @@ const REQUIRED_CAPABILITIES = [
   { name: 'CAP_NET_RAW', bit: 13 },
 ];
 
+/** Open files that a switch with some ports and clients needs. */
+const FILES_MIN = 150;
+
 const TUN_PATH = '/dev/net/tun';
 
 /** How the machine is asked; tests have their own. */
 export interface PreflightProbes {
   /** The text of /proc/self/status. */
   processStatus(): string;
+  /** The text of /proc/self/limits. */
+  processLimits(): string;
   /** Opens and closes /dev/net/tun; throws the error of open(2). */
   openTun(): void;
   /** Loads the addon; throws TapswitchError when it has not been built. */
@@ -28,6 +34,7 @@ export interface PreflightProbes {
 
 export const machineProbes: PreflightProbes = {
   processStatus: () => readFileSync('/proc/self/status', 'latin1'),
+  processLimits: () => readFileSync('/proc/self/limits', 'latin1'),
   openTun: () => closeSync(openSync(TUN_PATH, 'r+')),
   loadAddon: () => {
     loadNative();
@@ -36,7 +43,7 @@ export const machineProbes: PreflightProbes = {
 
 /** Everything that stands in the way of starting; empty when nothing does. */
 export function preflight(probes: PreflightProbes = machineProbes): TapswitchError[] {
-  const checks = [checkAddon, checkCapabilities, checkTun];
+  const checks = [checkAddon, checkCapabilities, checkTun, checkFiles];
   return checks.map((check) => check(probes)).filter((problem) => problem !== null);
 }
 
@@ -67,6 +74,13 @@ function checkCapabilities(probes: PreflightProbes): TapswitchError | null {
     `the process lacks ${missing.join(' and ')}, which reading and writing frames needs`,
     'run as root (sudo), or in a container with --cap-add=NET_ADMIN --cap-add=NET_RAW',
   );
+}
+
+/** It would start with fewer, and fail at its first ports and connections. */
+function checkFiles(probes: PreflightProbes): TapswitchError | null {
+  const limit = /^Max open files +(\d+)/m.exec(probes.processLimits())?.[1];
+  if (limit === undefined || Number(limit) >= FILES_MIN) return null;
+  return tooFewFiles(`${limit}; at least ${FILES_MIN} are needed`);
 }
 
 function checkTun(probes: PreflightProbes): TapswitchError | null {

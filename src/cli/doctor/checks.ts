@@ -117,6 +117,7 @@ const CHECK_OF_CODE: Readonly<Record<string, string>> = {
   E_NO_CAPABILITY: 'capabilities',
   E_NO_TUN: 'tun',
   E_TUN_ACCESS: 'tun',
+  E_TOO_FEW_FILES: 'files',
 };
 
 const checkDirectories: Check = (machine) => {

@@ -14,8 +14,13 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: no, open '/dev/net/tun'`), { code });
 }
 
+const limits = (files: string): string =>
+  `Max processes             95837                95837                processes\n` +
+  `Max open files            ${files.padEnd(20)} 1048576              files\n`;
+
 const fine: PreflightProbes = {
   processStatus: () => status('000001ffffffffff'),
+  processLimits: () => limits('1048576'),
   openTun: () => {},
   loadAddon: () => {},
 };
@@ -58,9 +63,19 @@ describe('preflight', () => {
     expect(codes({ openTun })).toEqual([expected]);
   });
 
+  it.each([
+    ['24', ['E_TOO_FEW_FILES']],
+    ['149', ['E_TOO_FEW_FILES']],
+    ['150', []],
+    ['unlimited', []],
+  ])('%s open files', (files, expected) => {
+    expect(codes({ processLimits: () => limits(files) })).toEqual(expected);
+  });
+
   it('tells everything that is wrong at once, each with a hint', () => {
     const problems = preflight({
       processStatus: () => status('0'),
+      processLimits: () => limits('100'),
       openTun: () => {
         throw systemError('ENOENT');
       },
@@ -72,6 +87,7 @@ describe('preflight', () => {
       'E_ADDON_MISSING',
       'E_NO_CAPABILITY',
       'E_NO_TUN',
+      'E_TOO_FEW_FILES',
     ]);
     for (const { hint } of problems) expect(hint).toBeTruthy();
   });
