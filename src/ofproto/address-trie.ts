@@ -108,11 +108,29 @@ export class AddressTrie {
     return nWords * WORD_BITS;
   }
 
+  /** The last node on the way to a prefix of one word; most of an addition is that way. */
+  private descend(value: number, length: number): number {
+    const { rows, lengthAt, zeroAt } = this;
+    let node = ROOT;
+    for (let nodeLength = 0; nodeLength < length; nodeLength = rows[node + lengthAt]) {
+      const next = rows[node + zeroAt + ((value >>> (31 - nodeLength)) & 1)];
+      if (next === 0) return node;
+      const nextLength = rows[next + lengthAt];
+      if (nextLength > length || ((rows[next] ^ value) & prefixBits(nextLength)) !== 0) return node;
+      node = next;
+    }
+    return node;
+  }
+
   /** Adds a prefix once more. */
   add(words: Words, at: number, length: number): void {
     const { lengthAt, zeroAt } = this;
-    let node = ROOT;
-    for (let nodeLength = 0; nodeLength < length; nodeLength = this.rows[node + lengthAt]) {
+    let node = this.nWords === 1 ? this.descend(words[at], length) : ROOT;
+    for (
+      let nodeLength = this.rows[node + lengthAt];
+      nodeLength < length;
+      nodeLength = this.rows[node + lengthAt]
+    ) {
       const link = node + zeroAt + bitAt(words, at, nodeLength);
       const next = this.rows[link];
       let child = next === 0 ? this.node(words, at, length) : next;

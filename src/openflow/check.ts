@@ -279,11 +279,22 @@ const KEEP_PACKETS: ReadonlySet<OfAction['type']> = new Set([
   'resubmit',
 ]);
 
+const ALWAYS: CheckResult = { usable: P_ANY };
+
+/** Outputs to ports of the switch, which every packet has. */
+function areOutputs(actions: readonly OfAction[]): boolean {
+  for (const action of actions) {
+    if (action.type !== 'output' || action.port >= 0xff00) return false;
+  }
+  return true;
+}
+
 /**
  * Checks actions against a match.
  * @param table of the flow; 255 when it is not known.
  */
 export function checkActions(actions: readonly OfAction[], match: Match, table = 255): CheckResult {
+  if (areOutputs(actions)) return ALWAYS;
   // Most flows only send packets on: for these the match need not be copied.
   const keeps = actions.every((a) => KEEP_PACKETS.has(a.type));
   const checker = new Checker(keeps ? match : matchClone(match), table);

@@ -219,7 +219,7 @@ export class OfConnection {
     this.bytesQueued += frame.length;
     this.logFrame('sent (Success)', frame);
     this.counts.sent++;
-    for (const tap of this.taps) tap(frame);
+    if (this.taps.size > 0) for (const tap of this.taps) tap(frame);
     if (this.congested) this.wasCongested = true;
     return true;
   }
@@ -383,7 +383,7 @@ export class OfConnection {
     this.counts.received++;
     this.logFrame('received', frame);
     this.options.onFrame?.(frame);
-    for (const tap of this.taps) tap(frame);
+    if (this.taps.size > 0) for (const tap of this.taps) tap(frame);
     const decoded = decodeMessage(this.version, frame, this.codec);
     const { xid } = decoded;
     if (this.version === 0) {

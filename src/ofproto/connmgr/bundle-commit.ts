@@ -70,6 +70,8 @@ export class BundleCommit {
   private readonly draft: TableDraft;
   private readonly steps: Iterator<void, Failure | null>;
   private over = false;
+  /** When the turn began. */
+  private turnMs = 0;
   private failure: Failure | null = null;
   /** Events of what may yet be undone; null once it stays. */
   private held: HeldEvents | null = [];
@@ -109,7 +111,8 @@ export class BundleCommit {
   private turn(): boolean {
     if (this.over) return true;
     const { clock, connmgr } = this.ofproto;
-    const untilMs = clock.now() + TURN_MS;
+    this.turnMs = clock.now();
+    const untilMs = this.turnMs + TURN_MS;
     return this.draft.inside(() => {
       connmgr.hold(this.held);
       try {
@@ -174,14 +177,14 @@ export class BundleCommit {
   private add(at: BundleReader, rule: Rule): Failure | null {
     const { conn, ofproto } = this;
     rule.hold(at.takeMatch());
-    rule.begin(ofproto.clock.now());
+    rule.begin(this.turnMs);
     try {
       const origin = { conn, xid: at.xid };
       ofproto.connmgr.notices.during(origin, () => addRule(ofproto, rule));
     } catch (error) {
       return this.refused(error, at.frame, at.xid);
     }
-    if (conn.flowMods.count('add')) ofproto.backer.wake();
+    if (conn.flowMods.count('add', this.turnMs)) ofproto.backer.wake();
     return null;
   }
 

@@ -168,7 +168,7 @@ export class Bundles {
     }
     // A bundle that was not opened is, by what is added to it.
     const bundle = known ?? this.open(add.bundle, add.flags, xid, frame);
-    bundle.usedMs = this.conn.ofproto.clock.now();
+    bundle.usedMs = this.conn.lastReceivedMs;
     const decoded = decodeMessage(this.conn.version, add.frame, bundle.codec);
     if (decoded.error !== undefined) {
       fail(

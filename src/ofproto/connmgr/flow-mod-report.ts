@@ -31,12 +31,14 @@ export class FlowModReport {
     private readonly clock: Clock,
   ) {}
 
-  /** @returns true when that makes it due at some time: nextWake() is another then */
-  count(command: FlowMod['command']): boolean {
+  /**
+   * @param now clock time, where it is known to the turn
+   * @returns true when that makes it due at some time: nextWake() is another then
+   */
+  count(command: FlowMod['command'], now = this.clock.now()): boolean {
     if (command === 'add') this.counts.adds++;
     else if (command.startsWith('modify')) this.counts.modifications++;
     else this.counts.deletes++;
-    const now = this.clock.now();
     const first = this.dueMs === NEVER;
     if (first) {
       this.firstMs = now;
